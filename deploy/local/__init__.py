@@ -1,0 +1,1 @@
+"""The local stack: embedded Redis, vendor stand-ins and sample calls."""

@@ -1,0 +1,1 @@
+"""HTTP in: takes Delacon's webhooks and acknowledges after a durable write."""

@@ -1,0 +1,85 @@
+"""The call: the record that the whole code speaks of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One phone call, merged from Delacon's events (contract, section 5).
+
+    Every text is trimmed and never empty: what Delacon left out is ``None``.
+    ``caller`` is E.164, ``duration`` whole seconds, ``started_at`` aware UTC.
+    """
+
+    call_id: str
+    service_id: str | None = None
+    service_name: str | None = None
+    service_category: str | None = None
+    dealer_id: str | None = None
+    caller: str | None = None
+    caller_digits: str | None = None
+    caller_national: str | None = None
+    country: str | None = None
+    exchange: str | None = None
+    city: str | None = None
+    state: str | None = None
+    tracking_number: str | None = None
+    search_engine: str | None = None
+    search_type: str | None = None
+    keywords: str | None = None
+    referrer: str | None = None
+    session_id: str | None = None
+    ga_client_id: str | None = None
+    started_at: datetime
+    landing_page: str | None = None
+    page_called_from: str | None = None
+    extra_tracking: str | None = None
+    answering_point: str | None = None
+    result: str | None = None
+    duration: int | None = None
+    voicemail_left: str | None = None
+    survey_outcome: str | None = None
+    survey_sale_amount: str | None = None
+    converted: str | None = None
+    ivr_option: str | None = None
+    recording_url: str | None = None
+    gclid: str | None = None
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
+    utm_term: str | None = None
+    utm_content: str | None = None
+    raw: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Every key of the merged events as Delacon sent it, trimmed, ``PLA_Call_Id`` included."""
+    notes: tuple[str, ...] = ()
+    """What was odd about the input, such as ``started_at replaced by the receipt``; no numbers in it."""
+
+    def text(self, name: str) -> str:
+        """Give one canonical field, or a raw ``PLA_*`` key, as text; absent is empty text."""
+        if name not in CANONICAL:
+            return self.raw.get(name, "")
+        value = getattr(self, name)
+        if value is None:
+            return ""
+        if isinstance(value, datetime):
+            return iso_utc(value)
+        return str(value)
+
+    def canonical(self) -> dict[str, str | int]:
+        """Give the non-empty canonical fields as JSON values, in the contract's order."""
+        values: dict[str, str | int] = {}
+        for name in CANONICAL:
+            value = getattr(self, name)
+            if value is not None:
+                values[name] = iso_utc(value) if isinstance(value, datetime) else value
+        return values
+
+
+CANONICAL: tuple[str, ...] = tuple(f.name for f in fields(Call) if f.name not in {"raw", "notes"})
+
+
+def iso_utc(moment: datetime) -> str:
+    """Write a moment as ISO 8601 UTC with milliseconds, such as ``2019-05-02T00:12:17.003Z``."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

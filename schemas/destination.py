@@ -1,0 +1,59 @@
+"""A configured account at a vendor, and what the settings must know of a vendor."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import Schema
+
+from schemas.template import Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """One ``[destinations.NAME]`` table (contract, section 4)."""
+
+    name: str
+    vendor: str
+    url: str
+    phone_format: str
+    """``national``, ``e164`` or ``digits``."""
+    region: str
+    """Two letters: the country whose numbers ``national`` writes without +."""
+    timeout_s: float
+    concurrency: int
+    rate_per_s: float | None
+    max_age_s: float | None
+    retry_s: tuple[float, ...]
+    """The waits between attempts, in seconds; after the last one a delivery is dead."""
+    fields: Mapping[str, Template | None]
+    """The mapping in force, wire key to template: the defaults with ``[destinations.NAME.fields]`` laid over.
+
+    A key that the configuration dropped with ``""`` is not in it.
+    """
+    options: Any = field(repr=False)
+    """The vendor's own frozen dataclass, loaded by ``VendorSpec.options``; may hold keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorSpec:
+    """What the settings need to check and build a vendor's destinations; one constant ``SPEC`` a vendor file."""
+
+    name: str
+    options: type[Schema]
+    """Loads the vendor's own keys of the TOML table into its options dataclass (durations as seconds).
+
+    Its ``context``-free loads raise ``ValidationError``; unknown keys are the settings' business.
+    """
+    default_fields: Mapping[str, str]
+    """Wire key to template text: the default mapping of contract section 7, optional and required keys alike."""
+    required_fields: frozenset[str]
+    """Wire keys whose override may not be ``""``; also those that no template fills, such as Captorra's ``Date``."""
+    fixed_fields: frozenset[str] = frozenset()
+    """Wire keys that come from the options or the call by code, and that ``fields`` may override by a template."""
+    template_options: frozenset[str] = frozenset()
+    """Option keys whose text is a template, such as ``email``: their names are checked with the fields'."""
+    secret_options: frozenset[str] = frozenset()
+    """Option keys whose values are blanked wherever they would be shown."""
+    max_age_s: float | None = None
+    """The default of ``max_age``."""

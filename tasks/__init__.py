@@ -1,0 +1,1 @@
+"""What is done with calls: vendors, attempts, pumps and the thin Celery tasks."""
