@@ -29,7 +29,7 @@ class Destination:
     fields: Mapping[str, Template | None]
     """The mapping in force, wire key to template: the defaults with ``[destinations.NAME.fields]`` laid over.
 
-    A key that the configuration dropped with ``""`` is not in it.
+    ``None``: dropped with ``""``, also where the value would have come by code (``VendorSpec.fixed_fields``).
     """
     options: Any = field(repr=False)
     """The vendor's own frozen dataclass, loaded by ``VendorSpec.options``; may hold keys."""
@@ -52,8 +52,8 @@ class VendorSpec:
     fixed_fields: frozenset[str] = frozenset()
     """Wire keys that come from the options or the call by code, and that ``fields`` may override by a template."""
     template_options: frozenset[str] = frozenset()
-    """Option keys whose text is a template, such as ``email``: their names are checked with the fields'."""
+    """Option keys whose text is a template, such as ``email``; ``options`` itself checks and loads them."""
     secret_options: frozenset[str] = frozenset()
-    """Option keys whose values are blanked wherever they would be shown."""
+    """Option keys whose values are blanked wherever they would be shown: texts, or tables of texts."""
     max_age_s: float | None = None
     """The default of ``max_age``."""

@@ -17,8 +17,8 @@ class DeliveryError(Exception):
 class Transient(DeliveryError):
     """Raised when trying again later may help.
 
-    ``retry_after_s`` is the wait that the vendor asked for; ``unknown`` says that the request may have reached it;
-    ``exhausted_as`` is the dead letter's reason after the last wait; ``counts`` whether the circuit counts it.
+    ``retry_after`` is the vendor's Retry-After header as it stood, which ``worker.backoff.parse_retry_after`` reads
+    (a date needs the present moment); ``unknown`` says that the request may have reached it; ``exhausted_as`` is the dead letter's reason after the last wait; ``counts`` whether the circuit counts it.
     """
 
     def __init__(  # noqa: PLR0913  the five facts of a transient failure, all but the reason by keyword
@@ -26,13 +26,13 @@ class Transient(DeliveryError):
         reason: str,
         detail: str = "",
         *,
-        retry_after_s: float | None = None,
+        retry_after: str = "",
         unknown: bool = False,
         exhausted_as: str = "exhausted",
         counts: bool = True,
     ) -> None:
         super().__init__(reason, detail)
-        self.retry_after_s = retry_after_s
+        self.retry_after = retry_after
         self.unknown = unknown
         self.exhausted_as = exhausted_as
         self.counts = counts

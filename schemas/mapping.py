@@ -1,0 +1,64 @@
+"""From a call to the flat texts of a vendor's body: templates, texts by code, limits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from schemas.call import Call
+from schemas.destination import VendorSpec
+from schemas.template import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """The non-empty values by wire key, and what was cut."""
+
+    values: dict[str, str] = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def mapping_in_force(
+    spec: VendorSpec, overrides: Mapping[str, str]
+) -> tuple[dict[str, Template | None], dict[str, str]]:
+    """Lay ``[destinations.NAME.fields]`` over a vendor's default mapping (contract, section 4).
+
+    Gives ``Destination.fields`` and the faults by wire key: a bad template, or ``""`` for a required key.
+    """
+    fields: dict[str, Template | None] = {key: Template.parse(text) for key, text in spec.default_fields.items()}
+    faults: dict[str, str] = {}
+    for key, text in overrides.items():
+        if not key.strip():
+            faults[key] = "a field needs a name"
+        elif text.strip():
+            try:
+                fields[key] = Template.parse(text)
+            except ValueError as error:
+                faults[key] = str(error)
+        elif key in spec.required_fields:
+            faults[key] = f"{spec.name} requires this field: it cannot be dropped"
+        else:
+            fields[key] = None
+    return fields, faults
+
+
+def fill(
+    fields: Mapping[str, Template | None], call: Call, *, by_code: Mapping[str, str], limits: Mapping[str, int]
+) -> Filled:
+    """Make the body's texts: a template of ``fields`` goes before the text ``by_code`` of the same key.
+
+    Texts are trimmed, cut to ``limits`` (characters) with a note that tells no content, and left out when empty.
+    """
+    values: dict[str, str] = {}
+    notes: list[str] = []
+    for key in (*by_code, *(key for key in fields if key not in by_code)):
+        text = by_code.get(key, "")
+        if key in fields:
+            template = fields[key]
+            text = "" if template is None else template.render(call.text)
+        text = text.strip()
+        limit = limits.get(key, len(text))
+        if len(text) > limit:
+            notes.append(f"{key} cut from {len(text)} to {limit} characters")
+            text = text[:limit].rstrip()
+        if text:
+            values[key] = text
+    return Filled(values, tuple(notes))
