@@ -18,10 +18,11 @@ class Transient(DeliveryError):
     """Raised when trying again later may help.
 
     ``retry_after`` is the vendor's Retry-After header as it stood, which ``worker.backoff.parse_retry_after`` reads
-    (a date needs the present moment); ``unknown`` says that the request may have reached it; ``exhausted_as`` is the dead letter's reason after the last wait; ``counts`` whether the circuit counts it.
+    (a date needs the present moment); ``unknown`` says that the request may have reached it; ``exhausted_as`` is the
+    dead letter's reason after the last wait; ``counts`` whether the circuit counts it.
     """
 
-    def __init__(  # noqa: PLR0913  the five facts of a transient failure, all but the reason by keyword
+    def __init__(
         self,
         reason: str,
         detail: str = "",
