@@ -1,0 +1,112 @@
+"""JSON objects read as texts: every value as its sender wrote it, and small slips of the sender mended."""
+
+import json
+import re
+from typing import Any, NoReturn
+
+import orjson
+
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+'
+# The closing quote is optional, so that an unterminated string is passed once: the pass stays linear.
+_TRAILING_COMMA = re.compile(rb"(" + _STRING + rb'"?)|,(?=[ \t\r\n]*+[}\]])', re.DOTALL)
+_TOKEN = re.compile(_STRING + rb'"|[{}\[\],:]|[^\s"{}\[\],:]++', re.DOTALL)
+_HEX = rb"[0-9a-fA-F]"
+_LONE_SURROGATE = re.compile(
+    rb"(\\u[dD][89abAB]" + _HEX + rb"{2}\\u[dD][c-fC-F]" + _HEX + rb"{2}|\\[^u])|\\u[dD][89a-fA-F]" + _HEX + rb"{2}"
+)
+_BOM = b"\xef\xbb\xbf"
+
+
+def read_object(body: bytes) -> tuple[dict[str, str], set[str]]:
+    """Read a JSON object as key to trimmed text; ``""`` and ``null`` are left out.
+
+    Numbers and booleans become their JSON text exactly as sent (``1.10`` stays ``1.10``), objects and arrays their
+    compact JSON. Of a doubled key the last stands. Mended: trailing commas, a byte order mark, half a surrogate pair.
+    Gives also the keys whose values were booleans, objects or arrays.
+    Raises ``ValueError`` when the bytes are not JSON, ``TypeError`` when the JSON is not an object.
+    """
+    try:
+        loaded = orjson.loads(body)
+    except ValueError:
+        body = _mend(body)
+        try:
+            loaded = orjson.loads(body)
+        except ValueError:
+            # orjson takes no number beyond a double, which JSON allows.
+            loaded = _load_with_huge_numbers(body)
+            if isinstance(loaded, dict):
+                return _read_exactly(body)
+    if type(loaded) is not dict:
+        raise TypeError("not an object")
+    texts: dict[str, str] = {}
+    odd: set[str] = set()
+    for key, value in loaded.items():
+        if type(value) is str:
+            if text := value.strip():
+                texts[key] = text
+        elif value is None:
+            continue
+        elif value is True or value is False:
+            texts[key] = "true" if value else "false"
+            odd.add(key)
+        elif type(value) is int and value != 0:
+            texts[key] = str(value)
+        else:
+            # A float, a container, or -0: the parsed value no longer tells how it was written.
+            return _read_exactly(body)
+    return texts, odd
+
+
+def _mend(body: bytes) -> bytes:
+    """Drop commas before } or ] outside strings, in one linear pass, and put U+FFFD for half surrogate pairs."""
+    body = _TRAILING_COMMA.sub(rb"\1", body.removeprefix(_BOM))
+    if b"\\u" in body:
+        body = _LONE_SURROGATE.sub(lambda match: match[1] or b"\\ufffd", body)
+    return body
+
+
+def _load_with_huge_numbers(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode(), parse_int=str, parse_float=str, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _read_exactly(body: bytes) -> tuple[dict[str, str], set[str]]:
+    """Read a body known to be a JSON object token by token, which keeps the text of every number."""
+    texts: dict[str, str] = {}
+    odd: set[str] = set()
+    key: str | None = None
+    value: list[bytes] = []
+    depth = 0
+    for token in [*_TOKEN.findall(body)[1:-1], b","]:
+        if depth == 0 and token == b",":
+            if key is not None:
+                texts[key] = _text_of(value)
+                (odd.add if value[0] in {b"true", b"false", b"{", b"["} else odd.discard)(key)
+            key, value = None, []
+        elif key is None:
+            key = orjson.loads(token)
+        elif depth or token != b":":
+            depth += (token in {b"{", b"["}) - (token in {b"}", b"]"})
+            value.append(token)
+    return {key: text for key, text in texts.items() if text}, odd
+
+
+def _text_of(tokens: list[bytes]) -> str:
+    if len(tokens) > 1:
+        return b"".join(_shortest(token) for token in tokens).decode()
+    token = tokens[0]
+    if token.startswith(b'"'):
+        text: str = orjson.loads(token)
+        return text.strip()
+    return "" if token == b"null" else token.decode()
+
+
+def _shortest(token: bytes) -> bytes:
+    """Write a string token without needless escapes, so that two spellings of one text are equal."""
+    return orjson.dumps(orjson.loads(token)) if b"\\" in token else token
