@@ -33,6 +33,8 @@ class Destination:
     """
     options: Any = field(repr=False)
     """The vendor's own frozen dataclass, loaded by ``VendorSpec.options``; may hold keys."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """The values of the vendor's ``secret_options``: blanked wherever a reply or a request is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

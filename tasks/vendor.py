@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from schemas.delivery import Order, Prepared, Receipt, Request, Response
-from schemas.destination import VendorSpec
+from schemas.destination import Destination, VendorSpec
 
 
 class Http(Protocol):
@@ -25,6 +25,20 @@ class Vendor(Protocol):
     @property
     def updates(self) -> bool:
         """Say whether a changed call can be sent again as an update."""
+        ...
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Say whether the deliveries of one caller must not run side by side, and the caller is remembered."""
+        ...
+
+    @property
+    def suppressible(self) -> bool:
+        """Say whether the list of suppressed numbers keeps calls from this vendor."""
+        ...
+
+    def resend_is_safe(self, destination: Destination) -> bool:
+        """Say whether sending a request twice is harmless, so that a cut attempt may be tried again at once."""
         ...
 
     def prepare(self, order: Order) -> Prepared:

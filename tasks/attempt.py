@@ -1,0 +1,120 @@
+"""One delivery, one try: the thick function, without Celery, clock or environment."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+
+import orjson
+import structlog
+
+from schemas.delivery import Blocked, Dead, Delivered, Order, Outcome, Prepared, Request, Response, Retry, Skipped
+from tasks.vendor import Http, Vendor
+from worker import errors
+from worker.redaction import blank
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Wire:
+    """Hands requests on and keeps the last one and its reply, for the attempt log."""
+
+    http: Http
+    timeout_s: float
+    request: Request | None = None
+    response: Response | None = None
+
+    async def send(self, request: Request, *, timeout_s: float | None = None) -> Response:
+        """Send as ``Http`` does, bounded by the destination's timeout."""
+        self.request, self.response = request, None
+        self.response = await self.http.send(request, timeout_s=timeout_s or self.timeout_s)
+        return self.response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What an attempt came to."""
+
+    outcome: Outcome
+    prepared: Prepared | None
+    """What was to be sent; ``None`` when the call could not be turned into a request."""
+    status: int | None
+    reply: str = field(repr=False)
+    """The vendor's words, secrets blanked; at most 2,048 characters."""
+
+
+async def attempt(  # noqa: PLR0913  what is known before the try, by keyword
+    order: Order, *, vendor: Vendor, wire: Wire, now: datetime, skip: str = "", sent_before: str = ""
+) -> Tried:
+    """Try one delivery and say what came of it; the one place where a ``DeliveryError`` becomes an outcome.
+
+    ``skip`` is a reason, found beforehand, not to send; ``now`` decides ``max_age`` (contract, section 4);
+    ``sent_before`` is the digest of what the vendor has of this call: an update that adds nothing is skipped.
+    Only cancellation leaves this function as an exception.
+    """
+    prepared: Prepared | None = None
+    words = ""
+    outcome: Outcome
+    try:
+        check_wanted(order, now=now, skip=skip)
+        prepared = vendor.prepare(order)
+        if sent_before and order.key.action.startswith("update-") and digest(prepared) == sent_before:
+            raise errors.Skipped("contained")
+        async with asyncio.timeout(order.destination.timeout_s):
+            outcome = Delivered(await vendor.send(order, prepared=prepared, http=wire))
+    except errors.DeliveryError as error:
+        outcome, words = outcome_of(error), error.detail
+    except TimeoutError:
+        outcome = Retry("timeout", unknown=wire.request is not None)
+    except Exception as error:
+        log.exception("delivery.attempt_failed", error=type(error).__name__)
+        words = type(error).__name__
+        outcome = Retry(
+            "unexpected", words, counts=False, exhausted_as="unexpected", unknown=wire.request is not None
+        )
+    response = wire.response
+    reply = words or (response.body[:2048].decode("utf-8", "replace") if response is not None else "")
+    return Tried(
+        outcome=outcome,
+        prepared=prepared,
+        status=None if response is None else response.status,
+        reply=blank(reply, order.destination.secrets),
+    )
+
+
+def check_wanted(order: Order, *, now: datetime, skip: str) -> None:
+    """Raise ``Skipped`` for a reason found beforehand, or when the call is too old for the destination.
+
+    A withdrawal is wanted whatever the age of the call.
+    """
+    if skip:
+        raise errors.Skipped(skip)
+    max_age_s = order.destination.max_age_s
+    if max_age_s is None or order.key.action == "cancel":
+        return
+    if (now - order.call.started_at).total_seconds() > max_age_s:
+        raise errors.Skipped("too_old")
+
+
+def outcome_of(error: errors.DeliveryError) -> Outcome:
+    """Turn the taxonomy of errors into outcomes, one for one."""
+    match error:
+        case errors.Transient():
+            return Retry(
+                error.reason, error.detail, error.retry_after_s,
+                counts=error.counts, exhausted_as=error.exhausted_as, unknown=error.unknown,
+            )  # fmt: skip
+        case errors.Blocked():
+            return Blocked(error.reason, error.detail, error.confirm, error.probe, error.dead)
+        case errors.Skipped():
+            return Skipped(error.reason)
+        case _:
+            return Dead(error.reason, error.detail)
+
+
+def digest(prepared: Prepared | None) -> str:
+    """Shorten the mapped values to what tells whether an update would bring anything new."""
+    if prepared is None:
+        return ""
+    return blake2b(orjson.dumps(dict(prepared.fields), option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()

@@ -1,0 +1,113 @@
+"""Takes one claimed delivery through its attempt, writes its end and tells the log and the metrics."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+from time import monotonic
+from typing import Protocol
+
+import structlog
+
+from schemas.delivery import Order
+from schemas.destination import Destination
+from tasks.attempt import Wire, attempt
+from tasks.finishes import Finishes
+from tasks.order import order_of, sent_before, skip_reason
+from tasks.settle import interrupted, noting_interruption, settle
+from tasks.vendor import Http, Vendor
+from worker.ledger.history import Attempt
+from worker.ledger.ledger import Ledger
+from worker.ledger.records import Claimed, Finish
+
+log = structlog.get_logger(__name__)
+
+
+class Watcher(Protocol):
+    """Is told what became of each attempt."""
+
+    def attempted(self, destination: Destination, end: Finish, made: Attempt, *, call_to_crm_s: float | None) -> None:
+        """Count an attempt whose end was written."""
+        ...
+
+    def dead(self, destination: Destination, end: Finish) -> None:
+        """Publish a dead letter."""
+        ...
+
+
+class Deliverer:
+    """Delivers to one destination; ``now`` gives aware UTC, ``rng`` the jitter."""
+
+    def __init__(  # noqa: PLR0913  collaborators, by keyword
+        self,
+        destination: Destination,
+        *,
+        vendor: Vendor,
+        ledger: Ledger,
+        http: Http,
+        finishes: Finishes,
+        watcher: Watcher,
+        now: Callable[[], datetime],
+        rng: Random,
+        default_region: str,
+        lease_ms: int,
+    ) -> None:
+        self._destination = destination
+        self._vendor = vendor
+        self._ledger = ledger
+        self._http = http
+        self._finishes = finishes
+        self._watcher = watcher
+        self._now = now
+        self._rng = rng
+        self._default_region = default_region
+        self._lease_ms = lease_ms
+
+    async def deliver(self, claimed: Claimed) -> None:
+        """Make the attempt and write its end; a fault of our own is an attempt too, and never leaves here."""
+        began = monotonic()
+        started = self._now()
+        at_ms = int(started.timestamp() * 1000)
+        claimed = noting_interruption(claimed, at_ms=at_ms)
+        wire = Wire(self._http, self._destination.timeout_s)
+        try:
+            order = order_of(claimed, destination=self._destination, default_region=self._default_region)
+            tried = await attempt(
+                order, vendor=self._vendor, wire=wire, now=started, skip=await self._skip(order, claimed),
+                sent_before=sent_before(claimed),
+            )  # fmt: skip
+        except asyncio.CancelledError:
+            delay_ms = 0 if self._vendor.resend_is_safe(self._destination) else self._lease_ms
+            end = interrupted(claimed, at_ms=at_ms, delay_ms=delay_ms, sent=wire.request is not None)
+            await self._finishes.write(end)
+            return
+        elapsed_ms = round((monotonic() - began) * 1000)
+        end, made = settle(tried, order=order, claimed=claimed, at_ms=at_ms, elapsed_ms=elapsed_ms, rng=self._rng)
+        await self._write(end, made, claimed=claimed)
+
+    async def _skip(self, order: Order, claimed: Claimed) -> str:
+        reason = skip_reason(claimed)
+        if reason or not self._vendor.suppressible or order.call.caller is None or order.key.action == "cancel":
+            return reason
+        return "suppressed" if await self._ledger.is_suppressed(order.call.caller) else ""
+
+    async def _write(self, end: Finish, made: Attempt, *, claimed: Claimed) -> None:
+        finished = await self._finishes.write(end)
+        fields = {"destination": self._destination.name, "vendor": self._destination.vendor}
+        if not finished.applied:
+            log.warning("delivery.late_finish_ignored", delivery_id=str(end.key), attempt=made.number, **fields)
+            return
+        log.info(
+            "delivery.attempted", delivery_id=str(end.key), call_id=end.key.call_id, attempt=made.number,
+            outcome=made.outcome, reason=made.reason, status=made.status, elapsed_ms=made.elapsed_ms,
+            retry_in_s=end.delay_ms / 1000 if end.delay_ms else None, **fields,
+        )  # fmt: skip
+        call_to_crm_s = None
+        if made.outcome == "delivered" and claimed.ready_at_ms:
+            call_to_crm_s = max(0.0, (made.at_ms + made.elapsed_ms - claimed.ready_at_ms) / 1000)
+        self._watcher.attempted(self._destination, end, made, call_to_crm_s=call_to_crm_s)
+        if made.outcome == "dead" or end.verdict == "X":
+            log.error("delivery.dead_lettered", delivery_id=str(end.key), reason=end.reason, **fields)
+            self._watcher.dead(self._destination, end)
+        if finished.gate_event:
+            log.warning(f"destination.{finished.gate_event}", reason=end.reason, **fields)

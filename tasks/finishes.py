@@ -1,0 +1,54 @@
+"""Writes the ends of claims together: what collects while one write is under way goes as the next."""
+
+import asyncio
+
+import structlog
+from redis import RedisError
+
+from worker.ledger.ledger import Ledger
+from worker.ledger.records import Finish, Finished
+
+log = structlog.get_logger(__name__)
+
+RETRY_S = 0.5  # between tries while Redis is away; the vendor has answered, so the verdict is worth the wait
+BATCH = 128  # ends a write
+
+
+class Finishes:
+    """The one writer of finishes in a process.
+
+    A write that fails is tried again until it succeeds: a verdict that is lost would send its delivery twice.
+    What waits is bounded by the attempts under way, for a slot is free only when its finish is written.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._waiting: list[tuple[Finish, asyncio.Future[Finished]]] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def write(self, end: Finish) -> Finished:
+        """Write one end and say whether it counted."""
+        future: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
+        self._waiting.append((end, future))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_all())
+        return await future
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                answers = await self._persist([end for end, _ in batch])
+                for (_, future), answer in zip(batch, answers, strict=True):
+                    if not future.done():
+                        future.set_result(answer)
+        finally:
+            self._writer = None
+
+    async def _persist(self, ends: list[Finish]) -> list[Finished]:
+        while True:
+            try:
+                return await self._ledger.finish(ends)
+            except RedisError as error:
+                log.warning("ledger.unavailable", ends=len(ends), error=type(error).__name__)
+                await asyncio.sleep(RETRY_S)

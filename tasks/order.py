@@ -1,0 +1,49 @@
+"""Makes the order of an attempt out of a claim."""
+
+from functools import lru_cache
+
+import orjson
+
+from schemas.delacon import Merged, merge
+from schemas.delivery import Order, State
+from schemas.destination import Destination
+from worker.ledger.records import Claimed, DeliveryRecord, read_stored
+
+
+@lru_cache(maxsize=4096)
+def merged(call_id: str, events: tuple[str, ...], default_region: str) -> Merged:
+    """Merge a call's stored events; the deliveries of one call share the work."""
+    return merge(call_id, [read_stored(event) for event in events], default_region=default_region)
+
+
+def order_of(claimed: Claimed, *, destination: Destination, default_region: str) -> Order:
+    """Build the order: the call as it stands now, and what the ledger remembers of the caller."""
+    unknown = claimed.reason in {"interrupted", "timeout", "reset"} or any(
+        past.status is None and past.outcome != "skipped" for past in claimed.history.attempts
+    )
+    return Order(
+        key=claimed.key,
+        call=merged(claimed.key.call_id, claimed.events, default_region).call,
+        destination=destination,
+        number=claimed.number,
+        unknown_before=claimed.number > 1 and unknown,
+        memory=orjson.loads(claimed.memory) if claimed.memory else {},
+    )
+
+
+def skip_reason(claimed: Claimed) -> str:
+    """Say why an update has nothing to follow: no delivered create before it (contract, section 5); usually empty."""
+    if not claimed.key.action.startswith("update-"):
+        return ""
+    create = claimed.siblings.get("create")
+    return "" if create is not None and create.state is State.DELIVERED else "no_create"
+
+
+def sent_before(claimed: Claimed) -> str:
+    """Give the digest of what the vendor last confirmed of this call; empty when nothing."""
+    delivered = [d for d in claimed.siblings.values() if d.state is State.DELIVERED]
+    return max(delivered, key=_at).history.sent_fields if delivered else ""
+
+
+def _at(delivery: DeliveryRecord) -> int:
+    return delivery.at_ms

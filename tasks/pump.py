@@ -1,0 +1,112 @@
+"""A destination's run: claims as slots come free, and keeps the attempts going side by side."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from redis import RedisError
+
+from schemas.delivery import DeliveryKey
+from schemas.destination import Destination
+from worker.ledger.ledger import Ledger
+from worker.ledger.records import Claimed
+
+log = structlog.get_logger(__name__)
+
+CLAIM_LIMIT = 64  # deliveries a claim: one round trip, and few enough that Redis stays responsive
+
+
+class Pump:
+    """Delivers what is due at one destination; at most one run at a time in a process.
+
+    ``deliver`` takes claimed deliveries through their attempts, one call each; it must not raise.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        *,
+        ledger: Ledger,
+        deliver: Callable[[Claimed], Awaitable[None]],
+        lease_ms: int,
+    ) -> None:
+        self.destination = destination
+        self._ledger = ledger
+        self._deliver = deliver
+        self._lease_ms = lease_ms
+        self._handed: list[DeliveryKey] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._more = False
+        self._running = False
+        self._stopping = False
+
+    async def run(self, keys: Sequence[DeliveryKey] = ()) -> None:
+        """Deliver ``keys`` and whatever else is due until nothing is left; a run under way takes the keys over."""
+        self._handed = [*self._handed, *keys][-CLAIM_LIMIT:]
+        self._more = True
+        self._changed.set()
+        if self._running:
+            return
+        self._running = True
+        try:
+            await self._run()
+        finally:
+            self._running = False
+
+    def stop(self) -> None:
+        """Claim nothing more; the run ends when its attempts have."""
+        self._stopping = True
+        self._changed.set()
+
+    def cut(self) -> None:
+        """Cancel the attempts under way; each records that its outcome is unknown."""
+        for task in self._under_way:
+            task.cancel()
+
+    async def _run(self) -> None:
+        first = True
+        while not self._stopping:
+            self._changed.clear()
+            pause_s: float | None = None
+            free = self.destination.concurrency - len(self._under_way)
+            if self._more and free > 0:
+                self._more = False
+                pause_s = await self._claim(min(free, CLAIM_LIMIT), first=first)
+                first = False
+                if pause_s is None and (self._more or not self._under_way):
+                    continue
+            elif not self._under_way:
+                return
+            try:
+                await asyncio.wait_for(self._changed.wait(), pause_s)
+            except TimeoutError:
+                self._more = True
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def _claim(self, want: int, *, first: bool) -> float | None:
+        """Claim and start attempts; give the seconds to wait when the destination's rate allows none now."""
+        keys, self._handed = self._handed, []
+        rate = self.destination.rate_per_s
+        try:
+            claim = await self._ledger.claim(
+                self.destination.name, want=want, lease_ms=self._lease_ms, rate_per_s=rate, keys=keys, first=first
+            )
+        except RedisError as error:
+            # What is due stays due: the clock sends the next wake-up when Redis is back.
+            log.warning("ledger.unavailable", destination=self.destination.name, error=type(error).__name__)
+            return None
+        for item in claim.items:
+            task = asyncio.ensure_future(self._deliver(item))
+            self._under_way.add(task)
+            task.add_done_callback(self._done)
+        if claim.verdict == "limited":
+            return max(claim.wait_ms, 1) / 1000
+        if len(claim.items) >= want or (claim.items and rate is not None):
+            self._more = True
+        return None
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._changed.set()

@@ -1,0 +1,131 @@
+"""Turns what an attempt came to into the end of its claim: the verdict, the wait, the log; pure."""
+
+from dataclasses import replace
+from random import Random
+from typing import assert_never
+
+import orjson
+
+from schemas.delivery import Blocked, Dead, Delivered, Order, Prepared, Retry, Skipped
+from tasks.attempt import Tried, digest
+from worker.backoff import wait_s
+from worker.ledger.history import Attempt, History
+from worker.ledger.records import Claimed, Finish, Verdict
+from worker.redaction import blank
+
+
+def settle(  # noqa: PLR0913  all facts of one attempt, by keyword
+    tried: Tried, *, order: Order, claimed: Claimed, at_ms: int, elapsed_ms: int, rng: Random
+) -> tuple[Finish, Attempt]:
+    """Decide what happens after an attempt (contract, section 6: the outcome table and the retry schedule).
+
+    Gives the end to write and the attempt as logged.
+    """
+    verdict, reason, delay_s, effect = judge_next(tried, order=order, claimed=claimed, rng=rng)
+    outcome = tried.outcome
+    notes = list(tried.prepared.notes) if tried.prepared is not None else []
+    notes += order.call.notes
+    memory, fields = "", claimed.history.sent_fields
+    if isinstance(outcome, Delivered):
+        receipt = outcome.receipt
+        notes += ["duplicate"] if receipt.duplicate else []
+        notes += [receipt.note] if receipt.note else []
+        notes += [f"remote id {receipt.remote_id}"] if receipt.remote_id else []
+        if receipt.remember:
+            memory = orjson.dumps({**order.memory, **receipt.remember}).decode()
+        fields = digest(tried.prepared)
+    made = Attempt(
+        number=claimed.number,
+        at_ms=at_ms,
+        elapsed_ms=elapsed_ms,
+        status=tried.status,
+        outcome=NAMES[verdict] if not isinstance(outcome, Blocked) else "blocked",
+        reason=reason,
+        reply=tried.reply,
+    )
+    history = claimed.history
+    if verdict is not Verdict.SKIPPED:
+        history = replace(history, sent_version=len(claimed.events), sent_fields=fields)
+    history = history.add(made, notes=notes)
+    if verdict is Verdict.DEAD:
+        history = replace(history, payload=payload_of(tried.prepared, order))
+    elif history.payload:
+        history = replace(history, payload="")
+    finish = Finish(
+        key=claimed.key, fence=claimed.fence, verdict=verdict, reason=reason, delay_ms=round(delay_s * 1000),
+        effect=effect, memory=memory, history=history,
+    )  # fmt: skip
+    return finish, made
+
+
+NAMES = {
+    Verdict.DELIVERED: "delivered",
+    Verdict.DEAD: "dead",
+    Verdict.SKIPPED: "skipped",
+    Verdict.CANCELLED: "cancelled",
+    Verdict.RETRY: "retry",
+    Verdict.HOLD: "blocked",
+    Verdict.UNCLAIM: "unclaimed",
+    Verdict.INTERRUPTED: "unknown",
+}
+
+
+def judge_next(tried: Tried, *, order: Order, claimed: Claimed, rng: Random) -> tuple[Verdict, str, float, str]:
+    """Give the verdict, its reason, the wait in seconds, and the effect on the destination."""
+    outcome = tried.outcome
+    match outcome:
+        case Delivered():
+            return Verdict.DELIVERED, "", 0, "ok"
+        case Skipped(reason):
+            return Verdict.SKIPPED, reason, 0, "skip"
+        case Dead(reason):
+            return Verdict.DEAD, reason, 0, "none" if tried.status is not None else "skip"
+        case Blocked():
+            if outcome.dead:
+                return Verdict.DEAD, "saved_unprocessed", 0, f"block:{'soon' if outcome.probe else 'never'}:{outcome.reason}"
+            if not outcome.confirm:
+                return Verdict.HOLD, outcome.reason, 0, f"block:{'soon' if outcome.probe else 'never'}:{outcome.reason}"
+            effect, exhausted_as, asked = "refuse", "rejected", None
+        case Retry():
+            effect, exhausted_as, asked = "fail" if outcome.counts else "none", outcome.exhausted_as, outcome.retry_after_s
+        case _:
+            assert_never(outcome)
+    delay_s = wait_s(order.destination.retry_s, claimed.step + 1, rng=rng, retry_after_s=asked)
+    if delay_s is None:
+        return Verdict.DEAD, exhausted_as, 0, effect
+    return Verdict.RETRY, outcome.reason, delay_s, effect
+
+
+def payload_of(prepared: Prepared | None, order: Order) -> str:
+    """Write the body as it was sent, for a dead letter; secrets blanked. The URL and the headers are not in it."""
+    if prepared is None:
+        return ""
+    body = prepared.request.json if prepared.request.json is not None else prepared.request.form
+    return blank(orjson.dumps(body).decode(), order.destination.secrets)[:8192]
+
+
+def interrupted(claimed: Claimed, *, at_ms: int, delay_ms: int, sent: bool) -> Finish:
+    """End a claim that was cut: unknown when its request had begun, as if never claimed when not."""
+    if not sent:
+        return Finish(
+            key=claimed.key, fence=claimed.fence, verdict=Verdict.UNCLAIM, reason=claimed.reason, effect="skip",
+            history=claimed.history,
+        )  # fmt: skip
+    return Finish(
+        key=claimed.key, fence=claimed.fence, verdict=Verdict.INTERRUPTED, reason="interrupted", delay_ms=delay_ms,
+        effect="skip", history=with_interruption(claimed.history, number=claimed.number, at_ms=at_ms),
+    )  # fmt: skip
+
+
+def noting_interruption(claimed: Claimed, *, at_ms: int) -> Claimed:
+    """Log the attempt before this one when its worker was killed and nobody else could."""
+    attempts = claimed.history.attempts
+    if claimed.reason != "interrupted" or (attempts and attempts[-1].number == claimed.number - 1):
+        return claimed
+    return replace(claimed, history=with_interruption(claimed.history, number=claimed.number - 1, at_ms=at_ms))
+
+
+def with_interruption(history: History, *, number: int, at_ms: int) -> History:
+    """Log an attempt whose outcome nobody saw: a worker killed or stopped in the middle of it."""
+    cut = Attempt(number=number, at_ms=at_ms, elapsed_ms=0, status=None, outcome="unknown", reason="interrupted")
+    return history.add(cut)

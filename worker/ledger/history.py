@@ -1,0 +1,83 @@
+"""What a delivery remembers of itself: its attempts, its notes, and what was last sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+KEPT_ATTEMPTS = 20
+DELIVERED_REPLY = 256  # characters of the reply kept when the attempt delivered
+FAILED_REPLY = 2048  # of the last failed one
+EARLIER_REPLY = 200  # of those before it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a delivery (contract, section 6); ``reply`` has its secrets blanked already."""
+
+    number: int
+    at_ms: int
+    elapsed_ms: int
+    status: int | None
+    """The HTTP status; ``None`` when no reply came."""
+    outcome: str
+    """``delivered``, ``retry``, ``dead``, ``blocked``, ``skipped`` or ``unknown``."""
+    reason: str = ""
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The part of a delivery that its claim's holder rewrites whole; the ledger's scripts never look inside."""
+
+    attempts: tuple[Attempt, ...] = ()
+    notes: tuple[str, ...] = ()
+    sent_version: int = 0
+    """How many events the call had when the last request went out."""
+    sent_fields: str = ""
+    """A digest of the mapped values that the vendor confirmed."""
+    payload: str = ""
+    """The request as sent, secrets blanked; kept for dead letters only."""
+
+    def add(self, attempt: Attempt, *, notes: Sequence[str] = ()) -> "History":
+        """Append an attempt, cutting the older replies and dropping what is beyond the newest 20."""
+        older = tuple(
+            replace(past, reply=past.reply[:EARLIER_REPLY]) if len(past.reply) > EARLIER_REPLY else past
+            for past in self.attempts[1 - KEPT_ATTEMPTS :]
+        )
+        limit = DELIVERED_REPLY if attempt.outcome == "delivered" else FAILED_REPLY
+        fresh = tuple(note for note in dict.fromkeys(notes) if note not in self.notes)
+        return replace(
+            self, attempts=(*older, replace(attempt, reply=attempt.reply[:limit])), notes=(*self.notes, *fresh)
+        )
+
+    def dump(self) -> str:
+        """Write it compactly, as the ledger stores it: JSON lists without names; empty when there is nothing."""
+        if self == _EMPTY:
+            return ""
+        attempts = [
+            [a.number, a.at_ms, a.elapsed_ms, a.status, a.outcome, a.reason, a.reply] for a in self.attempts
+        ]
+        tail: list[Any] = [attempts, self.notes, self.sent_version, self.sent_fields, self.payload]
+        return orjson.dumps(tail).decode()
+
+    @classmethod
+    def load(cls, text: str) -> "History":
+        """Read what ``dump`` wrote."""
+        if not text:
+            return _EMPTY
+        attempts, notes, sent_version, sent_fields, payload = orjson.loads(text)
+        return cls(
+            attempts=tuple(
+                Attempt(number=n, at_ms=at, elapsed_ms=ms, status=status, outcome=outcome, reason=reason, reply=reply)
+                for n, at, ms, status, outcome, reason, reply in attempts
+            ),
+            notes=tuple(notes),
+            sent_version=sent_version,
+            sent_fields=sent_fields,
+            payload=payload,
+        )
+
+
+_EMPTY = History()

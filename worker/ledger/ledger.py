@@ -1,0 +1,148 @@
+"""The ledger's work: accept, plan, claim, finish and the clock's tick; each takes lists and is one round trip."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from schemas.delivery import DeliveryKey
+from worker.ledger.history import History
+from worker.ledger.records import (
+    Accepted,
+    Claim,
+    Claimed,
+    DeliveryRecord,
+    Finish,
+    Finished,
+    Incoming,
+    Plan,
+    Planned,
+    StoredCall,
+    Tick,
+)
+from worker.ledger.scripts import Scripts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """The ledger's own waits, in milliseconds; tests and the short chaos run hand in shorter ones."""
+
+    accept_grace: int = 1500  # an accepted call's wake-up has this long before the clock sends another
+    wake: int = 10_000  # how long one wake-up message stands for its destination
+    memory: int = 400 * 86_400_000  # how long a caller is remembered after the last delivery
+    probe: int = 30_000  # first probe of an open circuit, doubling to:
+    probe_max: int = 300_000
+    blocked_probe: int = 600_000
+
+
+class Ledger:
+    """The truth: events, calls and deliveries in one Redis (6.2 or newer, one primary).
+
+    Every operation raises ``redis.RedisError`` when Redis does not do it.
+    ``redis`` must decode its replies to text.
+    """
+
+    def __init__(
+        self, redis: Redis, *, clock_ms: Callable[[], int] | None = None, timings: Timings | None = None
+    ) -> None:
+        self.redis = redis
+        self.scripts = Scripts(redis, clock_ms=clock_ms)
+        self.timings = timings or Timings()
+
+    async def ping(self) -> None:
+        """Ask Redis for a sign of life."""
+        await self.redis.ping()
+
+    async def accept(self, items: Sequence[Incoming]) -> list[Accepted]:
+        """Store events, one answer an item in the order given; an event already stored changes nothing."""
+        args: list[str | int] = [self.timings.accept_grace]
+        for item in items:
+            args += (item.call_id, item.received_us, item.record)
+        return [Accepted(letter) for letter in await self.scripts.run("accept", *args)]
+
+    async def calls_due(self, *, limit: int) -> list[str]:
+        """Give the ids of calls whose wait is over, the longest overdue first."""
+        await self.redis.delete("sb:wakecalls")
+        now = await self.scripts.now_ms()
+        return list(await self.redis.zrange("sb:waits", "-inf", now, byscore=True, offset=0, num=limit))  # type: ignore[arg-type]
+
+    async def load(self, call_ids: Iterable[str]) -> list[StoredCall]:
+        """Read calls whole; unknown ids are left out."""
+        ids = list(call_ids)
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for call_id in ids:
+                pipe.hgetall(f"sb:c:{call_id}")
+            hashes = await pipe.execute()
+        found = (StoredCall.parse(call_id, fields) for call_id, fields in zip(ids, hashes, strict=True))
+        return [call for call in found if call is not None]
+
+    async def plan(self, plans: Sequence[Plan]) -> list[Planned]:
+        """Apply what dispatch decided; a plan made from an older version of its call changes nothing."""
+        wire = [
+            {
+                "id": p.call_id, "n": p.version, "state": p.state, "revision": p.revision,
+                "wait_until": p.wait_until_ms, "routes": " ".join(p.routes),
+                "deliveries": [[d.destination, d.action, d.group, d.after] for d in p.deliveries],
+            }
+            for p in plans
+        ]  # fmt: skip
+        answers = await self.scripts.run("plan", orjson.dumps(wire).decode())
+        return [
+            Planned(
+                applied == 1,
+                tuple(
+                    (DeliveryKey.parse(key), backlog)
+                    for key, backlog in zip(created[::2], created[1::2], strict=True)
+                ),
+            )
+            for applied, *created in answers
+        ]
+
+    async def claim(  # noqa: PLR0913  all by keyword, one round trip
+        self,
+        destination: str,
+        *,
+        want: int,
+        lease_ms: int,
+        rate_per_s: float | None = None,
+        keys: Sequence[DeliveryKey] = (),
+        first: bool = False,
+    ) -> Claim:
+        """Take up to ``want`` due deliveries of a destination, those of ``keys`` first.
+
+        ``first``: the run that asks answers an outstanding wake-up, so the next one may be sent.
+        """
+        members = [f"{key.call_id}:{key.action}" for key in keys]
+        verdict, wait_ms, *items = await self.scripts.run(
+            "claim", destination, want, lease_ms, int(first), "" if rate_per_s is None else rate_per_s, *members
+        )
+        return Claim(verdict, wait_ms, tuple(_claimed(destination, item) for item in items))
+
+    async def finish(self, ends: Sequence[Finish]) -> list[Finished]:
+        """End claims; one whose fence is old changes nothing."""
+        t = self.timings
+        args: list[str | int] = [t.memory, t.probe, t.probe_max, t.blocked_probe]
+        for end in ends:
+            args += (str(end.key), end.fence, end.verdict.value, end.reason, end.delay_ms, end.effect, end.memory)
+            args.append(end.history.dump())
+        return [Finished(applied == 1, event) for applied, event in await self.scripts.run("finish", *args)]
+
+    async def tick(self, destinations: Iterable[str], *, limit: int = 500) -> Tick:
+        """Return expired leases to due and say what has to be woken; any number of clocks may call it."""
+        expired, calls, *wake = await self.scripts.run("tick", limit, self.timings.wake, *destinations)
+        return Tick(expired, calls == 1, tuple(wake))
+
+
+def _claimed(destination: str, item: list[Any]) -> Claimed:
+    call_id, action, fence, number, step, reason, ready_at, memory, log, siblings, *events = item
+    return Claimed(
+        key=DeliveryKey(call_id, destination, action), fence=int(fence), number=int(number), step=int(step),
+        reason=reason, ready_at_ms=int(ready_at or 0), memory=memory, history=History.load(log),
+        siblings={
+            other: DeliveryRecord.parse(DeliveryKey(call_id, destination, other), text)
+            for other, text in zip(siblings[::2], siblings[1::2], strict=True)
+        },
+        events=tuple(events),
+    )  # fmt: skip

@@ -1,0 +1,228 @@
+"""What goes into the ledger's operations and what comes out of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from schemas.delacon import StoredEvent, parse_record
+from schemas.delivery import DeliveryKey, State
+from worker.ledger.history import History
+
+STATES: Mapping[str, State] = {
+    "q": State.QUEUED,
+    "f": State.IN_FLIGHT,
+    "r": State.RETRYING,
+    "D": State.DELIVERED,
+    "X": State.DEAD,
+    "S": State.SKIPPED,
+    "C": State.CANCELLED,
+}
+CALL_STATES: Mapping[str, str] = {"": "waiting", "w": "waiting", "r": "ready", "u": "unrouted", "x": "no_start"}
+
+
+class Accepted(StrEnum):
+    """What became of an event that was handed in."""
+
+    NEW = "N"
+    SAME = "S"
+    REMEMBERED = "R"
+    """The call was removed by its retention: known, and not delivered again."""
+    FAILED = "F"
+    """This item alone could not be stored (a foreign key of the wrong type in Redis)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One event on its way in; ``record`` as ``Event.record()`` writes it."""
+
+    call_id: str
+    received_us: int
+    record: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRecord:
+    """A delivery as the ledger holds it."""
+
+    key: DeliveryKey
+    state: State
+    fence: int
+    number: int
+    """Attempts begun so far."""
+    step: int
+    """Waits of the retry schedule used up so far."""
+    at_ms: int
+    """When it became what it is; when due while retrying; when the lease ends while in flight."""
+    group: str = field(repr=False)
+    reason: str
+    history: History = field(repr=False)
+
+    @classmethod
+    def parse(cls, key: DeliveryKey, text: str) -> "DeliveryRecord":
+        """Read the stored form: a header line and the history."""
+        header, log = text.split("\n", 1)
+        state, fence, number, step, at, group, reason = header.split("|", 6)
+        return cls(
+            key=key, state=STATES[state], fence=int(fence), number=int(number), step=int(step), at_ms=int(at),
+            group=group, reason=reason, history=History.load(log),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCall:
+    """A call as the ledger holds it: its events and its deliveries, in the order they were made."""
+
+    call_id: str
+    version: int
+    """How many events it has; a plan made from another version is not applied."""
+    state: str
+    """``waiting``, ``ready``, ``unrouted`` or ``no_start``."""
+    revision: int
+    """As last planned; 0 before the first plan."""
+    planned_version: int
+    """How many events the last plan was made from; 0 before the first."""
+    routes: tuple[str, ...]
+    events: tuple[StoredEvent, ...] = field(repr=False)
+    deliveries: Mapping[tuple[str, str], DeliveryRecord] = field(repr=False)
+    """By destination and action."""
+
+    @classmethod
+    def parse(cls, call_id: str, fields: Mapping[str, str]) -> "StoredCall | None":
+        """Read a call's hash; ``None`` when there is none."""
+        if "n" not in fields:
+            return None
+        version = int(fields["n"])
+        deliveries = {}
+        for name, text in fields.items():
+            if name.startswith("d:"):
+                _, destination, action = name.split(":", 2)
+                key = DeliveryKey(call_id, destination, action)
+                deliveries[destination, action] = DeliveryRecord.parse(key, text)
+        return cls(
+            call_id=call_id,
+            version=version,
+            state=CALL_STATES[fields.get("st", "")],
+            revision=int(fields.get("rv", 0)),
+            planned_version=int(fields.get("pn", 0)),
+            routes=tuple(filter(None, fields.get("rt", "").split(" "))),
+            events=tuple(read_stored(fields[f"e{i}"]) for i in range(1, version + 1)),
+            deliveries=deliveries,
+        )
+
+
+def read_stored(text: str) -> StoredEvent:
+    """Read one stored event: the receipt in microseconds, a blank, the record."""
+    received, record = text.split(" ", 1)
+    kind, values = parse_record(record)
+    return StoredEvent(received_us=int(received), kind=kind, values=values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A delivery to be made; an existing one of the same key is left as it is."""
+
+    destination: str
+    action: str
+    group: str = field(default="", repr=False)
+    """Deliveries of one group run one at a time; empty: no group. Holds no ``|`` and no line break."""
+    after: str = ""
+    """``create``: becomes due only when the create of the same destination is final."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What dispatch decided for a call."""
+
+    call_id: str
+    version: int
+    state: str
+    """The stored letter: w, r, u or x."""
+    revision: int
+    wait_until_ms: int
+    """When to look at the call again; 0: not before its next event."""
+    routes: tuple[str, ...] = ()
+    deliveries: tuple[NewDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What came of a plan: whether it was applied, and the keys made due with their destination's backlog."""
+
+    applied: bool
+    created: tuple[tuple[DeliveryKey, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery in this worker's hands until its lease ends."""
+
+    key: DeliveryKey
+    fence: int
+    number: int
+    step: int
+    reason: str
+    """Why it was tried before, such as ``interrupted``; empty the first time."""
+    ready_at_ms: int
+    memory: str = field(repr=False)
+    history: History = field(repr=False)
+    siblings: Mapping[str, DeliveryRecord] = field(repr=False)
+    """The other deliveries of the call to this destination by action; only for an action that is not a create."""
+    events: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim: ``ok``, ``empty``, ``limited`` (ask again in ``wait_ms``), ``paused``, ``blocked``, ``open``."""
+
+    verdict: str
+    wait_ms: int
+    items: tuple[Claimed, ...]
+
+
+class Verdict(StrEnum):
+    """How a claim ends."""
+
+    DELIVERED = "D"
+    DEAD = "X"
+    SKIPPED = "S"
+    CANCELLED = "C"
+    RETRY = "r"
+    HOLD = "h"
+    UNCLAIM = "u"
+    INTERRUPTED = "i"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """The end of a claim, and what it tells of the destination.
+
+    ``effect``: ``ok`` a success; ``fail`` a transient failure; ``refuse`` 403 or 3xx; ``none`` an answer that is
+    neither; ``skip`` nothing was sent; ``block:soon:REASON`` or ``block:never:REASON``.
+    """
+
+    key: DeliveryKey
+    fence: int
+    verdict: Verdict
+    reason: str = ""
+    delay_ms: int = 0
+    effect: str = "none"
+    memory: str = field(default="", repr=False)
+    history: History = field(default_factory=History, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Whether the finish was applied (the fence was still ours), and what it did to the destination."""
+
+    applied: bool
+    gate_event: str
+    """``blocked``, ``circuit_open``, ``opened`` or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a clock tick found: how many leases had expired, and what has to be woken."""
+
+    expired: int
+    wake_calls: bool
+    wake: tuple[str, ...]

@@ -1,0 +1,42 @@
+"""Loads the Lua scripts and runs them; every script begins with the same prelude."""
+
+from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+
+@cache
+def _source(name: str) -> str:
+    folder = files("worker.ledger") / "scripts"
+    return (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
+
+
+class Scripts:
+    """Runs the ledger's scripts on one Redis; their first argument is the time.
+
+    ``clock_ms`` is for tests: without it a script asks Redis, so that all machines share one clock.
+    """
+
+    def __init__(self, redis: Redis, *, clock_ms: Callable[[], int] | None = None) -> None:
+        self.redis = redis
+        self._clock_ms = clock_ms
+        self._loaded: dict[str, AsyncScript] = {}
+
+    async def run(self, name: str, *args: str | int | float) -> Any:
+        """Run a script; raises ``redis.RedisError``."""
+        script = self._loaded.get(name)
+        if script is None:
+            script = self._loaded[name] = self.redis.register_script(_source(name))
+        now = "" if self._clock_ms is None else self._clock_ms()
+        return await script(args=(now, *args))
+
+    async def now_ms(self) -> int:
+        """Give the ledger's time."""
+        if self._clock_ms is not None:
+            return self._clock_ms()
+        seconds, micros = await self.redis.time()
+        return int(seconds) * 1000 + int(micros) // 1000

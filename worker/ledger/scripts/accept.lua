@@ -1,0 +1,34 @@
+-- accept(now, grace_ms, [id, received_us, record]...) -> one letter an item: N new, S same, R remembered, F failed.
+local now = now_ms()
+local wait_until = int(now + tonumber(ARGV[2]))
+
+local function accept(id, received, record)
+  if call('EXISTS', remembered_key(id)) == 1 then return 'R' end
+  local key = call_key(id)
+  local n = tonumber(call('HGET', key, 'n') or '0')
+  if n > 0 then
+    local names = {}
+    for i = 1, n do names[i] = 'e' .. i end
+    for _, stored in ipairs(call('HMGET', key, unpack(names))) do
+      if string.sub(stored, string.find(stored, ' ', 1, true) + 1) == record then return 'S' end
+    end
+  else
+    call('ZADD', CALLS, int(now), id)
+  end
+  call('ZADD', WAITS, wait_until, id)
+  call('HSET', key, 'n', n + 1, 'e' .. (n + 1), received .. ' ' .. record)
+  return 'N'
+end
+
+local answers = {}
+for i = 3, #ARGV, 3 do
+  local ok, answer = pcall(accept, ARGV[i], ARGV[i + 1], ARGV[i + 2])
+  if not ok then
+    local text = type(answer) == 'table' and answer.err or tostring(answer)
+    -- A key of the wrong type spoils its own item; memory, replica and disk faults refuse the whole group.
+    if not string.find(text, 'WRONGTYPE', 1, true) then return redis.error_reply(text) end
+    answer = 'F'
+  end
+  answers[#answers + 1] = answer
+end
+return answers

@@ -1,0 +1,96 @@
+-- claim(now, dest, want, lease_ms, first, rate_per_s or '', member...)
+-- -> {verdict, wait_ms, item...};
+-- an item is {id, action, fence, number, step, reason, ready_at, memory, log, siblings, event...}.
+-- verdict: ok, empty, limited, paused, blocked, open. A lease starts here, so a worker asks only for its free slots.
+local now = now_ms()
+local dest, want, lease = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local due, gate = due_key(dest), gate_key(dest)
+local handed = 7
+if ARGV[5] == '1' then call('DEL', wake_key(dest)) end
+
+local g = call('HMGET', gate, 'paused', 'blocked', 'open', 'probe_at', 'probe_last')
+local probing = g[2] or g[3]
+if g[1] then return { 'paused', 0 } end
+if probing then
+  local verdict = g[2] and 'blocked' or 'open'
+  if g[4] == 'never' or tonumber(g[4]) > now then return { verdict, 0 } end
+  want, handed = 1, #ARGV + 1
+end
+
+local rate = tonumber(ARGV[6])
+local rate_state = 'sb:rate:' .. dest
+local tokens
+if rate then
+  local burst = math.max(1, rate)
+  local r = call('HMGET', rate_state, 'tokens', 'at')
+  tokens = math.min(burst, (tonumber(r[1]) or burst) + (now - (tonumber(r[2]) or now)) * rate / 1000)
+  if tokens < 1 then return { 'limited', math.ceil((1 - tokens) * 1000 / rate) } end
+  want = math.min(want, math.floor(tokens))
+end
+
+-- An update or a withdrawal has to know what became of the deliveries before it.
+local function siblings(key, dest, action)
+  local found = {}
+  if action == 'create' then return found end
+  local prefix = 'd:' .. dest .. ':'
+  for _, name in ipairs(call('HKEYS', key)) do
+    if string.sub(name, 1, #prefix) == prefix and name ~= prefix .. action then
+      found[#found + 1] = string.sub(name, #prefix + 1)
+      found[#found + 1] = call('HGET', key, name)
+    end
+  end
+  return found
+end
+
+local items = {}
+local function take(member)
+  if call('ZREM', due, member) == 0 then return end
+  local id, action = split_member(member)
+  local key = call_key(id)
+  local head = call('HMGET', key, field_of(dest, action), 'n', 'ra')
+  local d = read_delivery(head[1])
+  if not d or (d.state ~= 'q' and d.state ~= 'r') then return end
+  local memory = ''
+  if d.group ~= '' then
+    local holder = call('HGET', holders_key(dest), d.group)
+    if holder and holder ~= member then
+      call('RPUSH', parked_key(dest, d.group), member)
+      return
+    end
+    call('HSET', holders_key(dest), d.group, member)
+    memory = call('GET', memory_key(dest, d.group)) or ''
+  end
+  local reason = d.reason
+  d.state, d.fence, d.number, d.at, d.reason = 'f', d.fence + 1, d.number + 1, now + lease, ''
+  write_delivery(id, dest, action, d)
+  call('ZADD', LEASES, int(now + lease), id .. ':' .. dest .. ':' .. action)
+  local item = { id, action, d.fence, d.number, d.step, reason, head[3] or '', memory, d.log, siblings(key, dest, action) }
+  for i = 1, tonumber(head[2] or '0') do item[10 + i] = call('HGET', key, 'e' .. i) end
+  items[#items + 1] = item
+end
+
+for i = handed, #ARGV do
+  if #items >= want then break end
+  local score = call('ZSCORE', due, ARGV[i])
+  if score and tonumber(score) <= now then take(ARGV[i]) end
+end
+if probing then
+  local first = call('ZRANGEBYSCORE', due, '-inf', int(now), 'LIMIT', 0, 2)
+  local member = first[1]
+  if member and member == g[5] and first[2] then member = first[2] end
+  if member then take(member) end
+  if #items > 0 then call('HSET', gate, 'probe_at', int(now + lease), 'probe_last', member) end
+else
+  -- A member that is parked or gone takes no slot: look further, a bounded number of times.
+  for _ = 1, 4 do
+    if #items >= want then break end
+    local members = call('ZRANGEBYSCORE', due, '-inf', int(now), 'LIMIT', 0, want - #items)
+    if #members == 0 then break end
+    for _, member in ipairs(members) do take(member) end
+  end
+end
+if rate then
+  call('HSET', rate_state, 'tokens', tostring(tokens - #items), 'at', int(now))
+  call('PEXPIRE', rate_state, 3600000)
+end
+return { #items > 0 and 'ok' or 'empty', 0, unpack(items) }

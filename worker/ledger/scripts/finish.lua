@@ -1,0 +1,93 @@
+-- finish(now, [key, fence, verdict, reason, delay_ms, effect, memory, log]...) -> {[applied, gate event]...}
+-- verdict: D delivered, X dead, S skipped, C cancelled, r retry by the schedule, h held (no wait used up),
+-- u unclaimed (never sent), i interrupted (outcome unknown). effect on the gate: ok, fail, refuse, none, skip,
+-- or `block:<never or soon>:<reason>`. An old fence changes nothing.
+local now = now_ms()
+local MEMORY_MS = tonumber(ARGV[2])
+local CIRCUIT_FAILURES, PROBE_MS, PROBE_MAX_MS, BLOCKED_PROBE_MS = 10, tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local function block(gate, reason, probe)
+  local was = call('HGET', gate, 'blocked')
+  call('HSET', gate, 'blocked', reason, 'blocked_at', int(now),
+    'probe_at', probe == 'never' and 'never' or int(now + BLOCKED_PROBE_MS))
+  return was and '' or 'blocked'
+end
+
+local function apply(dest, member, effect, reason)
+  local gate = gate_key(dest)
+  if effect == 'ok' or effect == 'none' then
+    if call('EXISTS', gate) == 0 then return '' end
+    call('HDEL', gate, 'fails', 'fail_first', 'fail_multi', 'refused')
+    if effect == 'ok' then
+      if call('HDEL', gate, 'blocked', 'blocked_at', 'open', 'probe_at', 'probe_last', 'probe_wait') > 0 then
+        call('DEL', wake_key(dest))
+        return 'opened'
+      end
+      return ''
+    end
+  end
+  local g = call('HMGET', gate, 'blocked', 'open', 'probe_last', 'refused', 'probe_wait')
+  local is_probe = (g[1] or g[2]) and g[3] == member
+  if effect == 'skip' then
+    if is_probe then call('HSET', gate, 'probe_at', int(now)) end
+    return ''
+  end
+  local probe, why = string.match(effect, '^block:(%a+):(.*)$')
+  if probe then return block(gate, why, probe) end
+  if effect == 'refuse' then
+    call('HDEL', gate, 'fails', 'fail_first', 'fail_multi')
+    if g[1] or (g[4] and g[4] ~= member) then return block(gate, reason, 'soon') end
+    call('HSET', gate, 'refused', member)
+  elseif effect == 'fail' then
+    call('HDEL', gate, 'refused')
+    local fails = call('HINCRBY', gate, 'fails', 1)
+    call('HSETNX', gate, 'fail_first', member)
+    if call('HGET', gate, 'fail_first') ~= member then call('HSET', gate, 'fail_multi', 1) end
+    if not g[2] and not g[1] and fails >= CIRCUIT_FAILURES and call('HEXISTS', gate, 'fail_multi') == 1 then
+      call('HSET', gate, 'open', int(now), 'probe_at', int(now + PROBE_MS), 'probe_wait', PROBE_MS)
+      return 'circuit_open'
+    end
+  end
+  if is_probe then
+    local wait = g[1] and BLOCKED_PROBE_MS or math.min((tonumber(g[5]) or PROBE_MS) * (effect == 'fail' and 2 or 1), PROBE_MAX_MS)
+    call('HSET', gate, 'probe_at', int(now + wait), 'probe_wait', int(wait))
+  end
+  return ''
+end
+
+local answers = {}
+for i = 6, #ARGV, 8 do
+  local key, fence, verdict, reason = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
+  local delay, effect, memory, log = tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6], ARGV[i + 7]
+  local id, dest, action = split_key(key)
+  local member = id .. ':' .. action
+  local d = read_delivery(call('HGET', call_key(id), field_of(dest, action)))
+  if not d or d.state ~= 'f' or d.fence ~= fence then
+    answers[#answers + 1] = { 0, '' }
+  else
+    call('ZREM', LEASES, key)
+    d.at, d.reason, d.log = now, reason, log
+    if memory ~= '' and d.group ~= '' then
+      call('SET', memory_key(dest, d.group), memory, 'PX', int(MEMORY_MS))
+    end
+    release_group(dest, d.group, member, now)
+    if FINAL[verdict] then
+      d.state = verdict
+      close_call(id, now)
+      if verdict == 'X' then call('ZADD', dead_key(dest), int(now), member) end
+      if action == 'create' then release_followers(id, dest, now) end
+    else
+      d.state = 'r'
+      if verdict == 'r' then d.step = d.step + 1 end
+      if verdict == 'u' then
+        d.number = d.number - 1
+        if d.number == 0 then d.state = 'q' end
+      end
+      d.at = now + delay
+      call('ZADD', due_key(dest), int(d.at), member)
+    end
+    write_delivery(id, dest, action, d)
+    answers[#answers + 1] = { 1, apply(dest, member, effect, reason) }
+  end
+end
+return answers

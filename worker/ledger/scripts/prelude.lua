@@ -1,0 +1,67 @@
+-- What every script shares: the keys, the time, and the header of a delivery.
+-- A delivery is one field of its call's hash: `state|fence|number|step|at|group|reason` and, on the next lines, the
+-- worker's own log. Only the header is read here; the log is replaced whole by whoever holds the claim.
+local call, pcall_ = redis.call, redis.pcall
+
+local function now_ms()
+  if ARGV[1] ~= '' then return tonumber(ARGV[1]) end
+  local t = call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+local function int(x) return string.format('%.0f', x) end
+local function call_key(id) return 'sb:c:' .. id end
+local function due_key(dest) return 'sb:due:' .. dest end
+local function gate_key(dest) return 'sb:gate:' .. dest end
+local function wake_key(dest) return 'sb:wake:' .. dest end
+local function dead_key(dest) return 'sb:dead:' .. dest end
+local function holders_key(dest) return 'sb:hold:' .. dest end
+local function parked_key(dest, group) return 'sb:park:' .. dest .. ':' .. group end
+local function memory_key(dest, group) return 'sb:memo:' .. dest .. ':' .. group end
+local function remembered_key(id) return 'sb:m:' .. id end
+local CALLS, WAITS, LEASES, DESTS = 'sb:calls', 'sb:waits', 'sb:leases', 'sb:dests'
+local NO_START, UNROUTED, WAKE_CALLS = 'sb:nostart', 'sb:unrouted', 'sb:wakecalls'
+local FINAL = { D = true, X = true, S = true, C = true }
+
+local function field_of(dest, action) return 'd:' .. dest .. ':' .. action end
+local function split_member(member) return string.match(member, '^(.*):([^:]*)$') end
+local function split_key(key) return string.match(key, '^(.*):([^:]*):([^:]*)$') end
+
+local function read_delivery(value)
+  if not value then return nil end
+  local state, fence, number, step, at, group, reason, log =
+    string.match(value, '^(%a)|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|([^\n]*)\n(.*)$')
+  if not state then return nil end
+  return { state = state, fence = tonumber(fence), number = tonumber(number), step = tonumber(step),
+           at = tonumber(at), group = group, reason = reason, log = log }
+end
+
+local function write_delivery(id, dest, action, d)
+  call('HSET', call_key(id), field_of(dest, action), d.state .. '|' .. d.fence .. '|' .. d.number .. '|' .. d.step
+    .. '|' .. int(d.at) .. '|' .. d.group .. '|' .. d.reason .. '\n' .. d.log)
+end
+
+-- Deliveries of one group (one caller at one Kapture account) run one at a time: the next one in line becomes due.
+local function release_group(dest, group, member, now)
+  if group == '' then return end
+  local holders = holders_key(dest)
+  if call('HGET', holders, group) ~= member then return end
+  call('HDEL', holders, group)
+  local next_member = call('LPOP', parked_key(dest, group))
+  if next_member then call('ZADD', due_key(dest), int(now), next_member) end
+end
+
+local function close_call(id, now)
+  local open = call('HINCRBY', call_key(id), 'o', -1)
+  if open <= 0 then call('HSET', call_key(id), 'f', int(now)) end
+end
+
+-- What waits for a create (an update, a withdrawal) becomes due when the create is final.
+local function release_followers(id, dest, now)
+  local waiting = call('HGET', call_key(id), 'w:' .. dest)
+  if not waiting then return end
+  call('HDEL', call_key(id), 'w:' .. dest)
+  for action in string.gmatch(waiting, '%S+') do
+    call('ZADD', due_key(dest), int(now), id .. ':' .. action)
+  end
+end
