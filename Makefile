@@ -1,0 +1,43 @@
+# Everything a newcomer needs: make run. The rest: make help.
+# ARGS goes to the command behind the target: make run ARGS=--once, make test ARGS="tests/schemas -x".
+
+PYTHON ?=
+ARGS =
+JOBS = 2
+VENV = .venv/bin
+
+.PHONY: help setup run test lint bench chaos soak lock clean
+.DEFAULT_GOAL := help
+
+help: ## say what there is to make
+	@sed -n 's/^\([a-z ]*\):.*## /\1: /p' $(MAKEFILE_LIST)
+
+setup: ## make .venv with everything, tests' tools too, from the lock file; PYTHON=python3.12 names the interpreter
+	@PYTHON='$(PYTHON)' sh deploy/setup.sh dev
+
+run: ## start the whole system here, with stand-ins for the vendors: switchboard up
+	@PYTHON='$(PYTHON)' sh deploy/setup.sh run
+	@$(VENV)/switchboard up $(ARGS)
+
+test: setup ## run the tests
+	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+lint: setup ## ruff, mypy strict and the import contracts
+	@$(VENV)/ruff check .
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports
+
+bench chaos soak: setup ## measure against the floor; break everything under load; run long
+	@$(VENV)/python -m tests.$@ $(ARGS)
+
+lock: setup ## resolve the newest versions that pyproject.toml allows, with hashes
+	@$(VENV)/uv pip compile $(RESOLVE) --extra dev --output-file deploy/requirements-dev.lock pyproject.toml
+	@$(VENV)/uv pip compile $(RESOLVE) --constraint deploy/requirements-dev.lock --output-file deploy/requirements.lock pyproject.toml
+
+# Names, versions and hashes only: no index, no host.
+RESOLVE = --quiet --upgrade --universal --python-version 3.11 --no-python-downloads --extra embedded --group build \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url
+
+clean: ## remove .venv, caches and the local stack's data
+	@rm -rf .venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

