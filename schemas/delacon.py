@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import orjson
@@ -108,8 +109,7 @@ def merge(call_id: str, events: Iterable[StoredEvent], *, default_region: str) -
     end: dict[str, str] = {}
     first: dict[str, int] = {}
     repeats, whole_end = 0, False
-    # Kind and values make the order of events of one microsecond the same everywhere.
-    ordered = sorted(events, key=lambda event: (event.received_us, event.kind, sorted(event.values.items())))
+    ordered = _in_order(events)
     for event in ordered:
         sides = _SIDES[event.kind]
         repeats += not sides.isdisjoint(first)
@@ -134,6 +134,14 @@ def merge(call_id: str, events: Iterable[StoredEvent], *, default_region: str) -
         first_start_us=first.get("s"),
         first_end_us=first.get("e"),
     )
+
+
+def _in_order(events: Iterable[StoredEvent]) -> list[StoredEvent]:
+    ordered = sorted(events, key=lambda event: event.received_us)
+    if any(one.received_us == other.received_us for one, other in pairwise(ordered)):
+        # Kind and values make the order of events of one microsecond the same everywhere.
+        ordered.sort(key=lambda event: (event.received_us, event.kind, sorted(event.values.items())))
+    return ordered
 
 
 def _kind(values: Mapping[str, str]) -> str:

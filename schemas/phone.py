@@ -49,7 +49,7 @@ def _read(text: str, default_region: str) -> Phone | None:
         return None
     number.extension = None
     region = phonenumbers.region_code_for_number(number)
-    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    e164 = f"+{number.country_code}{phonenumbers.national_significant_number(number)}"
     if region is None:
         # Possible but of no known range, as every new area code is until the metadata learns it.
         region = phonenumbers.region_code_for_country_code(number.country_code or 0)
@@ -64,7 +64,7 @@ def _national(number: PhoneNumber) -> str:
 
 def _trunk_prefix(number: PhoneNumber, region: str) -> str:
     """Give the prefix that formatting left out because no pattern of the country fits the number."""
-    prefix = phonenumbers.ndd_prefix_for_region_code(region, True)  # noqa: FBT003  the library's own signature
+    prefix = phonenumbers.ndd_prefix_for_region(region, True)  # noqa: FBT003  the library's own signature
     return "0" if prefix == "0" and _national(number) == phonenumbers.national_significant_number(number) else ""
 
 
