@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from schemas.call import Call
 from schemas.destination import VendorSpec
+from schemas.fields import cut
 from schemas.template import Template
 
 
@@ -56,9 +57,9 @@ def fill(
             text = "" if template is None else template.render(call.text)
         text = text.strip()
         limit = limits.get(key, len(text))
-        if len(text) > limit:
+        kept, is_cut = cut(text, limit)
+        if is_cut:
             notes.append(f"{key} cut from {len(text)} to {limit} characters")
-            text = text[:limit].rstrip()
-        if text:
-            values[key] = text
+        if kept := kept.strip():
+            values[key] = kept
     return Filled(values, tuple(notes))

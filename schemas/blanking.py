@@ -1,0 +1,40 @@
+"""Blanking of secrets in texts that are kept or shown."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from schemas.destination import VendorSpec
+
+BLANK = "[blanked]"
+_SCHEMES = ("basic ", "bearer ")
+
+
+def secrets_of(spec: VendorSpec, options: Any) -> tuple[str, ...]:
+    """Give the secret values of a destination's options, without the scheme that may stand before a key."""
+    values: list[str] = []
+    for name in spec.secret_options:
+        value = getattr(options, name)
+        found = value.values() if isinstance(value, Mapping) else [value]
+        values += [_bare(text) for text in found if text]
+    return tuple(values)
+
+
+def blank(text: str, secrets: Iterable[str]) -> str:
+    """Replace every secret in ``text``, also where it stands URL-quoted or escaped as JSON."""
+    forms: set[str] = set()
+    for secret in secrets:
+        escaped = json.dumps(secret)[1:-1]
+        forms |= {secret, escaped, escaped.replace("/", "\\/"), quote(secret, safe=""), quote(secret)}
+    for form in sorted(forms - {""}, key=len, reverse=True):
+        text = text.replace(form, BLANK)
+    return text
+
+
+def _bare(key: str) -> str:
+    """Take the scheme off, so that the key is found with and without it."""
+    for scheme in _SCHEMES:
+        if key.casefold().startswith(scheme):
+            return key[len(scheme) :].strip()
+    return key

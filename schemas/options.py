@@ -1,0 +1,107 @@
+"""How a destination's own keys are read from the configuration: strict, with faults that say what would be right."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow.fields import Field
+
+from schemas.durations import parse_duration
+from schemas.template import Template
+
+_T = TypeVar("_T")
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+
+class Option(Field[_T]):
+    """A key that one function reads; the function's ``TypeError`` or ``ValueError`` becomes the fault."""
+
+    default_error_messages = {"required": "is required", "null": "must not be empty"}  # noqa: RUF012  marshmallow's own
+
+    def __init__(self, read: Callable[[object], _T], *, required: bool = False, default: _T | None = None) -> None:
+        if required:
+            super().__init__(required=True)
+        else:
+            super().__init__(load_default=default)
+        self._read = read
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> _T:
+        del attr, data, kwargs
+        try:
+            return self._read(value)
+        except (TypeError, ValueError) as error:
+            raise ValidationError(str(error)) from error
+
+
+class OptionsSchema(Schema):
+    """The base of the vendors' option schemas; keys that are not theirs are the settings' business."""
+
+    class Meta:
+        """Leave out what is not declared."""
+
+        unknown = EXCLUDE
+
+
+def text(value: object) -> str:
+    """Read a text that is not empty."""
+    if not isinstance(value, str):
+        raise TypeError("must be a text")
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value.strip()
+
+
+def secret(value: object) -> str:
+    """Read a key that can stand in a header or a query: visible ASCII only. The fault does not show it."""
+    key = text(value)
+    if not _VISIBLE.fullmatch(key):
+        raise ValueError("must be visible ASCII characters without blanks")
+    return key
+
+
+def flag(value: object) -> bool:
+    """Read ``true`` or ``false``; texts such as "true" are refused."""
+    if not isinstance(value, bool):
+        raise TypeError("must be true or false, without quotation marks")
+    return value
+
+
+def duration_s(value: object) -> float:
+    """Read a duration text as seconds."""
+    return parse_duration(text(value))
+
+
+def template(value: object) -> Template:
+    """Read a template text."""
+    return Template.parse(text(value))
+
+
+def zone(value: object) -> ZoneInfo:
+    """Read the name of a time zone of the IANA database."""
+    name = text(value)
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError) as error:
+        raise ValueError(f"unknown time zone {name!r}; write an IANA name such as America/New_York") from error
+
+
+def guid(value: object) -> str:
+    """Read a GUID, in braces or not, as 36 characters."""
+    try:
+        return str(UUID(text(value)))
+    except ValueError as error:
+        raise ValueError("must be a GUID such as 6f9619ff-8b86-d011-b42d-00c04fc964ff") from error
+
+
+def one_of(*choices: str) -> Callable[[object], str]:
+    """Give a reader of one of these texts."""
+
+    def read(value: object) -> str:
+        if value not in choices:
+            raise ValueError(f"must be {' or '.join(repr(choice) for choice in choices)}")
+        return str(value)
+
+    return read

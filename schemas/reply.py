@@ -1,0 +1,105 @@
+"""A vendor's reply, read tolerantly: JSON or not, any letter case, slips of the vendors' own documents."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.blanking import blank
+from schemas.delivery import Response
+
+LONGEST_WORDS = 2048
+"""Characters of a reply that are kept as the vendor's words (contract, section 6)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a vendor said."""
+
+    status: int
+    retry_after: str
+    """The Retry-After header as it stood; empty when there was none."""
+    document: dict[str, Any] | None = field(repr=False)
+    """The JSON object with its top keys normalised (``normal``); ``None`` when there is none to read."""
+    text: str = field(repr=False)
+    """The body as it came; only ``shown`` may leave the process."""
+    secrets: tuple[str, ...] = field(repr=False)
+    location: str = field(default="", repr=False)
+    """Where a redirect points."""
+
+    def shown(self, words: str = "") -> str:
+        """Give the vendor's words, else its whole reply, as they may be kept: blanked, at most 2,048 characters.
+
+        Blanked only here, after judging, so that a short key cannot change a verdict.
+        """
+        kept = blank(words or self.text, self.secrets) or f"HTTP {self.status} without a body"
+        return kept[:LONGEST_WORDS]
+
+
+def read_reply(
+    response: Response, *, secrets: tuple[str, ...], repair: Callable[[str], str] = lambda text: text
+) -> Reply:
+    """Read a response; never fails, whatever the bytes.
+
+    ``repair`` gets the text that is no JSON and may give back one that is. A list stands for its first object.
+    """
+    text = response.body.decode("utf-8-sig", "replace").strip()
+    document = _object(text)
+    if document is None:
+        document = _object(repair(text))
+    return Reply(
+        status=response.status,
+        retry_after=response.headers.get("retry-after", ""),
+        document=None if document is None else normal_keys(document),
+        text=text,
+        secrets=secrets,
+        location=response.headers.get("location", ""),
+    )
+
+
+def normal(text: str) -> str:
+    """Give a text as it is compared: without case, surrounding blanks, a final full stop (contract, section 6).
+
+    ``Captorrald`` with a small L, a slip of Captorra's own document, is ``CaptorraId``.
+    """
+    return " ".join(text.split()).removesuffix(".").rstrip().casefold().replace("captorrald", "captorraid")
+
+
+def normal_keys(document: dict[str, Any]) -> dict[str, Any]:
+    """Give the same values under keys without case and surrounding blanks."""
+    return {normal(key): value for key, value in document.items()}
+
+
+def flag_of(value: object) -> bool | None:
+    """Read ``true`` and ``false``, also as texts in any case; anything else is ``None``."""
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(normal(value))
+    return value if isinstance(value, bool) else None
+
+
+def texts_in(value: object) -> list[str]:
+    """Give the texts of a value that may be one text, or a list or an object of texts, at any depth."""
+    texts: list[str] = []
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text if text.strip():
+                texts.append(text.strip())
+            case list() as items:
+                waiting += reversed(items)
+            case dict() as pairs:
+                waiting += reversed(pairs.values())
+            case _:
+                pass
+    return texts
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    """Parse one JSON object, or the first object of a list."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(value, list):
+        value = next((item for item in value if isinstance(item, dict)), None)
+    return value if isinstance(value, dict) else None

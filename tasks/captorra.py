@@ -1,0 +1,66 @@
+"""Deliveries to Captorra."""
+
+from schemas.captorra import SPEC, fill_body, parse_reply
+from schemas.delivery import Order, Prepared, Receipt, Request, Response
+from schemas.destination import Destination, VendorSpec
+from schemas.reply import normal, read_reply
+from tasks.vendor import Http
+from tasks.verdict import post_and_judge, refused, require_all, unanswered
+from worker.errors import Blocked, Permanent
+
+_EXISTS = "phone source already exists"
+_UNKNOWN_ACCOUNT = "please check captorraid"
+_REJECTED = frozenset({"invalid json data", "invalid date", "invalid ani"})
+_INCOMPLETE = "please provide "  # two forms in the document, with and without CaptorraId
+
+
+class Captorra:
+    """Legal intake: a call is posted once, and ``ID`` makes a second post harmless."""
+
+    spec: VendorSpec = SPEC
+    updates: bool = False
+    one_at_a_time: bool = False
+    suppressible: bool = False
+
+    def delivers_at_start(self, destination: Destination) -> bool:
+        """Say no: what is posted cannot be changed, so it is posted when all is known."""
+        del destination
+        return False
+
+    def withdraw_within_s(self, destination: Destination) -> float | None:
+        """Say never: there is nothing to withdraw."""
+        del destination
+        return None
+
+    def resend_is_safe(self, destination: Destination) -> bool:
+        """Say yes: the second post of an ``ID`` is answered ``Phone source already exists``."""
+        del destination
+        return True
+
+    def prepare(self, order: Order) -> Prepared:
+        """Build the post; raises ``Skipped`` without a caller and ``Permanent`` without another required text."""
+        filled = fill_body(order.call, order.destination)
+        require_all(filled, SPEC, caller_key="ANI")
+        request = Request(method="POST", url=order.destination.url, json=filled.values)
+        return Prepared(request=request, notes=filled.notes, fields=filled.values)
+
+    def judge(self, order: Order, response: Response) -> Receipt:
+        """Read the verdict (the document's "Responses"); its statuses are not documented, so words go first."""
+        reply = read_reply(response, secrets=order.destination.secrets)
+        said = parse_reply(reply)
+        if said.success:
+            return Receipt()
+        words = normal(said.error)
+        if words == _EXISTS:
+            return Receipt(duplicate=True, note=reply.shown(said.error))
+        if words == _UNKNOWN_ACCOUNT:
+            raise Blocked("unknown_account", reply.shown(said.error))
+        if words in _REJECTED or words.startswith(_INCOMPLETE):
+            raise Permanent("rejected", reply.shown(said.error))
+        if said.success is False or words:
+            raise refused(reply, said.error)
+        raise unanswered(reply)
+
+    async def send(self, order: Order, *, prepared: Prepared, http: Http) -> Receipt:
+        """Post once and judge."""
+        return await post_and_judge(self.judge, order, prepared=prepared, http=http)

@@ -1,0 +1,92 @@
+"""Deliveries to Comunik8: leads, and their withdrawal."""
+
+from schemas.comunik8 import SPEC, Comunik8Options, Comunik8Reply, fill_lead, lead_body, page_url, parse_reply
+from schemas.delivery import Order, Prepared, Receipt, Request, Response
+from schemas.destination import Destination, VendorSpec
+from schemas.reply import Reply, normal, read_reply
+from tasks.vendor import Http
+from tasks.verdict import failing, post_and_judge, refused, require_all, unanswered
+from worker.errors import Blocked
+
+CANCEL = "cancel"
+_KNOWN_LEAD = frozenset({"existing contact", "another call is already scheduled"})
+_GONE = frozenset({"not found", "already processed"})
+_UNKNOWN_TYPE = "unknown type"
+_UNKNOWN_GROUP = "server error (call group)"
+_NOT_SAVED = "server error (save)"
+
+
+class Comunik8:
+    """Dialler leads: a call is added once, and may be cancelled."""
+
+    spec: VendorSpec = SPEC
+    updates: bool = False
+    one_at_a_time: bool = False
+    suppressible: bool = True
+
+    def delivers_at_start(self, destination: Destination) -> bool:
+        """Say no: only its end tells that a call was missed."""
+        del destination
+        return False
+
+    def withdraw_within_s(self, destination: Destination) -> float | None:
+        """Give ``cancel_when_answered`` in seconds."""
+        options: Comunik8Options = destination.options
+        return options.cancel_when_answered
+
+    def resend_is_safe(self, destination: Destination) -> bool:
+        """Say yes: a second lead is answered ``Existing Contact``, a second cancel ``not found``."""
+        del destination
+        return True
+
+    def prepare(self, order: Order) -> Prepared:
+        """Build the lead or its withdrawal; raises ``Skipped`` without a caller, ``Permanent`` without another text."""
+        filled = fill_lead(order.call, order.destination)
+        require_all(filled, SPEC, caller_key="mobile")
+        values, notes, page = filled.values, filled.notes, "add"
+        if order.key.action == CANCEL:
+            values, notes, page = {key: filled.values[key] for key in ("type", "mobile")}, (), "cancel"
+        request = Request(method="POST", url=page_url(order.destination, page), json=lead_body(values))
+        return Prepared(request=request, notes=notes, fields=values)
+
+    def judge(self, order: Order, response: Response) -> Receipt:
+        """Read the verdict (the document's "Response", "Examples" and fail states)."""
+        reply = read_reply(response, secrets=order.destination.secrets)
+        said = parse_reply(reply)
+        if normal(said.words) == _NOT_SAVED:
+            raise failing("unavailable", reply, said.words, unknown=False)
+        if order.key.action == CANCEL:
+            return _judge_cancel(reply, said)
+        return _judge_add(reply, said)
+
+    async def send(self, order: Order, *, prepared: Prepared, http: Http) -> Receipt:
+        """Post once and judge."""
+        return await post_and_judge(self.judge, order, prepared=prepared, http=http)
+
+
+def _judge_add(reply: Reply, said: Comunik8Reply) -> Receipt:
+    words = normal(said.words)
+    if said.saved and said.processed:
+        return Receipt()
+    if said.tested:
+        return Receipt(note="test: ok")
+    if words in _KNOWN_LEAD:
+        return Receipt(duplicate=True, note=reply.shown(said.words))
+    if words == _UNKNOWN_TYPE:  # the vendor saved it, so another try would save it again
+        raise Blocked("unknown_type", reply.shown(said.words), probe=False, dead=True)
+    if said.saved is False or said.processed is False or words or said.field_errors:
+        raise refused(reply, said.words or said.field_errors)
+    raise unanswered(reply)
+
+
+def _judge_cancel(reply: Reply, said: Comunik8Reply) -> Receipt:
+    words = normal(said.words)
+    if said.cancelled:
+        return Receipt()
+    if words in _GONE:
+        return Receipt(note=reply.shown(said.words))
+    if words == _UNKNOWN_GROUP:
+        raise Blocked("unknown_type", reply.shown(said.words))
+    if said.cancelled is False or words or said.field_errors:
+        raise refused(reply, said.words or said.field_errors)
+    raise unanswered(reply)

@@ -1,0 +1,133 @@
+"""Deliveries to Kapture: customers added and updated, or contacts of one customer."""
+
+from schemas.delivery import Order, Prepared, Receipt, Response
+from schemas.destination import Destination, VendorSpec
+from schemas.kapture import SPEC, KaptureOptions, fill_contact, fill_customer, fill_update, page_request
+from schemas.kapture_reply import KaptureReply, has_contact, parse_reply, repair
+from schemas.reply import Reply, normal, read_reply
+from tasks.vendor import Http
+from tasks.verdict import failing, post_and_judge, refused, require_all, unanswered
+from worker.errors import Blocked, DeliveryError, Permanent, Skipped, Transient
+
+KNOWN = "customer_known"
+CUSTOMER_ID = "customer_id"
+CONTACT_OF = "contact_of"
+"""What is remembered of a caller: that a customer exists, its number, and of which customer it is a contact."""
+
+_KEY_REFUSED = ("auth key invalid", "invalid auth key", "please use correct authkey", "authkeyinvalid")
+_KEY_EXPIRED = ("auth key expired", "message key expired", "api request is expired", "apiexpired")
+_INCOMPLETE = ("reqfieldmissing", "mandatory field missing")
+_FAILED = ("serverfailure", "server error while processing this request")
+_ABSENT = ("does not exist", "not found", "no record")
+"""A search's way to say that nothing is there; the first in the words of the vendor's newer page."""
+
+
+class Kapture:
+    """Customers: the first call of a caller adds, later ones update."""
+
+    spec: VendorSpec = SPEC
+    updates: bool = True
+    one_at_a_time: bool = True
+    suppressible: bool = False
+
+    def delivers_at_start(self, destination: Destination) -> bool:
+        """Say whether ``when = "start"`` is set: then the end of the call updates."""
+        options: KaptureOptions = destination.options
+        return options.when == "start"
+
+    def withdraw_within_s(self, destination: Destination) -> float | None:
+        """Say never: there is nothing to withdraw."""
+        del destination
+        return None
+
+    def resend_is_safe(self, destination: Destination) -> bool:
+        """Say yes for customers, whom a second post updates; no for contacts, of which it would make another."""
+        options: KaptureOptions = destination.options
+        return options.mode != "contact"
+
+    def prepare(self, order: Order) -> Prepared:
+        """Build an add, an update or a contact; raises ``Skipped`` or ``Permanent``.
+
+        A contact cannot be updated: nothing more of the call would reach the vendor, so its updates are skipped.
+        """
+        options: KaptureOptions = order.destination.options
+        updating = order.key.action.startswith("update")
+        if options.mode == "contact":
+            if updating:
+                raise Skipped("contained")
+            filled = fill_contact(order.call, order.destination)
+            require_all(filled, SPEC, caller_key="phone")
+            body = filled.values | {CUSTOMER_ID: options.customer_id or ""}
+            request = page_request(order.destination, "contact", body)
+            return Prepared(request=request, notes=filled.notes, fields=filled.values)
+        whole = fill_customer(order.call, order.destination)
+        require_all(whole, SPEC, caller_key="phone")
+        update = fill_update(order.call, order.destination)
+        operation, body = "add", whole.values
+        remembered = order.memory.get(CUSTOMER_ID, "")
+        if updating or remembered or order.memory.get(KNOWN):
+            operation, body = "update", update.values | ({CUSTOMER_ID: remembered} if remembered else {})
+        # The fields of an update also stand for an add: what an update leaves alone is nothing new for one.
+        request = page_request(order.destination, operation, body)
+        return Prepared(request=request, notes=whole.notes, fields=update.values)
+
+    def judge(self, order: Order, response: Response) -> Receipt:
+        """Read the verdict (the document's responses and error messages, and the forms that are met in the wild)."""
+        reply, said = _read(order.destination, response)
+        if said.status != "success":
+            raise _failure(reply, said)
+        options: KaptureOptions = order.destination.options
+        if options.mode == "contact":
+            return Receipt(remember={CONTACT_OF: options.customer_id or ""})
+        remember = {KNOWN: "1"} | ({CUSTOMER_ID: said.customer_id} if said.customer_id else {})
+        return Receipt(remote_id=said.customer_id, remember=remember)
+
+    async def send(self, order: Order, *, prepared: Prepared, http: Http) -> Receipt:
+        """Post once and judge; in mode contact never add a contact that is there already."""
+        options: KaptureOptions = order.destination.options
+        if options.mode != "contact":
+            return await post_and_judge(self.judge, order, prepared=prepared, http=http)
+        known = Receipt(duplicate=True, note="already a contact", remember={CONTACT_OF: options.customer_id or ""})
+        if order.memory.get(CONTACT_OF) == options.customer_id:
+            return known
+        if order.unknown_before:  # adding has no duplicate answer, so look whether the earlier try landed
+            search = page_request(order.destination, "search", {CUSTOMER_ID: options.customer_id or ""})
+            found = await http.send(search, timeout_s=order.destination.timeout_s)
+            if _finds(order, found, phone=prepared.fields["phone"]):
+                return known
+        return await post_and_judge(self.judge, order, prepared=prepared, http=http)
+
+
+def _read(destination: Destination, response: Response) -> tuple[Reply, KaptureReply]:
+    reply = read_reply(response, secrets=destination.secrets, repair=repair)
+    return reply, parse_reply(reply)
+
+
+def _finds(order: Order, response: Response, *, phone: str) -> bool:
+    """Say whether the search shows the caller as a contact; raises when the search tells nothing."""
+    reply, said = _read(order.destination, response)
+    if said.status == "success" or said.customers:
+        return has_contact(said, phone=phone, call=order.call)
+    if any(absent in normal(words) for words in said.words for absent in _ABSENT):
+        return False
+    error = _failure(reply, said)
+    if isinstance(error, Transient):
+        error.unknown = True  # whether the earlier try landed is still not known
+    raise error
+
+
+def _failure(reply: Reply, said: KaptureReply) -> DeliveryError:
+    """Give what a reply without success means; the error messages come in two forms each."""
+    shown = "; ".join(said.words)
+    for words in map(normal, said.words):
+        if any(text in words for text in _KEY_REFUSED):
+            return Blocked("unauthorized", reply.shown(shown))
+        if any(text in words for text in _KEY_EXPIRED):
+            return Blocked("key_expired", reply.shown(shown))
+        if words.endswith("required") or any(text in words for text in _INCOMPLETE):
+            return Permanent("rejected", reply.shown(shown))
+        if any(text in words for text in _FAILED):
+            return failing("unavailable", reply, shown, unknown=True)
+    if said.status.startswith("fail") or said.status == "error":
+        return refused(reply, shown)
+    return unanswered(reply)

@@ -1,0 +1,18 @@
+"""The vendors: one line each."""
+
+from collections.abc import Iterable, Mapping
+
+from tasks.captorra import Captorra
+from tasks.comunik8 import Comunik8
+from tasks.kapture import Kapture
+from tasks.vendor import Vendor
+
+_ALL: tuple[Vendor, ...] = (Captorra(), Comunik8(), Kapture())
+
+
+def by_name(vendors: Iterable[Vendor]) -> Mapping[str, Vendor]:
+    """Give vendors by ``spec.name``, which is the queue and the word of the configuration too."""
+    return {vendor.spec.name: vendor for vendor in vendors}
+
+
+VENDORS: Mapping[str, Vendor] = by_name(_ALL)

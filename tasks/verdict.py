@@ -1,0 +1,72 @@
+"""What all vendors judge alike: the status where no word decides, and calls that lack what is required."""
+
+from collections.abc import Callable
+
+from schemas.delivery import Order, Prepared, Receipt, Response
+from schemas.destination import VendorSpec
+from schemas.mapping import Filled
+from schemas.reply import Reply
+from tasks.vendor import Http
+from worker.errors import Blocked, DeliveryError, Permanent, Skipped, Transient
+
+_ASKED_TO_WAIT = {408: "timeout", 425: "too_early", 429: "rate_limited"}
+_SURELY_NOT_STORED = frozenset({425, 429})
+"""Any other failure may come from a vendor, or a proxy before it, after the record was made."""
+
+
+async def post_and_judge(
+    judge: Callable[[Order, Response], Receipt], order: Order, *, prepared: Prepared, http: Http
+) -> Receipt:
+    """Send the prepared request and judge the reply: an attempt at a vendor that needs one request."""
+    response = await http.send(prepared.request, timeout_s=order.destination.timeout_s)
+    return judge(order, response)
+
+
+def require_all(filled: Filled, spec: VendorSpec, *, caller_key: str) -> None:
+    """Raise ``Skipped`` when the body has no caller, and ``Permanent`` when another required text is empty.
+
+    Such a call stays as it is however often it is sent; the configuration's ``fields`` may fill the gap.
+    """
+    if caller_key not in filled.values:
+        raise Skipped("no_caller")
+    missing = sorted(spec.required_fields - filled.values.keys())
+    if missing:
+        raise Permanent("invalid_payload", f"empty for this call: {', '.join(missing)}")
+
+
+def status_error(reply: Reply, words: str = "") -> DeliveryError | None:
+    """Give what the status alone means (contract, section 6); ``None`` for 2xx.
+
+    ``words`` are the vendor's where there are better ones than the whole reply.
+    """
+    match reply.status:
+        case status if 200 <= status < 300:  # noqa: PLR2004  the 2xx class
+            return None
+        case 401:
+            return Blocked("unauthorized", reply.shown(words))
+        case 403:
+            return Blocked("forbidden", reply.shown(words), confirm=True)
+        case status if 300 <= status < 400:  # noqa: PLR2004  the 3xx class
+            return Blocked("redirected", reply.shown(reply.location or words), confirm=True)
+        case status if status in _ASKED_TO_WAIT or status >= 500:  # noqa: PLR2004  the 5xx class
+            reason = _ASKED_TO_WAIT.get(status, "unavailable")
+            return failing(reason, reply, words, unknown=status not in _SURELY_NOT_STORED)
+        case _:
+            return Permanent("rejected", reply.shown(words))
+
+
+def failing(reason: str, reply: Reply, words: str, *, unknown: bool) -> Transient:
+    """Give the transient failure that a status or the vendor's words report."""
+    return Transient(reason, reply.shown(words), retry_after=reply.retry_after, unknown=unknown)
+
+
+def refused(reply: Reply, words: str) -> DeliveryError:
+    """Give what a no in words that are not listed means: by the status, else ``unrecognised`` in the end."""
+    return status_error(reply, words) or Transient(
+        "unrecognised", reply.shown(words), retry_after=reply.retry_after, exhausted_as="unrecognised", counts=False
+    )
+
+
+def unanswered(reply: Reply) -> DeliveryError:
+    """Give what a reply that says neither yes nor no means: by the status, else a lost answer."""
+    return status_error(reply) or failing("unreadable", reply, "", unknown=True)
