@@ -1,0 +1,69 @@
+"""The faults of a configuration file, collected so that all are told at once."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from worker.configuration.lines import Path
+from worker.errors import SettingsError
+
+
+class Faults:
+    """Collects faults by place; of several at one place, or inside it, the first is told."""
+
+    def __init__(self, file: str, lines: Mapping[Path, int]) -> None:
+        self._file = file
+        self._lines = lines
+        self._found: dict[Path, str] = {}
+
+    def add(self, path: Path, text: str) -> None:
+        """Note a fault, unless the place or one around or inside it has a fault already."""
+        if not self.known(path):
+            self._found[path] = text
+
+    def add_messages(self, path: Path, messages: object) -> None:
+        """Note what a marshmallow schema says, at any depth."""
+        match messages:
+            case dict():
+                for name, inner in messages.items():
+                    self.add_messages(path if name == "_schema" else (*path, name), inner)
+            case list():
+                self.add(path, "; ".join(str(text).rstrip(".") for text in messages))
+            case _:
+                self.add(path, str(messages).rstrip("."))
+
+    def add_unknown(self, path: Path, known: Iterable[str]) -> None:
+        """Note an unknown key, with the known one that is nearest to it."""
+        near = get_close_matches(str(path[-1]), sorted(known), n=1)
+        self.add(path, f"unknown key; did you mean {near[0]!r}?" if near else "unknown key")
+
+    def known(self, path: Path) -> bool:
+        """Say whether a fault stands at ``path``, around it or inside it."""
+        return any(found[: len(path)] == path[: len(found)] for found in self._found)
+
+    def raise_if_any(self) -> None:
+        """Raise ``SettingsError`` with every fault, in the order of the file."""
+        if self._found:
+            raise SettingsError([self._tell(path, text) for path, text in sorted(self._found.items(), key=self._order)])
+
+    def _order(self, found: tuple[Path, str]) -> tuple[int, tuple[str, ...]]:
+        return self._line(found[0]) or 0, tuple(str(name) for name in found[0])
+
+    def _tell(self, path: Path, text: str) -> str:
+        line = self._line(path)
+        place = self._file if line is None else f"{self._file}:{line}"
+        return f"{place}: {dotted(path)}: {text}" if path else f"{place}: {text}"
+
+    def _line(self, path: Path) -> int | None:
+        """Give the line of the place, or of the nearest thing around it that has one."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._lines:
+                return self._lines[path[:length]]
+        return None
+
+
+def dotted(path: Path) -> str:
+    """Write a place as ``destinations.smith-law.timezone`` or ``routes[0].to[1]``."""
+    text = ""
+    for name in path:
+        text += f"[{name}]" if isinstance(name, int) else f".{name}" if text else name
+    return text

@@ -1,0 +1,167 @@
+"""The settings of every process, read from the configuration file: frozen, and refused with all faults at once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from schemas.destination import Destination, VendorSpec
+from worker.configuration.destinations import LoadedDestination, read_destination, read_url
+from worker.configuration.faults import Faults
+from worker.configuration.routes import read_routes
+from worker.configuration.tables import (
+    CallcapTable,
+    CallsTable,
+    DeadLettersTable,
+    ReceiverTable,
+    read_table,
+)
+from worker.configuration.toml_file import read_toml
+from worker.configuration.values import Network, delacon_key
+from worker.routes import Route
+
+LEASE_MARGIN_S = 30.0
+"""A lease outlives the attempt it covers by this much (contract, section 6)."""
+
+_TABLES = ("receiver", "calls", "destinations", "routes", "dead_letters", "callcap", "import")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverSettings:
+    """``[receiver]``."""
+
+    tokens: tuple[str, ...] = field(repr=False)
+    ops_tokens: tuple[str, ...] = field(repr=False)
+    allow_networks: tuple[Network, ...]
+    trusted_proxies: int
+    max_body: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallSettings:
+    """``[calls]``."""
+
+    end_wait_s: float
+    start_wait_s: float
+    retention_s: float
+    dead_retention_s: float
+    remember_s: float
+    default_region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallcapSettings:
+    """``[callcap]``."""
+
+    url: str
+    api_key: str = field(repr=False)
+    encoding: str
+    """``form`` or ``json``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole configuration (contract, section 4)."""
+
+    receiver: ReceiverSettings
+    calls: CallSettings
+    destinations: Mapping[str, Destination]
+    routes: tuple[Route, ...]
+    publish_dead_letters: bool
+    callcap: CallcapSettings | None
+    import_columns: Mapping[str, str]
+    """CSV header to Delacon's key."""
+    specs: Mapping[str, VendorSpec] = field(repr=False)
+    """What the vendors told of themselves, by name."""
+    secrets: frozenset[str] = field(repr=False)
+    """Every token and key of the file: what must never be shown."""
+
+
+def lease_s(destination: Destination) -> float:
+    """Give how long a claim of this destination holds, in seconds: longer than any attempt takes."""
+    return destination.timeout_s + LEASE_MARGIN_S
+
+
+def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[VendorSpec]) -> Settings:
+    """Read and check the configuration file; raises ``SettingsError`` with every fault and its place."""
+    document, faults = read_toml(path, environ)
+    by_name = {spec.name: spec for spec in specs}
+    for key in document.keys() - set(_TABLES):
+        faults.add_unknown((key,), _TABLES)
+    receiver = _receiver(document, faults)
+    calls = _calls(document, faults)
+    loaded = _destinations(document, by_name, calls.default_region, faults)
+    routes = read_routes(document, default_region=calls.default_region, faults=faults)
+    dead_letters = read_table(DeadLettersTable(), document.get("dead_letters", {}), ("dead_letters",), faults)
+    callcap = _callcap(document, faults)
+    columns = _import_columns(document, faults)
+    faults.raise_if_any()
+    secrets = {*receiver.tokens, *receiver.ops_tokens}
+    secrets.update(secret for one in loaded.values() for secret in one.secrets)
+    if callcap is not None:
+        secrets.add(callcap.api_key)
+    return Settings(
+        receiver=receiver,
+        calls=calls,
+        destinations={name: one.destination for name, one in loaded.items()},
+        routes=routes,
+        publish_dead_letters=dead_letters["publish"],
+        callcap=callcap,
+        import_columns=columns,
+        specs=by_name,
+        secrets=frozenset(secrets),
+    )
+
+
+def _receiver(document: Mapping[str, Any], faults: Faults) -> ReceiverSettings:
+    table = read_table(ReceiverTable(), document.get("receiver", {}), ("receiver",), faults)
+    if set(table["tokens"]) & set(table["ops_tokens"]):
+        faults.add(("receiver", "ops_tokens"), "must not hold one of tokens: Delacon's tokens open no metrics")
+    return ReceiverSettings(**table)
+
+
+def _calls(document: Mapping[str, Any], faults: Faults) -> CallSettings:
+    table = read_table(CallsTable(), document.get("calls", {}), ("calls",), faults)
+    region = table.pop("default_region")
+    return CallSettings(default_region=region, **{f"{name}_s": seconds for name, seconds in table.items()})
+
+
+def _destinations(
+    document: Mapping[str, Any], specs: Mapping[str, VendorSpec], region: str, faults: Faults
+) -> dict[str, LoadedDestination]:
+    tables = document.get("destinations", {})
+    if not isinstance(tables, dict):
+        faults.add(("destinations",), "must be tables such as [destinations.crm]")
+        return {}
+    loaded: dict[str, LoadedDestination] = {}
+    for name, table in tables.items():
+        one = read_destination(name, table, specs=specs, default_region=region, faults=faults)
+        if one is not None:
+            loaded[name] = one
+    return loaded
+
+
+def _callcap(document: Mapping[str, Any], faults: Faults) -> CallcapSettings | None:
+    if "callcap" not in document:
+        return None
+    table = document["callcap"]
+    read = read_table(CallcapTable(), table, ("callcap",), faults, beside=("url",))
+    url = read_url(table, ("callcap",), faults, allow_http=read["allow_http"]) if isinstance(table, dict) else ""
+    return CallcapSettings(url=url, api_key=read.get("api_key", ""), encoding=read["encoding"])
+
+
+def _import_columns(document: Mapping[str, Any], faults: Faults) -> dict[str, str]:
+    table = document.get("import", {})
+    if not isinstance(table, dict) or not isinstance(table.get("columns", {}), dict):
+        faults.add(("import",), "must hold a table [import.columns]")
+        return {}
+    for key in table.keys() - {"columns"}:
+        faults.add_unknown(("import", key), ("columns",))
+    columns: dict[str, str] = {}
+    for header, value in table.get("columns", {}).items():
+        try:
+            columns[header] = delacon_key(value)
+        except ValueError as error:
+            faults.add(("import", "columns", header), str(error))
+    return columns
