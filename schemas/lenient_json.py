@@ -29,30 +29,26 @@ def read_object(body: bytes) -> tuple[dict[str, str], set[str]]:
     Gives also the keys whose values were booleans, objects or arrays.
     Raises ``ValueError`` when the bytes are not JSON, ``TypeError`` when the JSON is not an object.
     """
-    # Every end that Delacon documents has a comma before its last brace. Should that comma stand in a string after all,
-    # then so does the brace, and the body is no JSON with it or without.
-    trimmed = body.rstrip(_BLANKS)
-    if trimmed.endswith(b"}") and (head := trimmed[:-1].rstrip(_BLANKS)).endswith(b","):
-        body = head[:-1] + b"}"
+    text = _without_last_comma(body)
     try:
-        loaded = orjson.loads(body)
+        loaded = orjson.loads(text)
     except ValueError:
-        body = _mend(body)
+        text = _mend(body)
         try:
-            loaded = orjson.loads(body)
+            loaded = orjson.loads(text)
         except ValueError:
             # orjson takes no number beyond a double, which JSON allows.
-            loaded = _load_with_huge_numbers(body)
+            loaded = _load_with_huge_numbers(text)
             if isinstance(loaded, dict):
-                return _read_exactly(body)
+                return _read_exactly(text)
     if type(loaded) is not dict:
         raise TypeError("not an object")
     texts: dict[str, str] = {}
     odd: set[str] = set()
     for key, value in loaded.items():
         if type(value) is str:
-            if text := value.strip():
-                texts[key] = text
+            if trimmed := value.strip():
+                texts[key] = trimmed
         elif value is None:
             continue
         elif value is True or value is False:
@@ -62,8 +58,19 @@ def read_object(body: bytes) -> tuple[dict[str, str], set[str]]:
             texts[key] = str(value)
         else:
             # A float, a container, or -0: the parsed value no longer tells how it was written.
-            return _read_exactly(body)
+            return _read_exactly(text)
     return texts, odd
+
+
+def _without_last_comma(body: bytes) -> bytes:
+    """Drop a comma before the last brace: every end that Delacon documents has one, and this saves a failed parse.
+
+    Should that comma stand in a string after all, so does the brace, and the body is no JSON with it or without.
+    """
+    trimmed = body.rstrip(_BLANKS)
+    if trimmed.endswith(b"}") and (head := trimmed[:-1].rstrip(_BLANKS)).endswith(b","):
+        return head[:-1] + b"}"
+    return body
 
 
 def _mend(body: bytes) -> bytes:

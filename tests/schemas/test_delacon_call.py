@@ -1,0 +1,173 @@
+"""Merged keys loaded into a call."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.call import CANONICAL
+from schemas.delacon_call import DOCUMENTED_KEYS, load_call
+
+RECEIVED = datetime(2026, 11, 21, 9, 30, 0, 123_456, tzinfo=UTC)
+REPLACED = "started_at replaced by the receipt"
+ANY_KEY = st.sampled_from(sorted(DOCUMENTED_KEYS)) | st.text(max_size=8)
+
+
+def load(values, *, region="AU", received=RECEIVED):
+    """Load the keys of a call that was received at the sample moment."""
+    received_us = (received - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return load_call("1122334", values, first_received_us=received_us, default_region=region)
+
+
+def milliseconds(moment):
+    """Write a moment as Delacon does."""
+    return str((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)).zfill(20)
+
+
+class TestStart:
+    """When the call started."""
+
+    @pytest.mark.parametrize("ahead", [timedelta(days=-9_000), timedelta(0), timedelta(hours=23, minutes=59)])
+    def test_a_plausible_start_stands(self, ahead):
+        """A call may be old, and a clock may run up to a day ahead of ours."""
+        start = RECEIVED.replace(microsecond=3_000) + ahead
+        call = load({"PLA_CallStartTime": milliseconds(start)})
+
+        assert start == call.started_at
+        assert call.notes == ()
+
+    @pytest.mark.parametrize(
+        "text", [None, "0", "soon", "00000000000155675593", milliseconds(RECEIVED + timedelta(days=1, seconds=1))]
+    )
+    def test_any_other_is_replaced_by_the_receipt(self, text):
+        """A missing, unreadable or implausible start is the receipt of the first event, and noted."""
+        call = load({} if text is None else {"PLA_CallStartTime": text})
+
+        assert RECEIVED == call.started_at
+        assert (REPLACED,) == call.notes
+        assert text == call.raw.get("PLA_CallStartTime")
+
+
+class TestCaller:
+    """Who called."""
+
+    def test_a_caller_has_all_its_forms(self):
+        """One number gives the caller, its digits, its national form and its country."""
+        call = load({"PLA_Caller_Phone_Number": "07840 258823"}, region="GB")
+
+        assert ("+447840258823", "447840258823", "07840258823", "GB") == (
+            call.caller,
+            call.caller_digits,
+            call.caller_national,
+            call.country,
+        )
+
+    @pytest.mark.parametrize("text", ["anonymous", "withheld", "+", "0", "12"])
+    def test_no_possible_number_counts_as_absent(self, text):
+        """A withheld caller is absent in every form; the raw text and a note without it stay."""
+        call = load({"PLA_Caller_Phone_Number": text, "PLA_CallStartTime": milliseconds(RECEIVED)})
+
+        assert [None] * 4 == [call.caller, call.caller_digits, call.caller_national, call.country]
+        assert text == call.raw["PLA_Caller_Phone_Number"]
+        assert ("caller is no possible number",) == call.notes
+
+    def test_the_tracking_number_is_left_as_sent(self):
+        """What was dialled is a label, not a number to write in forms."""
+        assert "02 8888-9999" == load({"PLA_Number_Dialed": "02 8888-9999"}).tracking_number
+
+
+class TestEnd:
+    """How the call ended."""
+
+    def test_an_unreadable_duration_is_absent_and_noted(self):
+        """The raw text stays for whoever looks."""
+        call = load({"PLA_Duration": "a while", "PLA_CallResult": "Answered"})
+
+        assert call.duration is None
+        assert "answered" == call.result
+        assert "a while" == call.raw["PLA_Duration"]
+        assert (REPLACED, "duration unreadable") == tuple(sorted(call.notes, reverse=True))
+
+    def test_two_faults_do_not_hide_the_rest(self):
+        """A bad start and a bad duration leave every other key in place."""
+        call = load({"PLA_Duration": "?", "PLA_CallStartTime": "?", "PLA_City": "Ultimo"})
+
+        assert "Ultimo" == call.city
+        assert 2 == len(call.notes)
+
+    def test_a_duration_of_nothing_is_zero(self):
+        """Zero seconds are a duration."""
+        assert 0 == load({"PLA_Duration": "0s"}).canonical()["duration"]
+
+    def test_the_recording_is_as_sent(self):
+        """Nothing is added to the recording's address."""
+        url = "https://pla.delaconcorp.com/x.wav?a=b"
+
+        assert url == load({"PLA_RecordingFile": url}).recording_url
+
+
+class TestCampaign:
+    """gclid and utm from the landing page."""
+
+    def test_the_query_gives_them(self):
+        """Values are decoded and trimmed, names may have any letter case."""
+        call = load(
+            {
+                "PLA_Landing_Page": "https://x.example/p?a=1&gclid=Cj0_-x&UTM_Source=google&utm_medium=cpc"
+                "&utm_campaign=Caf%C3%A9+%26+Bar&utm_term=%20&utm_content=a&utm_content=b#utm_term=no"
+            }
+        )
+
+        assert ("Cj0_-x", "google", "cpc", "Café & Bar", None, "a") == (
+            call.gclid,
+            call.utm_source,
+            call.utm_medium,
+            call.utm_campaign,
+            call.utm_term,
+            call.utm_content,
+        )
+
+    @pytest.mark.parametrize("url", ["", "x", "https://[bad?", "?", "https://x/#?gclid=1", "https://x/gclid=1", "%ff"])
+    def test_a_page_without_them_gives_none(self, url):
+        """No text of a landing page is an obstacle."""
+        assert load({"PLA_Landing_Page": url, "PLA_SESSID": "session"}).gclid is None
+
+    def test_bytes_that_are_no_text_are_replaced(self):
+        """A badly encoded value can still be written as UTF-8."""
+        assert "\ufffd" == load({"PLA_Landing_Page": "https://x/?gclid=%ff"}).gclid
+
+
+class TestWhole:
+    """The schema as a whole."""
+
+    def test_every_documented_key_reaches_the_call(self):
+        """Each canonical field but those made of others has one key of Delacon's."""
+        made = {"caller_digits", "caller_national", "country"}
+        made |= {"gclid", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"}
+        values = {key: f"https://x/?{key}" for key in DOCUMENTED_KEYS} | {
+            "PLA_Caller_Phone_Number": "+61444444444",
+            "PLA_CallStartTime": milliseconds(RECEIVED),
+            "PLA_Duration": "50s",
+        }
+        canonical = load(values).canonical()
+
+        assert {"call_id"} | set(CANONICAL) == canonical.keys() | made
+        assert 28 == len(DOCUMENTED_KEYS)
+
+    def test_raw_holds_all_that_was_sent(self):
+        """Unknown keys are readable by templates, and so is the id."""
+        call = load({"PLA_assignee": "Ann", "PLA_CID": "5"})
+
+        assert {"PLA_Call_Id": "1122334", "PLA_assignee": "Ann", "PLA_CID": "5"} == call.raw
+        assert "Ann" == call.text("PLA_assignee")
+
+    @given(st.dictionaries(ANY_KEY, st.text(min_size=1, max_size=30)), st.integers(-(10**20), 10**20))
+    @settings(deadline=None)
+    def test_any_keys_make_a_call(self, values, received_us):
+        """Whatever the values and the moment, a call comes out, and no note tells a value's digits."""
+        call = load_call("1", values, first_received_us=received_us, default_region="AU")
+
+        assert call.canonical()["call_id"] == "1"
+        assert call.started_at.tzinfo is UTC
+        assert not any(character.isdigit() for note in call.notes for character in note)
