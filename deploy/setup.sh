@@ -98,7 +98,7 @@ if [ "$(probe .venv/bin/python | cut -d' ' -f1)" = "$version" ] && is_made run d
 else
     say "Making .venv with Python $version ..."
     case "$python" in .venv/*) python=$(.venv/bin/python -c 'import sys; print(sys._base_executable)') ;; esac
-    "$python" -m venv --clear .venv
+    "$python" -m venv --clear .venv >&2
 fi
 
 # The lock names every package, so none is looked up; modules are compiled when first imported. Both save 14 of 38 s.

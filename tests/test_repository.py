@@ -1,0 +1,143 @@
+"""The layout of the repository and the lock files keep the rules that style.md and the contract give."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+ROOMS = {"schemas", "worker", "tasks", "receiver", "deploy"}
+TOP = ROOMS | {"tests", "pyproject.toml", "README.md", "Makefile", "Procfile", "LICENSE", "CHANGELOG.md"}
+MAX_LINES = 200
+LOCKS = ("deploy/requirements.lock", "deploy/requirements-dev.lock")
+SETUP = (*LOCKS, "pyproject.toml", "Makefile", "deploy/setup.sh", "deploy/Dockerfile", ".ci/run")
+ENVIRONMENT = [  # contract, section 3
+    *("REDIS_URL", "SWITCHBOARD_CONFIG", "HOST", "PORT", "SPOOL_PATH", "LOG_FORMAT", "LOG_LEVEL"),
+    *("METRICS_PORT", "METRICS_HOST", "FLOWER_BASIC_AUTH", "FLOWER_ADDRESS"),
+]
+
+
+def tracked() -> list[Path]:
+    """List the files that git knows, or is about to, relative to the root; without git, all but what tools make."""
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    if (ROOT / ".git").exists():
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+        return [Path(name) for name in names if name and (ROOT / name).is_file()]
+    return [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*.*") if path.is_file()]
+
+
+def sources(*suffixes: str) -> list[Path]:
+    """List the tracked files with one of the suffixes."""
+    return [path for path in tracked() if path.suffix in suffixes]
+
+
+def read_lock(name: str) -> dict[str, tuple[Requirement, list[str]]]:
+    """Give each locked package's requirement and hashes."""
+    locked: dict[str, tuple[Requirement, list[str]]] = {}
+    for entry in re.split(r"\n(?=\S)", (ROOT / name).read_text().strip()):
+        head, *hashes = entry.replace("\\\n", " ").split("--hash=")
+        requirement = Requirement(head)
+        locked[canonicalize_name(requirement.name)] = (requirement, [text.strip() for text in hashes])
+    return locked
+
+
+def opening(path: Path) -> str:
+    """Give a file's docstring, or the comment that it begins with."""
+    text = (ROOT / path).read_text()
+    if path.suffix == ".py":
+        return ast.get_docstring(ast.parse(text)) or ""
+    return "\n".join(line for line in text.splitlines()[:10] if line.startswith(("#", "--")))
+
+
+def test_the_top_level_is_closed() -> None:
+    """At the top stand the rooms, the tests, six files and dotfiles, and nothing else."""
+    tops = {path.parts[0] for path in tracked()}
+
+    assert set() == {top for top in tops if not top.startswith(".")} - TOP
+
+
+def test_no_file_is_long_without_a_reason() -> None:
+    """A source file over 200 lines says in its docstring why: with the words "200 lines"."""
+    lengths = {path: len((ROOT / path).read_text().splitlines()) for path in sources(".py", ".lua", ".sh")}
+    long = {path for path, length in lengths.items() if length > MAX_LINES}
+
+    assert set() == {str(path) for path in long if f"{MAX_LINES} lines" not in opening(path)}
+
+
+def test_every_init_is_one_line_of_docstring() -> None:
+    """A package's __init__ holds a docstring of one line and nothing else, so every name is imported from one place."""
+    inits = [path for path in sources(".py") if path.name == "__init__.py"]
+    bad = []
+    for path in inits:
+        tree = ast.parse((ROOT / path).read_text())
+        docstring = ast.get_docstring(tree) or ""
+        if len(tree.body) != 1 or not docstring or "\n" in docstring:
+            bad.append(str(path))
+
+    assert inits
+    assert [] == bad
+
+
+def test_the_set_up_names_no_host() -> None:
+    """What installs and checks the project names no package index, mirror or other host: the machine's own hold."""
+    assert [] == [name for name in SETUP if "://" in (ROOT / name).read_text()]
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_locked_package_is_pinned_and_hashed(name: str) -> None:
+    """A lock file holds exact versions with sha256 hashes, and no option or comment."""
+    locked = read_lock(name)
+
+    assert locked
+    assert [] == [
+        package
+        for package, (requirement, hashes) in locked.items()
+        if not re.fullmatch(r"==[^*,]+", str(requirement.specifier))
+        or not hashes
+        or not all(re.fullmatch(r"sha256:[0-9a-f]{64}", text) for text in hashes)
+    ]
+
+
+def test_the_lock_files_fit_the_project_and_each_other() -> None:
+    """What pyproject.toml asks for is locked at a version it allows, and the tests' lock holds the product's whole."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    product, tests = (read_lock(name) for name in LOCKS)
+    wanted = [*project["project"]["dependencies"], *extras["embedded"], *project["build-system"]["requires"]]
+
+    assert [] == unmet(wanted, product)
+    assert [] == unmet([*wanted, *extras["dev"]], tests)
+    assert {} == {name: entry for name, entry in product.items() if tests.get(name) != entry}
+
+
+def unmet(wanted: list[str], locked: dict[str, tuple[Requirement, list[str]]]) -> list[str]:
+    """List the requirements that a lock file does not meet."""
+    bad = []
+    for text in wanted:
+        requirement = Requirement(text)
+        entry = locked.get(canonicalize_name(requirement.name))
+        if entry is None or not requirement.specifier.contains(str(entry[0].specifier).removeprefix("==")):
+            bad.append(text)
+    return bad
+
+
+def test_the_example_environment_names_every_variable() -> None:
+    """deploy/env.example holds each variable of the contract, in use or commented out."""
+    text = (ROOT / "deploy/env.example").read_text()
+
+    assert [] == [name for name in ENVIRONMENT if not re.search(rf"^#?{name}=", text, re.MULTILINE)]
+
+
+def test_every_process_of_the_procfile_is_known() -> None:
+    """The Procfile names the three processes of the contract, section 2."""
+    lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+
+    assert ["web", "worker", "flower"] == list(lines)
+    assert lines["web"].endswith("python -m receiver")
+    assert lines["worker"].startswith("celery -A worker worker")
+    assert lines["flower"].startswith("celery -A worker flower")
