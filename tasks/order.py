@@ -32,11 +32,16 @@ def order_of(claimed: Claimed, *, destination: Destination, default_region: str)
 
 
 def skip_reason(claimed: Claimed) -> str:
-    """Say why an update has nothing to follow: no delivered create before it (contract, section 5); usually empty."""
-    if not claimed.key.action.startswith("update-"):
+    """Say why an update or a withdrawal has nothing to follow (contract, sections 5 and 6); usually empty.
+
+    ``no_create``: its create was not delivered. ``duplicate``: the lead that the vendor has is not ours.
+    """
+    if claimed.key.action == "create":
         return ""
     create = claimed.siblings.get("create")
-    return "" if create is not None and create.state is State.DELIVERED else "no_create"
+    if create is None or create.state is not State.DELIVERED:
+        return "no_create"
+    return "duplicate" if claimed.key.action == "cancel" and create.reason == "duplicate" else ""
 
 
 def sent_before(claimed: Claimed) -> str:

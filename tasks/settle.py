@@ -75,19 +75,28 @@ def judge_next(tried: Tried, *, order: Order, claimed: Claimed, rng: Random) -> 
     outcome = tried.outcome
     match outcome:
         case Delivered():
-            return Verdict.DELIVERED, "", 0, "ok"
+            return Verdict.DELIVERED, "duplicate" if outcome.receipt.duplicate else "", 0, "ok"
         case Skipped(reason):
             return Verdict.SKIPPED, reason, 0, "skip"
         case Dead(reason):
             return Verdict.DEAD, reason, 0, "none" if tried.status is not None else "skip"
         case Blocked():
             if outcome.dead:
-                return Verdict.DEAD, "saved_unprocessed", 0, f"block:{'soon' if outcome.probe else 'never'}:{outcome.reason}"
+                return (
+                    Verdict.DEAD,
+                    "saved_unprocessed",
+                    0,
+                    f"block:{'soon' if outcome.probe else 'never'}:{outcome.reason}",
+                )
             if not outcome.confirm:
                 return Verdict.HOLD, outcome.reason, 0, f"block:{'soon' if outcome.probe else 'never'}:{outcome.reason}"
             effect, exhausted_as, asked = "refuse", "rejected", None
         case Retry():
-            effect, exhausted_as, asked = "fail" if outcome.counts else "none", outcome.exhausted_as, outcome.retry_after_s
+            effect, exhausted_as, asked = (
+                "fail" if outcome.counts else "none",
+                outcome.exhausted_as,
+                outcome.retry_after_s,
+            )
         case _:
             assert_never(outcome)
     delay_s = wait_s(order.destination.retry_s, claimed.step + 1, rng=rng, retry_after_s=asked)

@@ -37,6 +37,14 @@ class Vendor(Protocol):
         """Say whether the list of suppressed numbers keeps calls from this vendor."""
         ...
 
+    def delivers_at_start(self, destination: Destination) -> bool:
+        """Say whether the destination takes the call when it has started, before it has ended."""
+        ...
+
+    def withdraw_within_s(self, destination: Destination) -> float | None:
+        """Give the window in which an answered call withdraws the caller's missed one; ``None``: never."""
+        ...
+
     def resend_is_safe(self, destination: Destination) -> bool:
         """Say whether sending a request twice is harmless, so that a cut attempt may be tried again at once."""
         ...

@@ -56,9 +56,7 @@ class History:
         """Write it compactly, as the ledger stores it: JSON lists without names; empty when there is nothing."""
         if self == _EMPTY:
             return ""
-        attempts = [
-            [a.number, a.at_ms, a.elapsed_ms, a.status, a.outcome, a.reason, a.reply] for a in self.attempts
-        ]
+        attempts = [[a.number, a.at_ms, a.elapsed_ms, a.status, a.outcome, a.reason, a.reply] for a in self.attempts]
         tail: list[Any] = [attempts, self.notes, self.sent_version, self.sent_fields, self.payload]
         return orjson.dumps(tail).decode()
 

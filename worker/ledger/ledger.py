@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -9,6 +10,7 @@ from redis.asyncio import Redis
 
 from schemas.delivery import DeliveryKey
 from worker.ledger.history import History
+from worker.ledger.overview import Overview
 from worker.ledger.records import (
     Accepted,
     Claim,
@@ -23,6 +25,12 @@ from worker.ledger.records import (
     Tick,
 )
 from worker.ledger.scripts import Scripts
+
+
+MAX_QUARANTINED = 10_000  # bodies (contract, section 4)
+MAX_QUARANTINED_BYTES = 64 * 1024 * 1024
+WORKER_ALIVE_MS = 10_000  # a worker ticks twice a second
+WORKER_FORGOTTEN_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +63,42 @@ class Ledger:
         """Ask Redis for a sign of life."""
         await self.redis.ping()
 
+    async def now_ms(self) -> int:
+        """Give the time that the ledger goes by, in epoch milliseconds."""
+        return await self.scripts.now_ms()
+
     async def accept(self, items: Sequence[Incoming]) -> list[Accepted]:
         """Store events, one answer an item in the order given; an event already stored changes nothing."""
         args: list[str | int] = [self.timings.accept_grace]
         for item in items:
             args += (item.call_id, item.received_us, item.record)
         return [Accepted(letter) for letter in await self.scripts.run("accept", *args)]
+
+    async def quarantine(self, body: bytes, *, reason: str, path_kind: str, received_us: int) -> str:
+        """Keep a body that holds no event, for a human to look at; gives its id, the same for the same push."""
+        body_id = f"{received_us}-{blake2b(body, digest_size=4).hexdigest()}"
+        record = orjson.dumps(
+            {"reason": reason, "path": path_kind, "received_us": received_us, "body": body.decode("latin-1")}
+        ).decode()
+        await self.scripts.run(
+            "quarantine", body_id, received_us // 1000, record, MAX_QUARANTINED, MAX_QUARANTINED_BYTES
+        )
+        return body_id
+
+    async def sign_in(self, worker: str) -> None:
+        """Note that a worker process lives and ticks."""
+        now_ms = await self.now_ms()
+        await self.redis.zadd("sb:workers", {worker: now_ms})
+        await self.redis.zremrangebyscore("sb:workers", "-inf", now_ms - WORKER_FORGOTTEN_MS)
+
+    async def overview(self, destinations: Iterable[str] = ()) -> Overview:
+        """Say what is due, held and dead, and how many workers tick."""
+        return Overview.parse(await self.scripts.run("overview", WORKER_ALIVE_MS, *destinations))
+
+    async def forget_waits(self, call_ids: Sequence[str]) -> None:
+        """Stop waiting for calls that are no longer there."""
+        if call_ids:
+            await self.redis.zrem("sb:waits", *call_ids)
 
     async def calls_due(self, *, limit: int) -> list[str]:
         """Give the ids of calls whose wait is over, the longest overdue first."""
@@ -85,6 +123,10 @@ class Ledger:
                 "id": p.call_id, "n": p.version, "state": p.state, "revision": p.revision,
                 "wait_until": p.wait_until_ms, "routes": " ".join(p.routes),
                 "deliveries": [[d.destination, d.action, d.group, d.after] for d in p.deliveries],
+                "follows": [
+                    [f.destination, f.caller, f.started_ms, f.window_ms, "a" if f.answered else "m"]
+                    for f in p.follow_ups
+                ],
             }
             for p in plans
         ]  # fmt: skip
@@ -93,12 +135,15 @@ class Ledger:
             Planned(
                 applied == 1,
                 tuple(
-                    (DeliveryKey.parse(key), backlog)
-                    for key, backlog in zip(created[::2], created[1::2], strict=True)
+                    (DeliveryKey.parse(key), backlog) for key, backlog in zip(created[::2], created[1::2], strict=True)
                 ),
             )
             for applied, *created in answers
         ]
+
+    async def is_suppressed(self, number: str) -> bool:
+        """Say whether no lead is to be made for a number (E.164)."""
+        return bool(await self.redis.sismember("sb:suppressed", number))
 
     async def claim(  # noqa: PLR0913  all by keyword, one round trip
         self,

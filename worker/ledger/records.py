@@ -130,6 +130,18 @@ class NewDelivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """A call's part in the missed-call follow-up of one destination (contract, section 6)."""
+
+    destination: str
+    caller: str = field(repr=False)
+    started_ms: int
+    window_ms: int
+    answered: bool
+    """True: withdraws the caller's missed calls of the window; False: is withdrawn by an answered one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What dispatch decided for a call."""
 
@@ -142,6 +154,7 @@ class Plan:
     """When to look at the call again; 0: not before its next event."""
     routes: tuple[str, ...] = ()
     deliveries: tuple[NewDelivery, ...] = ()
+    follow_ups: tuple[FollowUp, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

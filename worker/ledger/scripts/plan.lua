@@ -1,7 +1,64 @@
--- plan(now, JSON list of {id, n, state, revision, wait_until, routes, deliveries = [[dest, action, group, after], ...]})
+-- plan(now, JSON list of {id, n, state, revision, wait_until, routes, deliveries = [[dest, action, group, after], ...],
+--   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed], ...]})
 -- -> {[applied, [created key, backlog of its destination], ...], ...}
 -- Applied only when the call still has the n events that the plan was made from.
 local now = now_ms()
+local FOLLOW_SLACK_MS = 7 * 86400000
+
+local function make(id, dest, action, group, after, answer)
+  local key = call_key(id)
+  if call('HEXISTS', key, field_of(dest, action)) == 1 then return end
+  write_delivery(id, dest, action,
+    { state = 'q', fence = 0, number = 0, step = 0, at = now, group = group, reason = '', log = '' })
+  call('HINCRBY', key, 'o', 1)
+  call('SADD', DESTS, dest)
+  local create = after == 'create' and read_delivery(call('HGET', key, field_of(dest, 'create')))
+  if create and not FINAL[create.state] then
+    local waiting = call('HGET', key, 'w:' .. dest)
+    call('HSET', key, 'w:' .. dest, waiting and (waiting .. ' ' .. action) or action)
+  else
+    call('ZADD', due_key(dest), int(now), id .. ':' .. action)
+    answer[#answer + 1] = id .. ':' .. dest .. ':' .. action
+    answer[#answer + 1] = call('ZCARD', due_key(dest))
+  end
+end
+
+-- The caller got through: a lead not yet sent is cancelled, one under way is withdrawn after it, one of ours is
+-- withdrawn now, once a number. A lead whose answer was a duplicate is not ours. Gives 1 when a withdrawal went out.
+local function withdraw(id, dest, already, answer)
+  local d = read_delivery(call('HGET', call_key(id), field_of(dest, 'create')))
+  if not d then return already end
+  if d.state == 'q' and d.number == 0 then
+    call('ZREM', due_key(dest), id .. ':create')
+    d.state, d.at, d.reason = 'C', now, 'answered_since'
+    write_delivery(id, dest, 'create', d)
+    close_call(id, now)
+  elseif d.state == 'q' or d.state == 'f' or d.state == 'r' then
+    make(id, dest, 'cancel', '', 'create', answer)
+  elseif d.state == 'D' and d.reason ~= 'duplicate' and not already then
+    make(id, dest, 'cancel', '', 'create', answer)
+    return true
+  end
+  return already
+end
+
+local function follow_up(id, follow, answer)
+  local dest, caller, started, window = follow[1], follow[2], follow[3], follow[4]
+  local key = 'sb:follow:' .. dest .. ':' .. caller
+  call('ZADD', key, int(started), follow[5] .. id)
+  call('PEXPIRE', key, int(window + FOLLOW_SLACK_MS))
+  if follow[5] == 'm' then
+    for _, other in ipairs(call('ZRANGEBYSCORE', key, int(started), int(started + window))) do
+      if string.sub(other, 1, 1) == 'a' then return withdraw(id, dest, false, answer) end
+    end
+  else
+    local already = false
+    for _, other in ipairs(call('ZREVRANGEBYSCORE', key, int(started), int(started - window))) do
+      if string.sub(other, 1, 1) == 'm' then already = withdraw(string.sub(other, 2), dest, already, answer) end
+    end
+  end
+end
+
 local answers = {}
 for _, plan in ipairs(cjson.decode(ARGV[2])) do
   local key = call_key(plan.id)
@@ -25,24 +82,8 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
       call('HSET', key, 'f', int(now))
       if plan.state == 'r' then call('HSET', key, 'ra', int(now)) end
     end
-    for _, item in ipairs(plan.deliveries) do
-      local dest, action, group, after = item[1], item[2], item[3], item[4]
-      if call('HEXISTS', key, field_of(dest, action)) == 0 then
-        write_delivery(plan.id, dest, action,
-          { state = 'q', fence = 0, number = 0, step = 0, at = now, group = group, reason = '', log = '' })
-        call('HINCRBY', key, 'o', 1)
-        call('SADD', DESTS, dest)
-        local create = after == 'create' and read_delivery(call('HGET', key, field_of(dest, 'create')))
-        if create and not FINAL[create.state] then
-          local waiting = call('HGET', key, 'w:' .. dest)
-          call('HSET', key, 'w:' .. dest, waiting and (waiting .. ' ' .. action) or action)
-        else
-          call('ZADD', due_key(dest), int(now), plan.id .. ':' .. action)
-          answer[#answer + 1] = plan.id .. ':' .. dest .. ':' .. action
-          answer[#answer + 1] = call('ZCARD', due_key(dest))
-        end
-      end
-    end
+    for _, item in ipairs(plan.deliveries) do make(plan.id, item[1], item[2], item[3], item[4], answer) end
+    for _, follow in ipairs(plan.follows) do follow_up(plan.id, follow, answer) end
   end
   answers[#answers + 1] = answer
 end

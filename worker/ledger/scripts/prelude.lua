@@ -1,7 +1,7 @@
 -- What every script shares: the keys, the time, and the header of a delivery.
 -- A delivery is one field of its call's hash: `state|fence|number|step|at|group|reason` and, on the next lines, the
 -- worker's own log. Only the header is read here; the log is replaced whole by whoever holds the claim.
-local call, pcall_ = redis.call, redis.pcall
+local call = redis.call
 
 local function now_ms()
   if ARGV[1] ~= '' then return tonumber(ARGV[1]) end
@@ -64,4 +64,41 @@ local function release_followers(id, dest, now)
   for action in string.gmatch(waiting, '%S+') do
     call('ZADD', due_key(dest), int(now), id .. ':' .. action)
   end
+end
+
+local function each_delivery(id, visit)
+  for _, name in ipairs(call('HKEYS', call_key(id))) do
+    local dest, action = string.match(name, '^d:([^:]*):([^:]*)$')
+    if dest then visit(dest, action, read_delivery(call('HGET', call_key(id), name))) end
+  end
+end
+
+local function has_dead(id)
+  local found = false
+  each_delivery(id, function(_, _, d) found = found or (d ~= nil and d.state == 'X') end)
+  return found
+end
+
+local function remove_call(id)
+  each_delivery(id, function(dest, action)
+    local member = id .. ':' .. action
+    call('ZREM', due_key(dest), member)
+    call('ZREM', dead_key(dest), member)
+    call('ZREM', LEASES, id .. ':' .. dest .. ':' .. action)
+  end)
+  call('DEL', call_key(id))
+  for _, set in ipairs({ CALLS, WAITS, NO_START, UNROUTED }) do call('ZREM', set, id) end
+end
+
+-- Quarantine: a sorted set of ids by receipt, a hash of bodies, and their size in bytes.
+local QUARANTINE, BODIES, BODY_BYTES = 'sb:quarantine', 'sb:bodies', 'sb:bodybytes'
+
+local function drop_body(id)
+  local size = call('HSTRLEN', BODIES, id)
+  call('ZREM', QUARANTINE, id)
+  if call('HDEL', BODIES, id) == 1 then call('DECRBY', BODY_BYTES, size) end
+end
+
+local function trim_quarantine(oldest_ms)
+  for _, id in ipairs(call('ZRANGEBYSCORE', QUARANTINE, '-inf', int(oldest_ms), 'LIMIT', 0, 100)) do drop_body(id) end
 end

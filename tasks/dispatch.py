@@ -1,0 +1,75 @@
+"""Merges and routes calls, makes their deliveries, and says whom to wake."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from tasks.planning import Planner
+from worker.ledger.ledger import Ledger
+
+log = structlog.get_logger(__name__)
+
+BATCH = 256  # calls read and planned in one round trip each
+SMALL_BACKLOG = 1_000  # deliveries due; beyond it the clock's one wake-up a destination is enough
+KEYS_A_MESSAGE = 64  # as many as a claim takes
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """One Celery message to send: look at these deliveries of a destination now."""
+
+    destination: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """What a dispatch did: the messages to send, and the calls whose start never came."""
+
+    wake_ups: tuple[WakeUp, ...]
+    no_start: tuple[str, ...]
+
+
+async def dispatch(call_ids: Sequence[str], *, ledger: Ledger, planner: Planner) -> Dispatched:
+    """Plan the calls given, or without any all whose wait is over; raises ``redis.RedisError``.
+
+    Safe to repeat and to run side by side: a plan made from an older version of its call is not applied.
+    """
+    created: dict[str, list[str]] = {}
+    no_start: list[str] = []
+    if call_ids:
+        for start in range(0, len(call_ids), BATCH):
+            await _dispatch_some(call_ids[start : start + BATCH], ledger, planner, created, no_start)
+    else:
+        while due := await ledger.calls_due(limit=BATCH):
+            await _dispatch_some(due, ledger, planner, created, no_start)
+            if len(due) < BATCH:
+                break
+    return Dispatched(tuple(_messages(created)), tuple(no_start))
+
+
+async def _dispatch_some(
+    call_ids: Iterable[str], ledger: Ledger, planner: Planner, created: dict[str, list[str]], no_start: list[str]
+) -> None:
+    now_ms = await ledger.now_ms()
+    wanted = dict.fromkeys(call_ids)
+    stored = await ledger.load(wanted)
+    await ledger.forget_waits(list(wanted.keys() - {call.call_id for call in stored}))
+    plans = [planner.plan(call, now_ms=now_ms) for call in stored]
+    for before, plan, planned in zip(stored, plans, await ledger.plan(plans), strict=True):
+        if not planned.applied:
+            continue
+        if plan.state != "w" and before.state == "waiting":
+            log.info("call.planned", call_id=plan.call_id, state=plan.state, deliveries=len(plan.deliveries))
+        if plan.state == "x" and before.state != "no_start":
+            no_start.append(plan.call_id)
+        for key, backlog in planned.created:
+            if backlog <= SMALL_BACKLOG:
+                created.setdefault(key.destination, []).append(str(key))
+
+
+def _messages(created: dict[str, list[str]]) -> Iterable[WakeUp]:
+    for destination, keys in created.items():
+        for start in range(0, len(keys), KEYS_A_MESSAGE):
+            yield WakeUp(destination, tuple(keys[start : start + KEYS_A_MESSAGE]))

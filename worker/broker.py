@@ -1,0 +1,38 @@
+"""How the one Redis is named: kombu and redis-py write socket paths differently."""
+
+from urllib.parse import parse_qs, urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+SOCKET_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 4.0
+MAX_CONNECTIONS = 16  # a process; scripts are short, so a few serve hundreds of attempts
+
+
+def broker_url_of(redis_url: str) -> str:
+    """Give kombu's name of the Redis that ``REDIS_URL`` names: ``unix://`` becomes ``redis+socket://``."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    database = parse_qs(parts.query).get("db", ["0"])[0]
+    login = f"{parts.netloc}" if "@" in parts.netloc else ""
+    return f"redis+socket://{login}{parts.path}?virtual_host={database}"
+
+
+def open_redis(redis_url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> Redis:
+    """Open a client whose every wait is bounded; one retry mends a connection that a restart has cut."""
+    pool = BlockingConnectionPool.from_url(
+        redis_url,
+        decode_responses=True,
+        max_connections=MAX_CONNECTIONS,
+        timeout=timeout_s,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
+        socket_keepalive=True,
+        health_check_interval=10,
+        retry=Retry(NoBackoff(), 1),
+        client_name="switchboard",
+    )
+    return Redis.from_pool(pool)

@@ -1,0 +1,14 @@
+"""The Celery app; ``celery -A worker`` finds it here."""
+
+import os
+import sys
+
+from celery import Celery
+
+from worker.clock import ClockStep
+from worker.flower_guard import guard_flower
+
+guard_flower(sys.argv, os.environ)
+
+app = Celery("switchboard", config_source="worker.celeryconfig", include=["tasks.wiring"])
+app.steps["worker"].add(ClockStep)

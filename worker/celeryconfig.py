@@ -1,0 +1,49 @@
+"""Celery's settings; the reasons are figures of this broker, kombu on Redis."""
+
+import os
+import ssl
+
+from kombu import Queue
+
+from worker.broker import broker_url_of
+
+_redis_url = os.environ.get("REDIS_URL", "")
+
+broker_url = broker_url_of(_redis_url)
+broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED} if _redis_url.startswith("rediss:") else None
+result_backend = None
+task_ignore_result = True  # the fate of a delivery is in the ledger
+
+task_serializer = "json"
+accept_content = ["json"]
+result_accept_content = ["json"]
+
+# Direct queues on exchange "": one with a name is restored to nowhere when its binding key is gone.
+task_default_queue = "calls"
+task_queues = [Queue("calls")]
+task_create_missing_queues = False  # a typo fails instead of vanishing
+task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
+task_send_sent_event = False
+
+worker_pool = "threads"
+worker_prefetch_multiplier = 1
+worker_disable_prefetch = True  # a message waits in Redis for a free worker, not behind a busy one
+worker_hijack_root_logger = False  # structlog owns logging
+worker_redirect_stdouts = False
+worker_send_task_events = True  # Flower's eye; batches make them cheap
+worker_cancel_long_running_tasks_on_connection_loss = False  # attempts are fenced: let them finish
+
+broker_connection_retry_on_startup = True
+broker_connection_retry = True
+broker_connection_max_retries = None  # the default of 100 ends the worker in a long outage
+broker_connection_timeout = 4
+broker_transport_options = {
+    "visibility_timeout": 600,  # far above the longest attempt; no ETA is ever used
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 3,  # sweep each 30 s instead of 100 s
+    "socket_timeout": 8,  # without it a half-open connection hangs the worker for good
+    "socket_connect_timeout": 4,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "client_name": "switchboard",
+}

@@ -1,0 +1,91 @@
+"""The clock in every worker: wakes what is due, returns what was left behind, removes what is old."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any
+
+import structlog
+from celery import bootsteps
+from redis import RedisError
+
+from worker.ledger.ledger import Ledger
+from worker.ledger.retention import Retention, sweep
+from worker.runtime import runtime
+from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+TICK_S = 0.5
+SWEEP_EVERY_TICKS = 20  # retention looks at a bounded slice each 10 s
+
+
+class Clock:
+    """Ticks until it is cancelled; ``wake`` sends one Celery message: task, arguments, queue."""
+
+    def __init__(
+        self, *, ledger: Ledger, settings: Settings, name: str, wake: Callable[[str, list[Any], str], Awaitable[None]]
+    ) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._name = name
+        self._wake = wake
+
+    async def run(self) -> None:
+        """Tick every half second; a tick that fails is logged, and the next one comes."""
+        ticks = 0
+        while True:
+            try:
+                await self.tick()
+                if ticks % SWEEP_EVERY_TICKS == 0:
+                    calls = self._settings.calls
+                    await sweep(
+                        self._ledger,
+                        Retention(
+                            calls_s=calls.retention_s, dead_s=calls.dead_retention_s, remember_s=calls.remember_s
+                        ),
+                    )
+            except (RedisError, OSError) as error:
+                log.warning("clock.tick_failed", error=type(error).__name__)
+            except Exception:
+                log.exception("clock.tick_failed")
+            ticks += 1
+            await asyncio.sleep(TICK_S)
+
+    async def tick(self) -> None:
+        """Tick once: sign in as alive, return expired leases, send the wake-ups that are missing."""
+        destinations = self._settings.destinations
+        await self._ledger.sign_in(self._name)
+        tick = await self._ledger.tick(destinations)
+        if tick.expired:
+            log.warning("delivery.leases_expired", count=tick.expired)
+        if tick.wake_calls:
+            await self._wake("tasks.calls.dispatch", [[]], "calls")
+        for name in tick.wake:
+            vendor = destinations[name].vendor
+            await self._wake(f"tasks.{vendor}.deliver", [name, []], vendor)
+
+
+class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Runs the clock while the worker runs."""
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._running: Future[None] | None = None
+
+    def start(self, parent: Any) -> None:
+        """Start ticking on the process's loop."""
+        owned = runtime()
+
+        async def wake(task: str, args: list[Any], queue: str) -> None:
+            await asyncio.to_thread(parent.app.send_task, task, args=args, queue=queue)
+
+        clock = Clock(ledger=owned.ledger, settings=owned.settings, name=str(parent.hostname), wake=wake)
+        self._running = asyncio.run_coroutine_threadsafe(clock.run(), owned.loop)
+
+    def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery's signature
+        """Stop ticking."""
+        if self._running is not None:
+            self._running.cancel()
+
+    terminate = stop

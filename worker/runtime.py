@@ -1,0 +1,116 @@
+"""What a worker process owns: one event loop in a thread, Redis, the HTTP session and the pumps."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import AsyncExitStack
+from typing import Any, Protocol, TypeVar
+
+import structlog
+import uvloop
+
+from schemas.delivery import DeliveryKey
+from worker.broker import open_redis
+from worker.environment import Environment
+from worker.http_client import HttpClient
+from worker.ledger.ledger import Ledger, Timings
+from worker.metrics import Metrics
+from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+SHUTDOWN_S = 22.0  # attempts under way get this long after SIGTERM; platforms kill at 30 s, we promise 25 s
+
+
+class Pump(Protocol):
+    """Delivers what is due at one destination."""
+
+    async def run(self, keys: Sequence[DeliveryKey] = ()) -> None:
+        """Deliver until nothing is left."""
+        ...
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        ...
+
+    def cut(self) -> None:
+        """Cancel what is under way."""
+        ...
+
+
+class Runtime:
+    """The process's resources; made once, in ``start``, and closed once, in ``stop``."""
+
+    def __init__(self, *, settings: Settings, environment: Environment, metrics: Metrics) -> None:
+        self.settings = settings
+        self.environment = environment
+        self.metrics = metrics
+        self.loop = uvloop.new_event_loop()
+        self.ledger: Ledger
+        self.http: HttpClient
+        self.pumps: Mapping[str, Pump] = {}
+        self.stopping = False
+        self._stack = AsyncExitStack()
+        self._thread = threading.Thread(target=self._serve, name="switchboard-loop", daemon=True)
+
+    def open(self, *, timings: Timings | None = None) -> None:
+        """Start the loop's thread and open what lives on it."""
+        self._thread.start()
+        self.run(self._open(timings))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop from another thread and wait for it."""
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+        except CancelledError:
+            raise RuntimeError("the worker is stopping") from None
+
+    def shut_down(self, *, within_s: float = SHUTDOWN_S) -> None:
+        """Claim nothing more and cut, after ``within_s``, what is still under way; returns at once."""
+        self.stopping = True
+        self.loop.call_soon_threadsafe(self._stop_pumps, within_s)
+
+    def close(self) -> None:
+        """Close what ``open`` opened and end the thread."""
+        self.run(self._stack.aclose())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(timeout=5)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    async def _open(self, timings: Timings | None) -> None:
+        redis = open_redis(self.environment.redis_url)
+        self._stack.push_async_callback(redis.aclose)
+        self.ledger = Ledger(redis, timings=timings)
+        self.http = await self._stack.enter_async_context(HttpClient.open())
+
+    def _stop_pumps(self, within_s: float) -> None:
+        for pump in self.pumps.values():
+            pump.stop()
+        self.loop.call_later(within_s, self._cut_pumps)
+
+    def _cut_pumps(self) -> None:
+        for pump in self.pumps.values():
+            pump.cut()
+
+
+_current: Runtime | None = None
+
+
+def start(made: Runtime, *, pumps: Callable[[Runtime], Mapping[str, Pump]], timings: Timings | None = None) -> None:
+    """Make ``made`` this process's runtime."""
+    global _current  # noqa: PLW0603  the one thing a worker process has one of
+    made.open(timings=timings)
+    made.pumps = pumps(made)
+    _current = made
+
+
+def runtime() -> Runtime:
+    """Give the process's runtime; raises ``RuntimeError`` outside a worker."""
+    if _current is None:
+        raise RuntimeError("no worker runtime in this process")
+    return _current
