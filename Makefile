@@ -24,6 +24,7 @@ test: setup ## run the tests
 
 lint: setup ## ruff, mypy strict and the import contracts
 	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
 

@@ -89,7 +89,7 @@ def test_every_sh_block_runs_in_a_fresh_clone(clone: Path, tmp_path: Path) -> No
 
 
 def run_script(script: str, *, cwd: Path, environ: dict[str, str], output: IO[bytes]) -> int | str:
-    """Run a script in a session of its own and give its status; one that does not end is stopped with all it started."""
+    """Run a script in its own session and give its status; one that does not end is stopped with all it started."""
     process = subprocess.Popen(
         ["sh", "-c", script],
         cwd=cwd,
