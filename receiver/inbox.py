@@ -1,0 +1,197 @@
+"""The inbox: collects events while a write is under way and stores them as one group."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+import structlog
+
+from receiver.gate import Gate
+from worker.ledger.records import Accepted, Incoming
+
+log = structlog.get_logger(__name__)
+
+# The answer is due 2 s after the request whatever Redis does (issue 3): a write gets 1.2 s, and an event that waited
+# for the write before its own gets what is left of 1.5 s, which leaves half a second for the spool's disk.
+WRITE_BUDGET_S = 1.2
+REDIS_BUDGET_S = 1.5
+LEAST_BUDGET_S = 0.2
+ANSWER_BUDGET_S = 1.9
+
+
+class Outcome(Enum):
+    """What became of an event."""
+
+    STORED = "stored"
+    SAME = "same"
+    REMEMBERED = "remembered"
+    SPOOLED = "spooled"
+    REFUSED = "refused"
+    """Nowhere: the sender must try again."""
+
+
+class Ledger(Protocol):
+    """What the inbox needs of the ledger."""
+
+    async def accept(self, items: Sequence[Incoming]) -> list[Accepted]:
+        """Store events, one answer an item; raises ``redis.RedisError``."""
+        ...
+
+
+class Spool(Protocol):
+    """What the inbox needs of the spool."""
+
+    async def put(self, items: Sequence[Incoming]) -> None:
+        """Store events durably; raises ``SpoolError`` when none of them is."""
+        ...
+
+
+class InboxFull(Exception):
+    """Raised when as many events wait as memory allows, or the inbox is closed."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    item: Incoming
+    since: float
+    answer: asyncio.Future[Outcome] = field(repr=False)
+
+
+_OUTCOMES = {
+    Accepted.NEW: Outcome.STORED,
+    Accepted.SAME: Outcome.SAME,
+    Accepted.REMEMBERED: Outcome.REMEMBERED,
+}
+
+
+class Inbox:
+    """Group commit before the answer.
+
+    ``spool``: where a group goes that Redis does not take; without one its events are refused.
+    ``wake`` is told the ids of what is new, after the answers; it must neither block nor raise.
+    ``now_us`` is the wall clock in microseconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        spool: Spool | None,
+        gate: Gate,
+        wake: Callable[[Sequence[str]], None],
+        now_us: Callable[[], int],
+        max_group: int = 512,
+        max_waiting: int = 4096,
+        max_waiting_chars: int = 32 * 1024 * 1024,
+    ) -> None:
+        self._ledger = ledger
+        self._spool = spool
+        self._gate = gate
+        self._wake = wake
+        self._now_us = now_us
+        self._max_group = max_group
+        self._max_waiting = max_waiting
+        self._room = max_waiting_chars
+        self._last_us = 0
+        self._waiting: list[_Waiting] = []
+        self._nudge: asyncio.Future[None] | None = None
+        self._closed = False
+
+    def receipt_us(self) -> int:
+        """Give the time of a receipt: the wall clock, but never twice the same and never backwards."""
+        self._last_us = max(self._last_us + 1, self._now_us())
+        return self._last_us
+
+    def put(self, call_id: str, record: str) -> asyncio.Future[Outcome]:
+        """Hand in an event; the future tells what became of it. Raises ``InboxFull``."""
+        if self._closed or len(self._waiting) >= self._max_waiting or self._room < len(record):
+            raise InboxFull
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(Incoming(call_id, self.receipt_us(), record), loop.time(), loop.create_future())
+        self._room -= len(record)
+        self._waiting.append(waiting)
+        if self._nudge is not None and not self._nudge.done():
+            self._nudge.set_result(None)
+        return waiting.answer
+
+    async def run(self) -> None:
+        """Store groups, one after the other, until closed and empty."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if not self._waiting:
+                if self._closed:
+                    return
+                self._nudge = loop.create_future()
+                await self._nudge
+                self._nudge = None
+            group = self._waiting[: self._max_group]
+            del self._waiting[: self._max_group]
+            try:
+                await self._store(group)
+            except Exception:
+                log.exception("inbox.failed", events=len(group))
+            finally:
+                for waiting in group:
+                    self._room += len(waiting.item.record)
+                    _answer(waiting, Outcome.REFUSED)
+
+    def close(self) -> None:
+        """Take nothing more in; ``run`` ends when what waits is stored."""
+        self._closed = True
+        if self._nudge is not None and not self._nudge.done():
+            self._nudge.set_result(None)
+
+    async def _store(self, group: Sequence[_Waiting]) -> None:
+        if not group:
+            return
+        accepted = await self._write(group) if self._gate.is_open else None
+        if accepted is None:
+            await self._put_aside(group)
+            return
+        new: list[str] = []
+        failed: list[_Waiting] = []
+        for waiting, outcome in zip(group, accepted, strict=True):
+            if outcome is Accepted.FAILED:
+                failed.append(waiting)
+                continue
+            _answer(waiting, _OUTCOMES[outcome])
+            if outcome is Accepted.NEW:
+                new.append(waiting.item.call_id)
+        if new:
+            self._wake(new)
+        if failed:
+            log.error("ledger.failed", events=len(failed))
+            await self._put_aside(failed)
+
+    async def _write(self, group: Sequence[_Waiting]) -> Sequence[Accepted] | None:
+        """Write a group to Redis; ``None``, and a shut gate, when it did not take it in time."""
+        waited = asyncio.get_running_loop().time() - group[0].since
+        budget = max(LEAST_BUDGET_S, min(WRITE_BUDGET_S, REDIS_BUDGET_S - waited))
+        try:
+            async with asyncio.timeout(budget):
+                return await self._ledger.accept([waiting.item for waiting in group])
+        except Exception as error:  # noqa: BLE001  whatever it was, the events must reach the spool
+            self._gate.shut(error)
+            return None
+
+    async def _put_aside(self, group: Sequence[_Waiting]) -> None:
+        """Store in the spool what Redis did not take, and answer accordingly."""
+        if self._spool is None:
+            return
+        left = ANSWER_BUDGET_S - (asyncio.get_running_loop().time() - group[0].since)
+        try:
+            # A write that is only late may still reach the disk; its event was answered "not stored", and is no harm.
+            async with asyncio.timeout(max(LEAST_BUDGET_S, left)):
+                await self._spool.put([waiting.item for waiting in group])
+        except Exception as error:  # noqa: BLE001  a full disk, a slow one: never a false acknowledgement
+            log.error("spool.refused", error=type(error).__name__, events=len(group))  # noqa: TRY400
+            return
+        for waiting in group:
+            _answer(waiting, Outcome.SPOOLED)
+
+
+def _answer(waiting: _Waiting, outcome: Outcome) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_result(outcome)

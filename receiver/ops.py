@@ -1,0 +1,56 @@
+"""For operators: whether the process lives, whether it can store, and its metrics."""
+
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import hdrs, web
+
+from receiver.answer import Answer, json_answer
+from receiver.auth import Tokens, basic_password, bearer_token, is_direct_neighbour
+from receiver.ready import Ready
+
+
+class Ops:
+    """``/healthz``, ``/readyz`` and ``/metrics`` (contract, section 5).
+
+    The parts and the metrics need an ops token; where there is none, a direct neighbour on loopback may look.
+    """
+
+    def __init__(self, *, tokens: Tokens, ready: Ready, metrics: Callable[[], bytes]) -> None:
+        self._tokens = tokens
+        self._ready = ready
+        self._metrics = metrics
+
+    async def healthz(self, request: web.BaseRequest) -> Answer:
+        """Say that the process lives."""
+        return _wrong_method(request) or json_answer(200, {"status": "ok"})
+
+    async def readyz(self, request: web.BaseRequest) -> Answer:
+        """Say whether an event can be stored; with its parts for those who may know."""
+        wrong = _wrong_method(request)
+        if wrong is not None:
+            return wrong
+        readiness = await self._ready.check()
+        value: Any = {"status": "ok" if readiness.ok else "unavailable"}
+        return json_answer(200 if readiness.ok else 503, readiness.parts if self._may_look(request) else value)
+
+    async def metrics(self, request: web.BaseRequest) -> Answer:
+        """Give the metrics in Prometheus's text form."""
+        wrong = _wrong_method(request)
+        if wrong is not None:
+            return wrong
+        if not self._may_look(request):
+            return json_answer(401, {"error": "an ops token is needed"}, headers=b"WWW-Authenticate: Bearer\r\n")
+        return Answer(200, self._metrics(), content_type=b"text/plain; version=0.0.4; charset=utf-8")
+
+    def _may_look(self, request: web.BaseRequest) -> bool:
+        if not self._tokens:
+            return is_direct_neighbour(request.remote, request.headers)
+        header = request.headers.get(hdrs.AUTHORIZATION, "")
+        return self._tokens.accept([*bearer_token(header), *basic_password(header)])
+
+
+def _wrong_method(request: web.BaseRequest) -> Answer | None:
+    if request.method in {hdrs.METH_GET, hdrs.METH_HEAD}:
+        return None
+    return json_answer(405, {"error": "only GET is taken here"}, headers=b"Allow: GET, HEAD\r\n")

@@ -1,0 +1,174 @@
+"""Whether an event can be stored now, and what an operator wants to know about it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+from redis.exceptions import ResponseError
+
+from receiver.gate import Gate
+from receiver.spool import Spool
+
+log = structlog.get_logger(__name__)
+
+REDIS_TIMEOUT_S = 1.0
+# Anybody may ask, so the answer costs at most one look a second.
+FRESH_S = 1.0
+# Durability is configuration: it changes when an operator changes it.
+DURABILITY_FRESH_S = 30.0
+_FSYNC = {"always": "always", "everysec": "everysec", "no": "none"}
+
+
+class Overview(Protocol):
+    """What the ledger tells of the work."""
+
+    @property
+    def workers(self) -> int:
+        """Give the number of workers whose clocks ticked lately."""
+        ...
+
+    @property
+    def oldest_due_seconds(self) -> float | None:
+        """Give the age of the oldest due item that nobody took; ``None`` when nothing is due."""
+        ...
+
+
+class Ledger(Protocol):
+    """What readiness needs of the ledger; every method raises ``redis.RedisError``."""
+
+    async def ping(self) -> None:
+        """Ask Redis for a sign of life."""
+        ...
+
+    async def overview(self, destinations: Iterable[str]) -> Overview:
+        """Tell of workers and of due work."""
+        ...
+
+
+class RedisConfig(Protocol):
+    """The two commands of a Redis client that tell how durable it is."""
+
+    async def info(self, section: str) -> Mapping[str, Any]:
+        """Give a section of INFO."""
+        ...
+
+    async def config_get(self, pattern: str) -> Mapping[str, str]:
+        """Give settings; raises ``ResponseError`` where that is not permitted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether an event can be stored, and the parts of ``/readyz`` (contract, section 5)."""
+
+    ok: bool
+    parts: Mapping[str, Any]
+
+
+async def durability(redis: RedisConfig) -> str:
+    """Tell what a killed Redis keeps: ``always``, ``everysec``, ``none``, or ``unknown`` where it does not say.
+
+    Raises ``redis.RedisError`` when Redis does not answer at all.
+    """
+    try:
+        if not int((await redis.info("persistence"))["aof_enabled"]):
+            return "none"
+        return _FSYNC.get((await redis.config_get("appendfsync"))["appendfsync"], "unknown")
+    except (ResponseError, KeyError, ValueError):
+        return "unknown"
+
+
+class Ready:
+    """Looks at Redis, the spool and the work; gives what it found for a second."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        redis: RedisConfig,
+        spool: Spool | None,
+        gate: Gate,
+        destinations: Collection[str],
+        now_us: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._redis = redis
+        self._spool = spool
+        self._gate = gate
+        self._destinations = destinations
+        self._now_us = now_us
+        self._monotonic = monotonic
+        self._lock = asyncio.Lock()
+        self._found: tuple[float, Readiness] | None = None
+        self._durability: tuple[float, str] | None = None
+
+    async def check(self) -> Readiness:
+        """Look, or give what was found within the last second."""
+        async with self._lock:
+            now = self._monotonic()
+            if self._found is None or now - self._found[0] >= FRESH_S:
+                self._found = (now, await self._look())
+            return self._found[1]
+
+    async def _look(self) -> Readiness:
+        redis_ok, spool = await asyncio.gather(self._redis_takes_writes(), self._look_at_spool())
+        parts: dict[str, Any] = {
+            "redis": "ok" if redis_ok else "down",
+            "durability": "unknown",
+            "spool": spool,
+            "workers": None,
+            "oldest_due_seconds": None,
+        }
+        if redis_ok:
+            parts |= await self._ask_redis()
+        return Readiness(redis_ok or spool["state"] == "ok", parts)
+
+    async def _ask_redis(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(REDIS_TIMEOUT_S):
+                found["durability"] = await self._look_at_durability()
+                overview = await self._ledger.overview(self._destinations)
+                found["workers"] = overview.workers
+                found["oldest_due_seconds"] = overview.oldest_due_seconds
+        except Exception as error:  # noqa: BLE001  what cannot be told stays unknown
+            log.warning("readyz.incomplete", error=type(error).__name__)
+        return found
+
+    async def _redis_takes_writes(self) -> bool:
+        if not self._gate.is_open:
+            return False
+        try:
+            async with asyncio.timeout(REDIS_TIMEOUT_S):
+                await self._ledger.ping()
+        except Exception:  # noqa: BLE001  whatever it was, it is no sign of life
+            return False
+        return True
+
+    async def _look_at_spool(self) -> dict[str, Any]:
+        if self._spool is None:
+            return {"state": "off"}
+        try:
+            async with asyncio.timeout(REDIS_TIMEOUT_S):
+                status = await self._spool.status()
+                await self._spool.probe()
+        except Exception:  # noqa: BLE001  a full disk, a slow one
+            return {"state": "failing"}
+        oldest_us = status.oldest_us
+        return {
+            "state": "ok",
+            "events": status.events,
+            "bodies": status.bodies,
+            "oldest_seconds": None if oldest_us is None else max(0.0, (self._now_us() - oldest_us) / 1e6),
+            "bytes": status.size_bytes,
+        }
+
+    async def _look_at_durability(self) -> str:
+        now = self._monotonic()
+        if self._durability is None or now - self._durability[0] >= DURABILITY_FRESH_S:
+            self._durability = (now, await durability(self._redis))
+        return self._durability[1]

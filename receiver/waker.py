@@ -1,0 +1,60 @@
+"""The waker: sends wake-ups from a thread of its own, one at a time, and gathers what comes meanwhile."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+# The clock looks at as many calls a tick; a message stays small.
+MAX_MESSAGE = 500
+# What is dropped beyond this the clock finds by itself: a wake-up is a hint.
+MAX_WAITING = 20_000
+
+
+class Waker:
+    """Publishes call ids without ever holding up an answer.
+
+    A Celery publish blocks, for seconds when the broker is away, so at most one is under way; ids that come
+    meanwhile go together in the next. A failure is logged and harmless, for the ledger knows what is due.
+    """
+
+    def __init__(self, publish: Callable[[list[str]], None]) -> None:
+        self._publish = publish
+        self._ids: dict[str, None] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+        # A daemon: a publish that hangs must not keep the process alive.
+        self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
+        self._thread.start()
+
+    def wake(self, call_ids: Sequence[str]) -> None:
+        """Ask for these calls to be looked at soon; returns at once."""
+        with self._changed:
+            if len(self._ids) < MAX_WAITING:
+                self._ids.update(dict.fromkeys(call_ids))
+            self._changed.notify()
+
+    def close(self, *, timeout_s: float) -> None:
+        """Send what waits, for at most ``timeout_s``, and stop."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while batch := self._next():
+            try:
+                self._publish(batch)
+            except Exception as error:  # noqa: BLE001  the clock wakes these calls instead
+                log.warning("wake.failed", error=type(error).__name__, calls=len(batch))
+
+    def _next(self) -> list[str]:
+        with self._changed:
+            while not self._ids and not self._closed:
+                self._changed.wait()
+            batch = list(self._ids)[:MAX_MESSAGE]
+            for call_id in batch:
+                del self._ids[call_id]
+            return batch
