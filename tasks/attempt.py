@@ -8,10 +8,11 @@ from hashlib import blake2b
 import orjson
 import structlog
 
+from schemas.blanking import blank
 from schemas.delivery import Blocked, Dead, Delivered, Order, Outcome, Prepared, Request, Response, Retry, Skipped
 from tasks.vendor import Http, Vendor
 from worker import errors
-from worker.redaction import blank
+from worker.backoff import parse_retry_after
 
 log = structlog.get_logger(__name__)
 
@@ -64,15 +65,13 @@ async def attempt(  # noqa: PLR0913  what is known before the try, by keyword
         async with asyncio.timeout(order.destination.timeout_s):
             outcome = Delivered(await vendor.send(order, prepared=prepared, http=wire))
     except errors.DeliveryError as error:
-        outcome, words = outcome_of(error), error.detail
+        outcome, words = outcome_of(error, now=now), error.detail
     except TimeoutError:
         outcome = Retry("timeout", unknown=wire.request is not None)
     except Exception as error:
         log.exception("delivery.attempt_failed", error=type(error).__name__)
         words = type(error).__name__
-        outcome = Retry(
-            "unexpected", words, counts=False, exhausted_as="unexpected", unknown=wire.request is not None
-        )
+        outcome = Retry("unexpected", words, counts=False, exhausted_as="unexpected", unknown=wire.request is not None)
     response = wire.response
     reply = words or (response.body[:2048].decode("utf-8", "replace") if response is not None else "")
     return Tried(
@@ -97,12 +96,12 @@ def check_wanted(order: Order, *, now: datetime, skip: str) -> None:
         raise errors.Skipped("too_old")
 
 
-def outcome_of(error: errors.DeliveryError) -> Outcome:
-    """Turn the taxonomy of errors into outcomes, one for one."""
+def outcome_of(error: errors.DeliveryError, *, now: datetime) -> Outcome:
+    """Turn the taxonomy of errors into outcomes, one for one; ``now`` is what a date of ``Retry-After`` is read from."""
     match error:
         case errors.Transient():
             return Retry(
-                error.reason, error.detail, error.retry_after_s,
+                error.reason, error.detail, parse_retry_after(error.retry_after, now),
                 counts=error.counts, exhausted_as=error.exhausted_as, unknown=error.unknown,
             )  # fmt: skip
         case errors.Blocked():

@@ -6,9 +6,10 @@ from schemas.destination import Destination, VendorSpec
 from schemas.reply import Reply, normal, read_reply
 from tasks.vendor import Http
 from tasks.verdict import failing, post_and_judge, refused, require_all, unanswered
-from worker.errors import Blocked
+from worker.errors import Blocked, Skipped
 
 CANCEL = "cancel"
+MISSED = frozenset({"unanswered", "busy"})
 _KNOWN_LEAD = frozenset({"existing contact", "another call is already scheduled"})
 _GONE = frozenset({"not found", "already processed"})
 _UNKNOWN_TYPE = "unknown type"
@@ -41,6 +42,8 @@ class Comunik8:
 
     def prepare(self, order: Order) -> Prepared:
         """Build the lead or its withdrawal; raises ``Skipped`` without a caller, ``Permanent`` without another text."""
+        if order.key.action != CANCEL:
+            _require_missed(order)
         filled = fill_lead(order.call, order.destination)
         require_all(filled, SPEC, caller_key="mobile")
         values, notes, page = filled.values, filled.notes, "add"
@@ -62,6 +65,14 @@ class Comunik8:
     async def send(self, order: Order, *, prepared: Prepared, http: Http) -> Receipt:
         """Post once and judge."""
         return await post_and_judge(self.judge, order, prepared=prepared, http=http)
+
+
+def _require_missed(order: Order) -> None:
+    """Raise ``Skipped`` unless the call was missed, where an answered one would withdraw it (contract, section 6)."""
+    options: Comunik8Options = order.destination.options
+    if options.cancel_when_answered is None or order.call.result in MISSED:
+        return
+    raise Skipped("answered" if order.call.result == "answered" else "no_result")
 
 
 def _judge_add(reply: Reply, said: Comunik8Reply) -> Receipt:

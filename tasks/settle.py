@@ -6,12 +6,12 @@ from typing import assert_never
 
 import orjson
 
+from schemas.blanking import blank
 from schemas.delivery import Blocked, Dead, Delivered, Order, Prepared, Retry, Skipped
 from tasks.attempt import Tried, digest
 from worker.backoff import wait_s
 from worker.ledger.history import Attempt, History
 from worker.ledger.records import Claimed, Finish, Verdict
-from worker.redaction import blank
 
 
 def settle(  # noqa: PLR0913  all facts of one attempt, by keyword

@@ -26,11 +26,10 @@ from worker.errors import SettingsError
 from worker.log import configure_logging
 from worker.metrics import Metrics
 from worker.runtime import Runtime, runtime, start
-from worker.settings import load_settings
+from worker.settings import lease_s, load_settings
 
 log = structlog.get_logger(__name__)
 
-LEASE_MARGIN_S = 30.0  # beyond the attempt's timeout (contract, section 6)
 DISPATCH_THREADS = 4  # the rest of the pool: one thread a destination
 
 app.conf.task_queues = [Queue(name) for name in ("calls", *VENDORS, "callcap")]
@@ -77,7 +76,7 @@ def build_pumps(owned: Runtime) -> Mapping[str, Pump]:
     rng = Random()
     pumps = {}
     for name, destination in owned.settings.destinations.items():
-        lease_ms = round((destination.timeout_s + LEASE_MARGIN_S) * 1000)
+        lease_ms = round(lease_s(destination) * 1000)
         deliverer = Deliverer(
             destination, vendor=VENDORS[destination.vendor], ledger=owned.ledger, http=owned.http,
             finishes=finishes, watcher=watcher, now=_now, rng=rng,
@@ -102,7 +101,7 @@ def _read_configuration(conf: Any, **_: Any) -> None:
     """Read the configuration before anything is consumed; every fault is told and the process ends with status 2."""
     try:
         environment = Environment.read(os.environ)
-        settings = load_settings(environment.config_path, os.environ, specs=[v.spec for v in VENDORS.values()])
+        settings = load_settings(environment.config, os.environ, specs=[v.spec for v in VENDORS.values()])
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

@@ -68,8 +68,9 @@ def read_destination(
         retry_s=generic["retry"],
         fields=fields,
         options=options,
+        secrets=secrets_of(spec, options),
     )
-    return LoadedDestination(destination, secrets_of(spec, options))
+    return LoadedDestination(destination, destination.secrets)
 
 
 def read_url(table: Mapping[str, Any], path: Path, faults: Faults, *, allow_http: bool) -> str:
@@ -79,7 +80,7 @@ def read_url(table: Mapping[str, Any], path: Path, faults: Faults, *, allow_http
         return ""
     try:
         return values.url(table["url"], allow_http=allow_http)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         faults.add((*path, "url"), str(error))
         return ""
 
