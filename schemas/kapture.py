@@ -1,21 +1,13 @@
-"""Kapture's customers: options, pages, and the bodies of add, update and contact (the document "Customer API")."""
+"""Kapture's customers: pages, and the bodies of add, update and contact (the document "Customer API")."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from marshmallow import RAISE, ValidationError, post_load, validates_schema
-from marshmallow.fields import Nested
 
 from schemas.call import Call
 from schemas.delivery import Request
 from schemas.destination import Destination, VendorSpec
 from schemas.fields import phone_for
+from schemas.kapture_options import SCHEME, KaptureOptions, KaptureOptionsSchema
 from schemas.mapping import Filled, fill
-from schemas.options import Option, OptionsSchema, one_of, secret, template, text
-from schemas.template import Template
-
-_SCHEME = "Basic "
 
 PAGES: Mapping[str, str] = {
     "add": "add-update-customer-from-other-source.html",
@@ -25,85 +17,6 @@ PAGES: Mapping[str, str] = {
     "contact": "add-more-contacts-for-existing-customer.html",
 }
 """The page of each operation (the document's "Sample Request URL"); every operation may have a key of its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KaptureOptions:
-    """Kapture's own keys of a destination."""
-
-    auth_key: str | None = field(repr=False)
-    auth_keys: Mapping[str, str] = field(repr=False)
-    email: Template
-    body: str
-    mode: str
-    customer_id: str | None
-    when: str
-
-    def key_of(self, operation: str) -> str | None:
-        """Give the key of one of ``PAGES``; ``None`` when the configuration has none for it."""
-        return self.auth_key or self.auth_keys.get(operation)
-
-
-def _auth_key(value: object) -> str:
-    """Read a key; ``Basic `` may stand before it."""
-    key = text(value)
-    return _SCHEME + secret(key[len(_SCHEME) :]) if key.casefold().startswith("basic ") else secret(key)
-
-
-def _customer_id(value: object) -> str:
-    """Read the customer's number, written as a number or a text."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)
-
-
-class _AuthKeysSchema(OptionsSchema):
-    """Reads the key of each operation."""
-
-    class Meta:
-        unknown = RAISE
-
-    add = Option(_auth_key)
-    update = Option(_auth_key)
-    search = Option(_auth_key)
-    select = Option(_auth_key)
-    contact = Option(_auth_key)
-
-
-class KaptureOptionsSchema(OptionsSchema):
-    """Reads Kapture's own keys (contract, section 4)."""
-
-    auth_key = Option(_auth_key)
-    auth_keys = Nested(_AuthKeysSchema, load_default=None, error_messages={"type": "must be a table of keys"})
-    email = Option(template, required=True)
-    body = Option(one_of("object", "array"), default="object")
-    mode = Option(one_of("customer", "contact"), default="customer")
-    customer_id = Option(_customer_id)
-    when = Option(one_of("end", "start"), default="end")
-
-    @validates_schema
-    def _check_keys(self, data: Mapping[str, Any], **_: Any) -> None:
-        keys = data.get("auth_keys")
-        if data.get("auth_key") and keys is not None:
-            raise ValidationError("set auth_key or auth_keys, not both", "auth_keys")
-        if keys is None:
-            if not data.get("auth_key"):
-                raise ValidationError("is required, or auth_keys with a key for each operation", "auth_key")
-            return
-        needed = ("add", "update") if data.get("mode") == "customer" else ("contact", "search")
-        if missing := [name for name in needed if not keys.get(name)]:
-            raise ValidationError(f"lacks {' and '.join(missing)}, which this mode needs", "auth_keys")
-
-    @validates_schema
-    def _check_mode(self, data: Mapping[str, Any], **_: Any) -> None:
-        if data.get("mode") == "contact" and not data.get("customer_id"):
-            raise ValidationError('is required with mode = "contact"', "customer_id")
-        if data.get("mode") == "customer" and data.get("customer_id"):
-            raise ValidationError('goes only with mode = "contact"', "customer_id")
-
-    @post_load
-    def _make(self, data: dict[str, Any], **_: Any) -> KaptureOptions:
-        keys = {name: key for name, key in (data.pop("auth_keys") or {}).items() if key}
-        return KaptureOptions(auth_keys=keys, **data)
-
 
 SPEC = VendorSpec(
     name="kapture",
@@ -160,7 +73,7 @@ def page_request(destination: Destination, operation: str, values: Mapping[str, 
     return Request(
         method="POST",
         url=f"{destination.url.rstrip('/')}/{PAGES[operation]}",
-        headers={"Authorization": key if key.startswith(_SCHEME) else _SCHEME + key},
+        headers={"Authorization": key if key.startswith(SCHEME) else SCHEME + key},
         json=[dict(values)] if options.body == "array" else dict(values),
     )
 

@@ -2,7 +2,8 @@
 
 from schemas.delivery import Order, Prepared, Receipt, Response
 from schemas.destination import Destination, VendorSpec
-from schemas.kapture import SPEC, KaptureOptions, fill_contact, fill_customer, fill_update, page_request
+from schemas.kapture import SPEC, fill_contact, fill_customer, fill_update, page_request
+from schemas.kapture_options import KaptureOptions
 from schemas.kapture_reply import KaptureReply, has_contact, parse_reply, repair
 from schemas.reply import Reply, normal, read_reply
 from tasks.vendor import Http
