@@ -162,6 +162,6 @@ def _import_columns(document: Mapping[str, Any], faults: Faults) -> dict[str, st
     for header, value in table.get("columns", {}).items():
         try:
             columns[header] = delacon_key(value)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             faults.add(("import", "columns", header), str(error))
     return columns

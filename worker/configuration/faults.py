@@ -1,10 +1,13 @@
 """The faults of a configuration file, collected so that all are told at once."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from worker.configuration.lines import Path
 from worker.errors import SettingsError
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Faults:
@@ -65,5 +68,8 @@ def dotted(path: Path) -> str:
     """Write a place as ``destinations.smith-law.timezone`` or ``routes[0].to[1]``."""
     text = ""
     for name in path:
-        text += f"[{name}]" if isinstance(name, int) else f".{name}" if text else name
+        if isinstance(name, int):
+            text += f"[{name}]"
+        else:
+            text += ("." if text else "") + (name if _BARE.fullmatch(name) else f'"{name}"')
     return text

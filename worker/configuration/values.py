@@ -1,4 +1,4 @@
-"""Readers of single values of the configuration; each raises ``ValueError`` with the text of the fault."""
+"""Readers of single values; each raises ``TypeError`` or ``ValueError`` with the text of the fault."""
 
 import ipaddress
 import re
@@ -29,7 +29,7 @@ def whole(least: int, most: int | None = None) -> Callable[[object], int]:
 
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ValueError("must be a whole number, without quotation marks")  # noqa: TRY004  becomes a fault
+            raise TypeError("must be a whole number, without quotation marks")
         if value < least or (most is not None and value > most):
             raise ValueError(f"must be {least} or more" if most is None else f"must be between {least} and {most}")
         return value
@@ -42,7 +42,7 @@ def list_of(read: Callable[[object], _T], *, empty: bool = False) -> Callable[[o
 
     def read_list(value: object) -> tuple[_T, ...]:
         if not isinstance(value, list):
-            raise ValueError("must be a list")  # noqa: TRY004  becomes a fault
+            raise TypeError("must be a list")
         if not value and not empty:
             raise ValueError("must not be empty")
         items: list[_T] = []
@@ -50,7 +50,7 @@ def list_of(read: Callable[[object], _T], *, empty: bool = False) -> Callable[[o
         for index, item in enumerate(value):
             try:
                 items.append(read(item))
-            except ValueError as error:
+            except (TypeError, ValueError) as error:
                 faults[index] = str(error)
         if faults:
             raise ValidationError({index: [text] for index, text in faults.items()})

@@ -1,0 +1,48 @@
+"""Warnings about valid configurations."""
+
+from tests.worker.configured import CONTRACT, load
+from worker.advice import warnings
+
+ALL_CALLED_BACK = {"dialler"}
+
+
+def warned(tmp_path, text: str) -> list[str]:
+    """Give the warnings of a configuration whose dialler calls people back."""
+    return warnings(load(tmp_path, text), calls_back=lambda destination: destination.name in ALL_CALLED_BACK)
+
+
+def test_the_contracts_file_needs_none(tmp_path):
+    """A good configuration is silent."""
+    assert warned(tmp_path, CONTRACT) == []
+
+
+def test_a_dialler_that_may_be_sent_answered_calls(tmp_path):
+    """A route without results, or with others than missed ones, is warned of once a destination."""
+    for results in ("", 'results = ["answered"]', 'results = ["busy", "voicemail"]'):
+        found = warned(tmp_path, CONTRACT.replace('results = ["unanswered", "busy"]', results))
+
+        assert len([text for text in found if text.startswith("destinations.dialler: may be sent answered calls")]) == 1
+
+
+def test_an_empty_configuration(tmp_path):
+    """No token and no route are worth a word."""
+    assert warned(tmp_path, "") == [
+        "receiver.tokens: there is none, so the receiver starts on loopback only",
+        "routes: there is none, so every call is kept as unrouted",
+    ]
+
+
+def test_odd_times_results_and_unused_destinations(tmp_path):
+    """What is valid and still looks like a slip."""
+    text = (
+        CONTRACT.replace('remember = "400d"', 'remember = "1d"')
+        .replace('end_wait = "4h"', 'end_wait = "1m"')
+        .replace('["smith-law", "crm"]', '["crm"]\nresults = ["answerd"]')
+    )
+
+    assert warned(tmp_path, text) == [
+        "calls.remember: is shorter than retention, so an id may be forgotten before its call",
+        "calls.start_wait: is longer than end_wait",
+        "destinations.smith-law: no route leads to it",
+        "routes[0].results: 'answerd' is none of Delacon's results",
+    ]

@@ -1,0 +1,60 @@
+"""Warnings about a configuration that is valid and may still not be what was meant."""
+
+from collections.abc import Callable
+
+from schemas.destination import Destination
+from worker.routes import Route
+from worker.settings import Settings
+
+MISSED = frozenset({"unanswered", "busy"})
+KNOWN_RESULTS = MISSED | {"answered"}
+
+
+def warnings(settings: Settings, *, calls_back: Callable[[Destination], bool]) -> list[str]:
+    """Give sentences for ``switchboard check``, none of which stops a process.
+
+    ``calls_back`` says whether a destination makes somebody call the caller back, and does not itself leave answered
+    calls out: such a one should not be sent answered calls.
+    """
+    return [
+        *_receiver(settings),
+        *_times(settings),
+        *_routes(settings),
+        *(
+            f"destinations.{name}: may be sent answered calls, and each caller would be called back; "
+            "give its routes results = ['unanswered', 'busy']"
+            for name, destination in settings.destinations.items()
+            if calls_back(destination) and any(_sends_answered(route, name) for route in settings.routes)
+        ),
+    ]
+
+
+def _receiver(settings: Settings) -> list[str]:
+    if settings.receiver.tokens:
+        return []
+    return ["receiver.tokens: there is none, so the receiver starts on loopback only"]
+
+
+def _times(settings: Settings) -> list[str]:
+    calls = settings.calls
+    found = []
+    if calls.remember_s < calls.retention_s:
+        found.append("calls.remember: is shorter than retention, so an id may be forgotten before its call")
+    if calls.start_wait_s > calls.end_wait_s:
+        found.append("calls.start_wait: is longer than end_wait")
+    return found
+
+
+def _routes(settings: Settings) -> list[str]:
+    if not settings.routes:
+        return ["routes: there is none, so every call is kept as unrouted"]
+    named = {name for route in settings.routes for name in route.to}
+    found = [f"destinations.{name}: no route leads to it" for name in settings.destinations if name not in named]
+    for index, route in enumerate(settings.routes):
+        odd = (route.results or frozenset()) - KNOWN_RESULTS
+        found += [f"routes[{index}].results: {word!r} is none of Delacon's results" for word in sorted(odd)]
+    return found
+
+
+def _sends_answered(route: Route, name: str) -> bool:
+    return name in route.to and (route.results is None or not route.results <= MISSED)

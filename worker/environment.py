@@ -1,0 +1,113 @@
+"""The variables of the process's environment (contract, section 3)."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from worker.errors import SettingsError
+
+_T = TypeVar("_T")
+
+_LEVELS = ("debug", "info", "warning", "error", "critical")
+_HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where a process runs: what differs from machine to machine, and is no business of the configuration file."""
+
+    redis_url: str = field(repr=False)
+    """May hold a password. Empty only where it was not required."""
+    config: Path
+    host: str
+    port: int
+    spool_path: Path | None
+    """``None``: no spool."""
+    log_format: str
+    """``console`` or ``json``."""
+    log_level: str
+    metrics_host: str
+    metrics_port: int | None
+
+    @classmethod
+    def read(
+        cls, environ: Mapping[str, str], *, redis_required: bool = True, terminal: bool | None = None
+    ) -> "Environment":
+        """Read the variables; raises ``SettingsError`` with every fault, and shows no value that may be secret.
+
+        An empty variable counts as unset, but for ``SPOOL_PATH``, where it means no spool. ``terminal``: whether logs
+        go to one (default: look at standard error); the default log format follows it.
+        """
+        variables = _Variables(environ)
+        on_terminal = sys.stderr.isatty() if terminal is None else terminal
+        spool_path = environ.get("SPOOL_PATH", "var/spool.db")
+        result = cls(
+            redis_url=variables.read("REDIS_URL", _redis_url, "", required=redis_required),
+            config=variables.read("SWITCHBOARD_CONFIG", Path, Path("switchboard.toml")),
+            host=variables.read("HOST", str, "127.0.0.1"),
+            port=variables.read("PORT", _port, 8080),
+            spool_path=Path(spool_path) if spool_path else None,
+            log_format=variables.read("LOG_FORMAT", _one_of("console", "json"), "console" if on_terminal else "json"),
+            log_level=variables.read("LOG_LEVEL", _one_of(*_LEVELS), "info"),
+            metrics_host=variables.read("METRICS_HOST", str, "127.0.0.1"),
+            metrics_port=variables.read("METRICS_PORT", _port, None),
+        )
+        if variables.faults:
+            raise SettingsError(variables.faults)
+        return result
+
+
+class _Variables:
+    """Reads variables one by one and keeps their faults."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.faults: list[str] = []
+
+    def read(self, name: str, read: Callable[[str], _T], default: _T, *, required: bool = False) -> _T:
+        """Read one variable, or give its default; a fault is kept and the default stands in."""
+        value = self._environ.get(name, "").strip()
+        if not value:
+            if required:
+                self.faults.append(f"environment: {name} is required")
+            return default
+        try:
+            return read(value)
+        except ValueError as error:
+            self.faults.append(f"environment: {name} {error}")
+            return default
+
+
+def _redis_url(value: str) -> str:
+    """Check the address of the broker and ledger; the fault does not show it."""
+    forms = "must begin with redis://, rediss:// or unix://"
+    try:
+        parts = urlsplit(value)
+        named = parts.path if parts.scheme == "unix" else parts.hostname
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"{forms} and name a host") from error
+    if parts.scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError(forms)
+    if not named:
+        raise ValueError("must name a socket's path" if parts.scheme == "unix" else "must name a host")
+    return value
+
+
+def _port(value: str) -> int:
+    if not (value.isascii() and value.isdigit()) or int(value[:6]) > _HIGHEST_PORT:
+        raise ValueError(f"must be a port between 0 and {_HIGHEST_PORT}; 0 takes a free one")
+    return int(value)
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        word = value.lower()
+        if word not in choices:
+            raise ValueError(f"must be {', '.join(choices[:-1])} or {choices[-1]}")
+        return word
+
+    return read
