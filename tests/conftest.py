@@ -1,6 +1,8 @@
 """Fixtures that every room's tests may use."""
 
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +14,11 @@ import redis as redis_client
 import structlog
 from redis.asyncio import Redis
 
-from deploy.local.redis_server import RedisServer, RedisServerError, find_binary
+from deploy.local.redis_binary import RedisServerError, find_binary
+from deploy.local.redis_server import RedisServer
 from deploy.local.redis_server import free_port as find_free_port
+from deploy.local.standins.app import StandIns
 from schemas.call import Call
-
 
 _REDIS_FIXTURES = frozenset({"redis_binary", "redis_server", "redis_url", "redis", "make_redis_server"})
 
@@ -82,6 +85,25 @@ def make_redis_server(redis_binary: Path, tmp_path: Path) -> Iterator[Callable[.
     yield make
     for server in made:
         server.stop()
+
+
+@pytest.fixture
+async def standins() -> AsyncIterator[StandIns]:
+    """Give the vendor stand-ins on this test's own loop; a test that blocks the loop stops them answering."""
+    stand_ins = StandIns()
+    await stand_ins.start()
+    yield stand_ins
+    await stand_ins.stop()
+
+
+@pytest.fixture
+def standins_process() -> Iterator[str]:
+    """Give the address of vendor stand-ins in a process of their own, to be looked into by ``/control``."""
+    command = [sys.executable, "-m", "deploy.local.standins", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield process.stdout.readline().split()[-1]
+        process.terminate()
 
 
 @pytest.fixture

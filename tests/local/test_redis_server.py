@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import redis as redis_client
 
-from deploy.local.redis_server import RedisServer, RedisServerError, find_binary
+from deploy.local.redis_binary import RedisServerError, find_binary
+from deploy.local.redis_server import RedisServer
 
 
 def test_the_environment_names_the_binary_first(redis_binary: Path) -> None:
