@@ -7,7 +7,15 @@ from schemas.durations import parse_duration, parse_duration_or_off
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("10s", 10.0), ("30m", 1800.0), ("4h", 14400.0), ("30d", 2592000.0), ("1.5h", 5400.0), (" 0s ", 0.0), ("2 m", 120.0)],
+    [
+        ("10s", 10.0),
+        ("30m", 1800.0),
+        ("4h", 14400.0),
+        ("30d", 2592000.0),
+        ("1.5h", 5400.0),
+        (" 0s ", 0.0),
+        ("2 m", 120.0),
+    ],
 )
 def test_reads_a_number_and_a_unit(text: str, seconds: float) -> None:
     """Every unit of the configuration becomes seconds."""
