@@ -36,7 +36,7 @@ lock: setup ## resolve the newest versions that pyproject.toml allows, with hash
 	@$(VENV)/uv pip compile $(RESOLVE) --constraint deploy/requirements-dev.lock --output-file deploy/requirements.lock pyproject.toml
 
 # Names, versions and hashes only: no index, no host.
-RESOLVE = --quiet --upgrade --universal --python-version 3.11 --no-python-downloads --extra embedded --group build \
+RESOLVE = --quiet --upgrade --universal --python-version 3.11 --no-python-downloads --system-certs --extra embedded --group build \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url
 
 clean: ## remove .venv, caches and the local stack's data
