@@ -45,7 +45,7 @@ class Tried:
     """The vendor's words, secrets blanked; at most 2,048 characters."""
 
 
-async def attempt(  # noqa: PLR0913  what is known before the try, by keyword
+async def attempt(
     order: Order, *, vendor: Vendor, wire: Wire, now: datetime, skip: str = "", sent_before: str = ""
 ) -> Tried:
     """Try one delivery and say what came of it; the one place where a ``DeliveryError`` becomes an outcome.
@@ -60,8 +60,7 @@ async def attempt(  # noqa: PLR0913  what is known before the try, by keyword
     try:
         check_wanted(order, now=now, skip=skip)
         prepared = vendor.prepare(order)
-        if sent_before and order.key.action.startswith("update-") and digest(prepared) == sent_before:
-            raise errors.Skipped("contained")
+        check_new(order, prepared, sent_before=sent_before)
         async with asyncio.timeout(order.destination.timeout_s):
             outcome = Delivered(await vendor.send(order, prepared=prepared, http=wire))
     except errors.DeliveryError as error:
@@ -96,8 +95,14 @@ def check_wanted(order: Order, *, now: datetime, skip: str) -> None:
         raise errors.Skipped("too_old")
 
 
+def check_new(order: Order, prepared: Prepared, *, sent_before: str) -> None:
+    """Raise ``Skipped`` when an update holds nothing that the vendor does not have already."""
+    if sent_before and order.key.action.startswith("update-") and digest(prepared) == sent_before:
+        raise errors.Skipped("contained")
+
+
 def outcome_of(error: errors.DeliveryError, *, now: datetime) -> Outcome:
-    """Turn the taxonomy of errors into outcomes, one for one; ``now`` is what a date of ``Retry-After`` is read from."""
+    """Turn the taxonomy of errors into outcomes, one for one; ``now`` is what a ``Retry-After`` date counts from."""
     match error:
         case errors.Transient():
             return Retry(

@@ -110,4 +110,4 @@ class Deliverer:
             log.error("delivery.dead_lettered", delivery_id=str(end.key), reason=end.reason, **fields)
             self._watcher.dead(self._destination, end)
         if finished.gate_event:
-            log.warning(f"destination.{finished.gate_event}", reason=end.reason, **fields)
+            log.warning("destination.changed", change=finished.gate_event, reason=end.reason, **fields)

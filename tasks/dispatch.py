@@ -40,18 +40,20 @@ async def dispatch(call_ids: Sequence[str], *, ledger: Ledger, planner: Planner)
     no_start: list[str] = []
     if call_ids:
         for start in range(0, len(call_ids), BATCH):
-            await _dispatch_some(call_ids[start : start + BATCH], ledger, planner, created, no_start)
+            no_start += await _dispatch_some(call_ids[start : start + BATCH], ledger, planner, created)
     else:
         while due := await ledger.calls_due(limit=BATCH):
-            await _dispatch_some(due, ledger, planner, created, no_start)
+            no_start += await _dispatch_some(due, ledger, planner, created)
             if len(due) < BATCH:
                 break
     return Dispatched(tuple(_messages(created)), tuple(no_start))
 
 
 async def _dispatch_some(
-    call_ids: Iterable[str], ledger: Ledger, planner: Planner, created: dict[str, list[str]], no_start: list[str]
-) -> None:
+    call_ids: Iterable[str], ledger: Ledger, planner: Planner, created: dict[str, list[str]]
+) -> list[str]:
+    """Dispatch one batch: add the keys made due to ``created`` and give the calls whose start never came."""
+    no_start: list[str] = []
     now_ms = await ledger.now_ms()
     wanted = dict.fromkeys(call_ids)
     stored = await ledger.load(wanted)
@@ -67,6 +69,7 @@ async def _dispatch_some(
         for key, backlog in planned.created:
             if backlog <= SMALL_BACKLOG:
                 created.setdefault(key.destination, []).append(str(key))
+    return no_start
 
 
 def _messages(created: dict[str, list[str]]) -> Iterable[WakeUp]:

@@ -81,15 +81,14 @@ class Planner:
         for name in destinations_of(call, self.settings.routes, leaving_outcome_aside=answered):
             window_s = self._window_s(self.settings.destinations[name])
             if window_s is not None:
-                found.append(
-                    FollowUp(
-                        destination=name,
-                        caller=call.caller,
-                        started_ms=round(call.started_at.timestamp() * 1000),
-                        window_ms=round(window_s * 1000),
-                        answered=answered,
-                    )  # fmt: skip
+                follow = FollowUp(
+                    destination=name,
+                    caller=call.caller,
+                    started_ms=round(call.started_at.timestamp() * 1000),
+                    window_ms=round(window_s * 1000),
+                    answered=answered,
                 )
+                found.append(follow)
         return tuple(found)
 
     def _window_s(self, destination: Destination) -> float | None:

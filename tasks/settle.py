@@ -14,7 +14,7 @@ from worker.ledger.history import Attempt, History
 from worker.ledger.records import Claimed, Finish, Verdict
 
 
-def settle(  # noqa: PLR0913  all facts of one attempt, by keyword
+def settle(
     tried: Tried, *, order: Order, claimed: Claimed, at_ms: int, elapsed_ms: int, rng: Random
 ) -> tuple[Finish, Attempt]:
     """Decide what happens after an attempt (contract, section 6: the outcome table and the retry schedule).

@@ -51,6 +51,7 @@ class Runtime:
         self.ledger: Ledger
         self.http: HttpClient
         self.pumps: Mapping[str, Pump] = {}
+        self.publish_dead: Callable[[str, dict[str, Any]], None] | None = None
         self.stopping = False
         self._stack = AsyncExitStack()
         self._thread = threading.Thread(target=self._serve, name="switchboard-loop", daemon=True)

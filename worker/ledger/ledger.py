@@ -26,7 +26,6 @@ from worker.ledger.records import (
 )
 from worker.ledger.scripts import Scripts
 
-
 MAX_QUARANTINED = 10_000  # bodies (contract, section 4)
 MAX_QUARANTINED_BYTES = 64 * 1024 * 1024
 WORKER_ALIVE_MS = 10_000  # a worker ticks twice a second
@@ -145,7 +144,7 @@ class Ledger:
         """Say whether no lead is to be made for a number (E.164)."""
         return bool(await self.redis.sismember("sb:suppressed", number))
 
-    async def claim(  # noqa: PLR0913  all by keyword, one round trip
+    async def claim(
         self,
         destination: str,
         *,

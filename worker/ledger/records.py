@@ -185,7 +185,10 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The answer to a claim: ``ok``, ``empty``, ``limited`` (ask again in ``wait_ms``), ``paused``, ``blocked``, ``open``."""
+    """The answer to a claim.
+
+    ``verdict``: ``ok``, ``empty``, ``limited`` (ask again in ``wait_ms``), ``paused``, ``blocked`` or ``open``.
+    """
 
     verdict: str
     wait_ms: int

@@ -26,7 +26,7 @@ class Scripts:
         self._clock_ms = clock_ms
         self._loaded: dict[str, AsyncScript] = {}
 
-    async def run(self, name: str, *args: str | int | float) -> Any:
+    async def run(self, name: str, *args: str | float) -> Any:
         """Run a script; raises ``redis.RedisError``."""
         script = self._loaded.get(name)
         if script is None:

@@ -1,0 +1,98 @@
+"""What a worker process starts with and how it ends: configuration, runtime, pumps, shutdown."""
+
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+from celery.signals import celeryd_init, setup_logging, worker_init, worker_shutdown, worker_shutting_down
+from worker.log import configure_logging
+from worker.metrics import Metrics
+
+from tasks.deliverer import Deliverer
+from tasks.finishes import Finishes
+from tasks.pump import Pump
+from tasks.registry import VENDORS
+from tasks.watcher import Watcher
+from worker.dead_queue import DeadQueue
+from worker.environment import Environment
+from worker.errors import SettingsError
+from worker.runtime import Runtime, runtime, start
+from worker.settings import lease_s, load_settings
+
+DISPATCH_THREADS = 4  # the rest of the pool: one thread a destination
+
+
+def connect_signals() -> None:
+    """Tie the process's life to Celery's."""
+    setup_logging.connect(_log_as_configured, weak=False)
+    celeryd_init.connect(_read_configuration, weak=False)
+    worker_init.connect(_start_runtime, weak=False)
+    worker_shutting_down.connect(_claim_no_more, weak=False)
+    worker_shutdown.connect(_close_runtime, weak=False)
+
+
+def build_pumps(owned: Runtime) -> Mapping[str, Pump]:
+    """Make a pump for every destination; they share the session, the writer of finishes and the jitter."""
+    finishes = Finishes(owned.ledger)
+    watcher = Watcher(owned.metrics, owned.publish_dead)
+    rng = Random()
+    pumps = {}
+    for name, destination in owned.settings.destinations.items():
+        lease_ms = round(lease_s(destination) * 1000)
+        deliverer = Deliverer(
+            destination,
+            vendor=VENDORS[destination.vendor],
+            ledger=owned.ledger,
+            http=owned.http,
+            finishes=finishes,
+            watcher=watcher,
+            now=_now,
+            rng=rng,
+            default_region=owned.settings.calls.default_region,
+            lease_ms=lease_ms,
+        )
+        pumps[name] = Pump(destination, ledger=owned.ledger, deliver=deliverer.deliver, lease_ms=lease_ms)
+    return pumps
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _log_as_configured(**_: Any) -> None:
+    environment = Environment.read(os.environ, redis_required=False)
+    configure_logging(environment.log_format, environment.log_level)
+
+
+def _read_configuration(*, conf: Any, **_: Any) -> None:
+    """Read the configuration before anything is consumed; every fault is told and the process ends with status 2."""
+    try:
+        environment = Environment.read(os.environ)
+        settings = load_settings(environment.config, os.environ, specs=[v.spec for v in VENDORS.values()])
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201  there is no log yet
+        raise SystemExit(2) from None
+    conf.worker_concurrency = len(settings.destinations) + DISPATCH_THREADS
+    conf.switchboard = (environment, settings)
+
+
+def _start_runtime(*, sender: Any, **_: Any) -> None:
+    environment, settings = sender.app.conf.switchboard
+    metrics = Metrics()
+    if environment.metrics_port is not None:
+        metrics.serve(environment.metrics_host, environment.metrics_port)
+    made = Runtime(settings=settings, environment=environment, metrics=metrics)
+    if settings.publish_dead_letters:
+        made.publish_dead = DeadQueue(sender.app).publish
+    start(made, pumps=build_pumps)
+
+
+def _claim_no_more(**_: Any) -> None:
+    runtime().shut_down()
+
+
+def _close_runtime(**_: Any) -> None:
+    runtime().close()
