@@ -176,8 +176,8 @@ async def test_a_hang_does_not_outlive_the_stand_ins():
         await session.post(f"{stand_ins.url}/control/faults", json={"mode": "hang"})
         hanging = asyncio.create_task(session.post(f"{stand_ins.url}/comunik8/lead/add", json={}))
         async with asyncio.timeout(5):
-            while not stand_ins.store.counts["comunik8"]:
-                await asyncio.sleep(0)  # noqa: ASYNC110  the count is the stand-ins', and has no event
+            while not stand_ins.store.counts["comunik8"]:  # noqa: ASYNC110  a count has no event
+                await asyncio.sleep(0)
         began = time.monotonic()
         await stand_ins.stop()
 
