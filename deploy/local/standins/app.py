@@ -44,9 +44,8 @@ def _view(store: Store, vendor: str, handler: Handler) -> View:
     async def view(request: web.Request) -> web.StreamResponse:
         received_ms = store.now_ms()
         body = await request.read()
-        headers = {str(name): value for name, value in request.headers.items()}
         logged = store.log(
-            Logged(vendor, request.method, request.path, dict(request.query), headers, body, received_ms)
+            Logged(vendor, request.method, request.path, request.query, request.headers, body, received_ms)
         )
         latency_s, fault = store.strike(vendor, path=request.path, body=body)
         if latency_s:

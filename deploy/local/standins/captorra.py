@@ -55,7 +55,7 @@ class Captorra:
         ani = text(fields, "ANI")
         if not _ANI.fullmatch(ani) or sum(map(str.isdigit, ani)) < _LEAST_DIGITS:
             return _refused("Invalid ANI")
-        if any(len(text(fields, name)) > limit for name, limit in _LIMITS.items()):
+        if any(len(str(value)) > _LIMITS[name] for name, value in fields.items() if name in _LIMITS):
             return Answer({"Message": "An error has occurred."}, status=500)
         return self._keep(captorra_id, text(fields, "ID"), fields)
 

@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,8 +84,8 @@ class Logged:
     vendor: str
     method: str
     path: str
-    query: dict[str, str]
-    headers: dict[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
     body: bytes
     received_ms: int
     answered_ms: int = 0
@@ -93,8 +93,13 @@ class Logged:
 
     def shown(self) -> dict[str, Any]:
         """Give the request as JSON values; the body as text."""
-        names = ("vendor", "method", "path", "query", "headers", "received_ms", "answered_ms", "status")
-        return {name: getattr(self, name) for name in names} | {"body": self.body.decode(errors="replace")}
+        names = ("vendor", "method", "path", "received_ms", "answered_ms", "status")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "query": dict(self.query),
+            "headers": {str(name): value for name, value in self.headers.items()},
+            "body": self.body.decode(errors="replace"),
+        }
 
 
 class Store:
