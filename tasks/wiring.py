@@ -1,7 +1,6 @@
 """Joins the registry to the Celery app: the queues and the thin tasks."""
 
 import structlog
-from kombu import Queue
 from redis import RedisError
 
 from schemas.delivery import DeliveryKey
@@ -10,12 +9,13 @@ from tasks.planning import Planner
 from tasks.process import connect_signals
 from tasks.registry import VENDORS
 from tasks.watcher import Watcher
+from worker.broker import direct_queue
 from worker.celery import app
 from worker.runtime import runtime
 
 log = structlog.get_logger(__name__)
 
-app.conf.task_queues = [Queue(name) for name in ("calls", *VENDORS, "callcap")]
+app.conf.task_queues = [direct_queue(name) for name in ("calls", *VENDORS, "callcap")]
 
 
 @app.task(name="tasks.calls.dispatch")  # type: ignore[untyped-decorator]

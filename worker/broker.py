@@ -2,6 +2,7 @@
 
 from urllib.parse import parse_qs, urlsplit
 
+from kombu import Exchange, Queue
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -9,6 +10,11 @@ from redis.backoff import NoBackoff
 SOCKET_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 4.0
 MAX_CONNECTIONS = 16  # a process; scripts are short, so a few serve hundreds of attempts
+
+
+def direct_queue(name: str) -> Queue:
+    """Make a queue on exchange "": one with a name is restored to nowhere when its binding key is gone."""
+    return Queue(name, exchange=Exchange("", type="direct"), routing_key=name)
 
 
 def broker_url_of(redis_url: str) -> str:

@@ -3,9 +3,7 @@
 import os
 import ssl
 
-from kombu import Queue
-
-from worker.broker import broker_url_of
+from worker.broker import broker_url_of, direct_queue
 
 _redis_url = os.environ.get("REDIS_URL", "")
 
@@ -18,9 +16,8 @@ task_serializer = "json"
 accept_content = ["json"]
 result_accept_content = ["json"]
 
-# Direct queues on exchange "": one with a name is restored to nowhere when its binding key is gone.
 task_default_queue = "calls"
-task_queues = [Queue("calls")]
+task_queues = [direct_queue("calls")]  # tasks.wiring adds the vendors'
 task_create_missing_queues = False  # a typo fails instead of vanishing
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 task_send_sent_event = False

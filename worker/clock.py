@@ -1,7 +1,7 @@
 """The clock in every worker: wakes what is due, returns what was left behind, removes what is old."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Future
 from typing import Any
 
@@ -9,8 +9,10 @@ import structlog
 from celery import bootsteps
 from redis import RedisError
 
+from worker.gauges import refresh_gauges
 from worker.ledger.ledger import Ledger
 from worker.ledger.retention import Retention, sweep
+from worker.metrics import Metrics
 from worker.runtime import runtime
 from worker.settings import Settings
 
@@ -18,17 +20,31 @@ log = structlog.get_logger(__name__)
 
 TICK_S = 0.5
 SWEEP_EVERY_TICKS = 20  # retention looks at a bounded slice each 10 s
+GAUGES_EVERY_TICKS = 10
 
 
 class Clock:
     """Ticks until it is cancelled; ``wake`` sends one Celery message: task, arguments, queue."""
 
     def __init__(
-        self, *, ledger: Ledger, settings: Settings, name: str, wake: Callable[[str, list[Any], str], Awaitable[None]]
+        self,
+        *,
+        ledger: Ledger,
+        settings: Settings,
+        metrics: Metrics,
+        queues: Collection[str],
+        name: str,
+        wake: Callable[[str, list[Any], str], Awaitable[None]],
     ) -> None:
         self._ledger = ledger
         self._settings = settings
+        self._metrics = metrics
+        self._queues = queues
         self._name = name
+        calls = settings.calls
+        self._retention = Retention(
+            calls_s=calls.retention_s, dead_s=calls.dead_retention_s, remember_s=calls.remember_s
+        )
         self._wake = wake
 
     async def run(self) -> None:
@@ -38,12 +54,10 @@ class Clock:
             try:
                 await self.tick()
                 if ticks % SWEEP_EVERY_TICKS == 0:
-                    calls = self._settings.calls
-                    await sweep(
-                        self._ledger,
-                        Retention(
-                            calls_s=calls.retention_s, dead_s=calls.dead_retention_s, remember_s=calls.remember_s
-                        ),
+                    await sweep(self._ledger, self._retention)
+                if ticks % GAUGES_EVERY_TICKS == 0:
+                    await refresh_gauges(
+                        self._metrics, self._ledger, destinations=self._settings.destinations, queues=self._queues
                     )
             except (RedisError, OSError) as error:
                 log.warning("clock.tick_failed", error=type(error).__name__)
@@ -80,7 +94,14 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
         async def wake(task: str, args: list[Any], queue: str) -> None:
             await asyncio.to_thread(parent.app.send_task, task, args=args, queue=queue)
 
-        clock = Clock(ledger=owned.ledger, settings=owned.settings, name=str(parent.hostname), wake=wake)
+        clock = Clock(
+            ledger=owned.ledger,
+            settings=owned.settings,
+            metrics=owned.metrics,
+            queues=[queue.name for queue in parent.app.conf.task_queues],
+            name=str(parent.hostname),
+            wake=wake,
+        )
         self._running = asyncio.run_coroutine_threadsafe(clock.run(), owned.loop)
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery's signature

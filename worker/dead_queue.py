@@ -6,7 +6,8 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from kombu import Queue
+
+from worker.broker import direct_queue
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ class DeadQueue:
     def _send(self, name: str, message: dict[str, Any]) -> None:
         with self._app.producer_pool.acquire(block=True) as producer:
             # Direct queue on exchange "", declared so that a consumer can bind to it by name.
-            producer.publish(message, exchange="", routing_key=name, declare=[Queue(name)], serializer="json")
+            producer.publish(message, exchange="", routing_key=name, declare=[direct_queue(name)], serializer="json")
             self._sent += 1
             if self._sent % TRIM_EVERY == 1:
                 producer.channel.client.ltrim(name, 0, KEPT - 1)  # the newest stand at the head

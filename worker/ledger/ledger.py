@@ -94,6 +94,14 @@ class Ledger:
         """Say what is due, held and dead, and how many workers tick."""
         return Overview.parse(await self.scripts.run("overview", WORKER_ALIVE_MS, *destinations))
 
+    async def queue_depths(self, queues: Iterable[str]) -> dict[str, int]:
+        """Give how many wake-ups wait in each of the broker's queues, whose lists stand beside the ledger's keys."""
+        names = list(queues)
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.llen(name)
+            return dict(zip(names, await pipe.execute(), strict=True))
+
     async def forget_waits(self, call_ids: Sequence[str]) -> None:
         """Stop waiting for calls that are no longer there."""
         if call_ids:

@@ -28,7 +28,14 @@ class DestinationStatus:
     @property
     def served(self) -> bool:
         """Say whether its deliveries are taken: not paused, not blocked, circuit closed."""
-        return not (self.paused or self.blocked or self.open)
+        return not self.shut_by
+
+    @property
+    def shut_by(self) -> str:
+        """Give why its deliveries are held: ``paused``, the reason of a block, ``circuit_open``; empty while served."""
+        if self.paused:
+            return "paused"
+        return self.blocked or ("circuit_open" if self.open else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
