@@ -5,6 +5,7 @@ Every verdict comes with 200, its words in either letter case, as the document h
 reading.
 """
 
+from collections import defaultdict
 from typing import Any
 
 from deploy.local.standins.accounts import Accounts
@@ -66,7 +67,7 @@ class Kapture:
         record = self._find(fields) or self._find_by_contact(fields)
         if record is None:
             return Answer({"Customer Details": _ABSENT, "status": "failed"})
-        view = customer_view(record, self._contacts(record.id))
+        view = customer_view(record, self._contacts()[record.id])
         if as_array:
             return Answer({"Customer Details": view, "status": "success"})
         return Answer({"message": [view | {"status": "success"}]})
@@ -83,7 +84,8 @@ class Kapture:
         customers = [record for record in self._shelf.records.values() if record.kind == "customer"]
         found = [record for record in customers if chosen.start_ms <= record.created_ms <= chosen.end_ms]
         page = found[chosen.offset : chosen.offset + chosen.limit]
-        return Answer(listed([customer_view(record, self._contacts(record.id)) for record in page]))
+        contacts = self._contacts()
+        return Answer(listed([customer_view(record, contacts[record.id]) for record in page]))
 
     def add_contact(self, asked: Asked) -> Answer:
         """Add a contact to a customer; nothing keeps the same one from being added twice."""
@@ -131,8 +133,11 @@ class Kapture:
                 return record if record.kind == "customer" else self._shelf.records.get(record.account)
         return None
 
-    def _contacts(self, customer_id: str) -> list[Record]:
-        return [record for record in self._shelf.records.values() if record.account == customer_id]
+    def _contacts(self) -> defaultdict[str, list[Record]]:
+        contacts: defaultdict[str, list[Record]] = defaultdict(list)
+        for record in self._shelf.records.values():
+            contacts[record.account].append(record)
+        return contacts
 
     def _refused_key(self, asked: Asked, *, expired: str, invalid: str) -> Answer | None:
         scheme, _, key = asked.headers.get("Authorization", "").partition(" ")

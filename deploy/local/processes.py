@@ -1,0 +1,112 @@
+"""One process of a local stack: started with a log of its own, watched, stopped."""
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from deploy.local.fault import StackFault
+from deploy.local.leash import make_leash
+
+READY_S = 30.0  # two cores, everything starting at once, modules compiled for the first time: 10 s at most was seen
+_POLL_S = 0.05
+_TAIL_LINES = 12
+
+
+class Process:
+    """A child in a session of its own, so that Ctrl-C in the terminal reaches whoever owns it and nobody else.
+
+    ``answers`` says whether it is ready; ``stop_s`` is how long it may take to end after SIGTERM.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environ: Mapping[str, str],
+        log: Path,
+        answers: Callable[[], Awaitable[bool]],
+        stop_s: float,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._command = list(command)
+        self._environ = dict(environ)
+        self._answers = answers
+        self._stop_s = stop_s
+        self._child: subprocess.Popen[bytes] | None = None
+        log.unlink(missing_ok=True)
+
+    @property
+    def status(self) -> int | None:
+        """Give how it ended, as ``Popen.returncode`` does; ``None`` while it runs or before it was started."""
+        return None if self._child is None else self._child.poll()
+
+    def start(self) -> None:
+        """Start it, from the main thread; raises ``StackFault`` when there is no such program."""
+        with self.log.open("ab") as log:
+            try:
+                self._child = subprocess.Popen(
+                    self._command,
+                    env=self._environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    preexec_fn=make_leash(),  # noqa: PLW1509  it calls prctl and nothing that takes a lock
+                )
+            except OSError as error:
+                raise StackFault(f"{self._command[0]} cannot be started: {error.strerror}") from error
+
+    async def ready(self, *, within_s: float = READY_S) -> None:
+        """Wait until it answers; raises ``StackFault`` when it ends instead, or does neither in time."""
+        deadline = asyncio.get_running_loop().time() + within_s
+        while not await self._answers():
+            self.check()
+            if asyncio.get_running_loop().time() > deadline:
+                raise StackFault(f"the {self.name} was not ready within {within_s:.0f} s", details=self.last_words())
+            await asyncio.sleep(_POLL_S)
+        self.check()  # another program may have answered in its place
+
+    def check(self) -> None:
+        """Raise ``StackFault`` when it has ended."""
+        if self.status is not None:
+            raise StackFault(f"the {self.name} {ended(self.status)}", details=self.last_words())
+
+    async def stop(self) -> None:
+        """End it by SIGTERM, by SIGKILL when that takes too long; does nothing when it does not run."""
+        if self._child is None or self.status is not None:
+            return
+        self._child.terminate()
+        self._child.send_signal(signal.SIGCONT)  # a stopped process would not hear of it
+        deadline = asyncio.get_running_loop().time() + self._stop_s
+        while self.status is None:
+            if asyncio.get_running_loop().time() > deadline:
+                self.kill()
+            await asyncio.sleep(_POLL_S)
+
+    def kill(self) -> None:
+        """Kill it as ``kill -9`` does."""
+        if self._child is not None and self.status is None:
+            self._child.kill()
+            self._child.wait()
+
+    def last_words(self) -> str:
+        """Give where its log is and how that ends."""
+        try:
+            lines = self.log.read_text(errors="replace").rstrip().splitlines()[-_TAIL_LINES:]
+        except OSError:
+            lines = []
+        return "\n".join([f"{self.log}:", *(f"  {line}" for line in lines or ["(empty)"])])
+
+
+def ended(status: int) -> str:
+    """Say in words how a process ended."""
+    if status >= 0:
+        return f"ended with exit status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"
