@@ -1,6 +1,7 @@
 """Blanking of secrets in texts that are kept or shown."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -27,9 +28,10 @@ def blank(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         escaped = json.dumps(secret)[1:-1]
         forms |= {secret, escaped, escaped.replace("/", "\\/"), quote(secret, safe=""), quote(secret)}
-    for form in sorted(forms - {""}, key=len, reverse=True):
-        text = text.replace(form, BLANK)
-    return text
+    longest_first = sorted(forms - {""}, key=len, reverse=True)
+    if not longest_first:
+        return text
+    return re.sub("|".join(map(re.escape, longest_first)), BLANK, text)  # one pass: what was blanked stays as it is
 
 
 def _bare(key: str) -> str:
