@@ -14,7 +14,7 @@ async def refresh_gauges(
     overdue: Values = {d.name: d.overdue_s for d in overview.destinations}
     dead: Values = {d.name: d.dead for d in overview.destinations}
     shut: Values = {(d.name, d.shut_by): 1 for d in overview.destinations if d.shut_by}
-    depths: Values = {name: depth for name, depth in (await ledger.queue_depths(queues)).items()}
+    depths: Values = dict[str | tuple[str, ...], float](await ledger.queue_depths(queues))
     metrics.replace(metrics.due_oldest_seconds, overdue)
     metrics.replace(metrics.dead_letters, dead | {"calls": overview.no_start})
     metrics.replace(metrics.circuit_open, shut)
