@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from worker.ledger.ledger import Ledger
 from worker.metrics import Metrics
 
+Values = dict[str | tuple[str, ...], float]
+
 
 async def refresh_gauges(
     metrics: Metrics, ledger: Ledger, *, destinations: Iterable[str], queues: Iterable[str]
@@ -14,7 +16,7 @@ async def refresh_gauges(
     overdue: Values = {d.name: d.overdue_s for d in overview.destinations}
     dead: Values = {d.name: d.dead for d in overview.destinations}
     shut: Values = {(d.name, d.shut_by): 1 for d in overview.destinations if d.shut_by}
-    depths: Values = dict[str | tuple[str, ...], float](await ledger.queue_depths(queues))
+    depths: Values = dict((await ledger.queue_depths(queues)).items())
     metrics.replace(metrics.due_oldest_seconds, overdue)
     metrics.replace(metrics.dead_letters, dead | {"calls": overview.no_start})
     metrics.replace(metrics.circuit_open, shut)
