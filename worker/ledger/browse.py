@@ -1,0 +1,181 @@
+"""Looks into the ledger for an operator; changes nothing."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from schemas.delivery import DeliveryKey
+from worker.ledger.ledger import Ledger
+from worker.ledger.records import DeliveryRecord, StoredCall
+
+PAGE = 200  # items a round trip: Redis stays responsive, and the memory small
+
+CALLS = "calls"
+START = "start"
+NO_START = "no_start"
+"""The dead letters of ``calls``: ends whose start never came, keyed ``{call_id}:calls:start``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A delivery given up on, or a call whose start never came."""
+
+    key: DeliveryKey
+    died_ms: int
+    record: DeliveryRecord | None = None
+    """``None`` for a call without a start."""
+
+    @property
+    def reason(self) -> str:
+        """Give the reason of the dead letter."""
+        return self.record.reason if self.record else NO_START
+
+    @property
+    def words(self) -> str:
+        """Give the vendor's last words; empty when it said nothing."""
+        attempts = self.record.history.attempts if self.record else ()
+        return attempts[-1].reply if attempts else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantinedBody:
+    """A pushed body that held no event."""
+
+    body_id: str
+    received_us: int
+    reason: str
+    path_kind: str
+    body: bytes = field(repr=False)
+
+
+async def call_ids(
+    ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None
+) -> AsyncIterator[list[str]]:
+    """Give the ids of all calls in pages, by their first receipt, the newest first."""
+    async for page in _newest_first(ledger, "sb:calls", since_ms, until_ms):
+        yield [call_id for call_id, _ in page]
+
+
+async def unrouted(ledger: Ledger) -> list[str]:
+    """Give the ids of all ready calls that matched no route, the oldest first."""
+    return _texts(await ledger.redis.zrange("sb:unrouted", 0, -1))
+
+
+async def is_remembered(ledger: Ledger, call_id: str) -> bool:
+    """Say whether the id alone is left of a call: its retention is over, or it was erased."""
+    return bool(await ledger.redis.exists(f"sb:m:{call_id}"))
+
+
+async def known_destinations(ledger: Ledger) -> set[str]:
+    """Give the names of all destinations that ever had a delivery."""
+    return set(_texts(await ledger.redis.smembers("sb:dests")))
+
+
+async def find(ledger: Ledger, keys: Sequence[DeliveryKey]) -> list[DeliveryRecord | None]:
+    """Read deliveries by their keys; ``None`` for those that are not there."""
+    async with ledger.redis.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.hget(f"sb:c:{key.call_id}", f"d:{key.destination}:{key.action}")
+        texts = await pipe.execute()
+    return [DeliveryRecord.parse(key, text) if text else None for key, text in zip(keys, texts, strict=True)]
+
+
+async def in_flight(ledger: Ledger) -> list[DeliveryRecord]:
+    """Give the deliveries that are in a worker's hands."""
+    keys = [DeliveryKey.parse(key) for key in _texts(await ledger.redis.zrange("sb:leases", 0, -1))]
+    return [record for record in await find(ledger, keys) if record is not None]
+
+
+async def dead_letters(
+    ledger: Ledger, destinations: Iterable[str], *, since_ms: int | None = None, until_ms: int | None = None
+) -> AsyncIterator[DeadLetter]:
+    """Give the dead letters of destinations (``calls`` among them), of each the newest first."""
+    for name in destinations:
+        source = "sb:nostart" if name == CALLS else f"sb:dead:{name}"
+        async for page in _newest_first(ledger, source, since_ms, until_ms):
+            if name == CALLS:
+                for call_id, died_ms in page:
+                    yield DeadLetter(key=DeliveryKey(call_id, CALLS, START), died_ms=died_ms)
+                continue
+            keys = [_key(member, name) for member, _ in page]
+            for record, (_, died_ms) in zip(await find(ledger, keys), page, strict=True):
+                if record is not None:
+                    yield DeadLetter(key=record.key, died_ms=died_ms, record=record)
+
+
+async def find_dead(ledger: Ledger, key: DeliveryKey) -> DeadLetter | None:
+    """Read one dead letter; ``None`` when there is none of that key."""
+    is_call = key.destination == CALLS
+    if is_call and key.action != START:
+        return None
+    member = key.call_id if is_call else f"{key.call_id}:{key.action}"
+    died_ms = await ledger.redis.zscore("sb:nostart" if is_call else f"sb:dead:{key.destination}", member)
+    if died_ms is None:
+        return None
+    record = None if is_call else (await find(ledger, [key]))[0]
+    return DeadLetter(key=key, died_ms=int(died_ms), record=record) if is_call or record else None
+
+
+async def quarantined(
+    ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None
+) -> AsyncIterator[QuarantinedBody]:
+    """Give the bodies in quarantine, the newest first."""
+    async for page in _newest_first(ledger, "sb:quarantine", since_ms, until_ms):
+        for body in await find_bodies(ledger, [body_id for body_id, _ in page]):
+            if body is not None:
+                yield body
+
+
+async def find_bodies(ledger: Ledger, body_ids: Sequence[str]) -> list[QuarantinedBody | None]:
+    """Read bodies in quarantine by their ids; ``None`` for those that are not there."""
+    texts: Any = await ledger.redis.hmget("sb:bodies", list(body_ids)) if body_ids else []
+    return [_body(body_id, text) if text else None for body_id, text in zip(body_ids, texts, strict=True)]
+
+
+async def suppressed(ledger: Ledger) -> list[str]:
+    """Give the numbers (E.164) that no lead is made for."""
+    return sorted(_texts(await ledger.redis.smembers("sb:suppressed")))
+
+
+async def load_one(ledger: Ledger, call_id: str) -> StoredCall | None:
+    """Read one call whole; ``None`` when there is none."""
+    found = await ledger.load([call_id])
+    return found[0] if found else None
+
+
+async def _newest_first(
+    ledger: Ledger, source: str, since_ms: int | None, until_ms: int | None
+) -> AsyncIterator[list[tuple[str, int]]]:
+    """Page through a sorted set from its newest member; what comes in meanwhile is left out."""
+    newest = await ledger.now_ms() if until_ms is None else until_ms
+    oldest: Any = "-inf" if since_ms is None else since_ms
+    offset = 0
+    while True:
+        page: Any = await ledger.redis.zrange(
+            source, oldest, newest, desc=True, byscore=True, offset=offset, num=PAGE, withscores=True
+        )
+        if page:
+            yield [(member, int(score)) for member, score in page]
+        if len(page) < PAGE:
+            return
+        offset += PAGE
+
+
+def _texts(members: Iterable[Any]) -> list[str]:
+    """Name the type that a client which decodes its replies gives."""
+    return list(members)
+
+
+def _key(member: str, destination: str) -> DeliveryKey:
+    call_id, action = member.rsplit(":", 1)
+    return DeliveryKey(call_id, destination, action)
+
+
+def _body(body_id: str, text: str) -> QuarantinedBody:
+    value = orjson.loads(text)
+    return QuarantinedBody(
+        body_id=body_id, received_us=value["received_us"], reason=value["reason"], path_kind=value["path"],
+        body=value["body"].encode("latin-1"),
+    )  # fmt: skip

@@ -1,0 +1,33 @@
+-- replay(now, key...) -> 1 or 0 a key: 0 is no dead letter. The attempts' numbers go on; the schedule begins anew.
+-- A call whose start never came (`{id}:calls:start`) is dispatched again.
+local now = now_ms()
+
+local function replay(key)
+  local id, dest, action = split_key(key)
+  if not id then return 0 end
+  if dest == 'calls' then
+    if action ~= 'start' or not call('ZSCORE', NO_START, id) then return 0 end
+    call('ZADD', WAITS, int(now), id)
+    call('DEL', WAKE_CALLS)
+    return 1
+  end
+  local d = read_delivery(call('HGET', call_key(id), field_of(dest, action)))
+  if not d or d.state ~= 'X' then return 0 end
+  d.state, d.step, d.at, d.reason = 'q', 0, now, 'replayed'
+  write_delivery(id, dest, action, d)
+  call('HINCRBY', call_key(id), 'o', 1)
+  call('ZREM', dead_key(dest), id .. ':' .. action)
+  local create = action ~= 'create' and read_delivery(call('HGET', call_key(id), field_of(dest, 'create')))
+  if create and not FINAL[create.state] then
+    local waiting = call('HGET', call_key(id), 'w:' .. dest)
+    call('HSET', call_key(id), 'w:' .. dest, waiting and (waiting .. ' ' .. action) or action)
+  else
+    call('ZADD', due_key(dest), int(now), id .. ':' .. action)
+    call('DEL', wake_key(dest))
+  end
+  return 1
+end
+
+local answers = {}
+for i = 2, #ARGV do answers[#answers + 1] = replay(ARGV[i]) end
+return answers
