@@ -2,6 +2,22 @@
 local now = now_ms()
 local wait_until = int(now + tonumber(ARGV[2]))
 
+local MAX_EVENTS = 200 -- of one call; what comes beyond is folded into the latest event of its kind
+
+local function fold(key, n, received, record)
+  for i = n, 1, -1 do
+    local stored_at, kind, values = string.match(call('HGET', key, 'e' .. i), '^(%d+) (%a)(.*)$')
+    if kind == string.sub(record, 1, 1) then
+      -- Both are microseconds of the same length, so they compare as text.
+      local older, newer = cjson.decode(values), cjson.decode(string.sub(record, 2))
+      if received < stored_at then older, newer, received = newer, older, stored_at end
+      for name, value in pairs(newer) do older[name] = value end
+      call('HSET', key, 'e' .. i, received .. ' ' .. kind .. cjson.encode(older))
+      return
+    end
+  end
+end
+
 local function accept(id, received, record)
   if call('EXISTS', remembered_key(id)) == 1 then return 'R' end
   local key = call_key(id)
@@ -16,6 +32,10 @@ local function accept(id, received, record)
     call('ZADD', CALLS, int(now), id)
   end
   call('ZADD', WAITS, wait_until, id)
+  if n >= MAX_EVENTS then
+    fold(key, n, received, record)
+    return 'N'
+  end
   call('HSET', key, 'n', n + 1, 'e' .. (n + 1), received .. ' ' .. record)
   return 'N'
 end

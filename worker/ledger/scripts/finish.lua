@@ -71,6 +71,11 @@ for i = 6, #ARGV, 8 do
       call('SET', memory_key(dest, d.group), memory, 'PX', int(MEMORY_MS))
     end
     release_group(dest, d.group, member, now)
+    local event = apply(dest, member, effect, reason)
+    if effect == 'refuse' and call('HEXISTS', gate_key(dest), 'blocked') == 1 then
+      -- The second refusal proves that the destination is meant, not this call: it waits with the others.
+      verdict, delay = 'h', 0
+    end
     if FINAL[verdict] then
       d.state = verdict
       close_call(id, now)
@@ -87,7 +92,7 @@ for i = 6, #ARGV, 8 do
       call('ZADD', due_key(dest), int(d.at), member)
     end
     write_delivery(id, dest, action, d)
-    answers[#answers + 1] = { 1, apply(dest, member, effect, reason) }
+    answers[#answers + 1] = { 1, event }
   end
 end
 return answers
