@@ -14,6 +14,7 @@ from receiver.ready import Ready
 from receiver.server import Server
 from receiver.tally import Tally
 from receiver.views import PATHS, Webhook
+from worker.metrics import Metrics
 from worker.settings import ReceiverSettings
 
 View = Callable[[web.BaseRequest], Awaitable[Answer]]
@@ -25,8 +26,7 @@ def create_app(
     inbox: Inbox,
     quarantine: Quarantine,
     ready: Ready,
-    tally: Tally,
-    metrics: Callable[[], bytes],
+    metrics: Metrics,
 ) -> Server:
     """Build the server; to be run by ``aiohttp.web.ServerRunner`` on the running loop.
 
@@ -38,7 +38,7 @@ def create_app(
         max_body=settings.max_body,
         inbox=inbox,
         quarantine=quarantine,
-        tally=tally,
+        tally=Tally(webhooks=metrics.webhooks, ack_seconds=metrics.ack_seconds),
     )
     ops = Ops(tokens=Tokens(settings.ops_tokens), ready=ready, metrics=metrics)
     views: dict[str, View] = {"/healthz": ops.healthz, "/readyz": ops.readyz, "/metrics": ops.metrics}

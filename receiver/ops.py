@@ -1,6 +1,5 @@
 """For operators: whether the process lives, whether it can store, and its metrics."""
 
-from collections.abc import Callable
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -8,6 +7,7 @@ from aiohttp import hdrs, web
 from receiver.answer import Answer, json_answer
 from receiver.auth import Tokens, basic_password, bearer_token, is_direct_neighbour
 from receiver.ready import Ready
+from worker.metrics import Metrics
 
 
 class Ops:
@@ -16,7 +16,7 @@ class Ops:
     The parts and the metrics need an ops token; where there is none, a direct neighbour on loopback may look.
     """
 
-    def __init__(self, *, tokens: Tokens, ready: Ready, metrics: Callable[[], bytes]) -> None:
+    def __init__(self, *, tokens: Tokens, ready: Ready, metrics: Metrics) -> None:
         self._tokens = tokens
         self._ready = ready
         self._metrics = metrics
@@ -41,7 +41,7 @@ class Ops:
             return wrong
         if not self._may_look(request):
             return json_answer(401, {"error": "an ops token is needed"}, headers=b"WWW-Authenticate: Bearer\r\n")
-        return Answer(200, self._metrics(), content_type=b"text/plain; version=0.0.4; charset=utf-8")
+        return Answer(200, self._metrics.render(), content_type=self._metrics.content_type.encode())
 
     def _may_look(self, request: web.BaseRequest) -> bool:
         if not self._tokens:

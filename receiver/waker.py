@@ -16,12 +16,14 @@ MAX_WAITING = 20_000
 class Waker:
     """Publishes call ids without ever holding up an answer.
 
+    ``connect`` gives the function that publishes; it is called in the thread too, for importing Celery takes long.
+
     A Celery publish blocks, for seconds when the broker is away, so at most one is under way; ids that come
     meanwhile go together in the next. A failure is logged and harmless, for the ledger knows what is due.
     """
 
-    def __init__(self, publish: Callable[[list[str]], None]) -> None:
-        self._publish = publish
+    def __init__(self, connect: Callable[[], Callable[[list[str]], None]]) -> None:
+        self._connect = connect
         self._ids: dict[str, None] = {}
         self._changed = threading.Condition()
         self._closed = False
@@ -44,9 +46,10 @@ class Waker:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
+        publish = self._connect()
         while batch := self._next():
             try:
-                self._publish(batch)
+                publish(batch)
             except Exception as error:  # noqa: BLE001  the clock wakes these calls instead
                 log.warning("wake.failed", error=type(error).__name__, calls=len(batch))
 

@@ -1,0 +1,149 @@
+"""The receiver's life: made of its parts, serving, and ending without losing what waits."""
+
+import asyncio
+import contextlib
+import resource
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import web
+
+from receiver.app import create_app
+from receiver.drainer import Drainer
+from receiver.gate import Gate
+from receiver.inbox import Inbox
+from receiver.quarantine import Quarantine
+from receiver.ready import Ready
+from receiver.server import Server
+from receiver.spool import Spool
+from receiver.spool_file import SpoolFile, SpoolStatus
+from receiver.waker import Waker
+from worker.broker import open_redis
+from worker.environment import Environment
+from worker.ledger.ledger import Ledger
+from worker.metrics import Metrics
+from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+# Shorter than the inbox's budget for a write: a connection that cannot be made is refused in time.
+REDIS_TIMEOUT_S = 1.0
+BACKLOG = 1024
+# Platforms kill 30 s after SIGTERM; an answer takes at most 2 s, a wake-up is only a hint.
+SHUTDOWN_S = 10.0
+WAKER_SHUTDOWN_S = 2.0
+OPEN_FILES = 65536
+
+
+def now_us() -> int:
+    """Give the wall clock in epoch microseconds."""
+    return time.time_ns() // 1000
+
+
+def listen(host: str, port: int, *, reuse_port: bool) -> list[socket.socket]:
+    """Bind every address of ``host``; raises ``OSError``. Port 0 takes a free one.
+
+    ``reuse_port``: other receivers on this machine may listen on the same port, and the kernel spreads connections.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            # The addresses after the first take the port that the first was given.
+            place = (address[0], sockets[0].getsockname()[1] if sockets else port, *address[2:])
+            sock = socket.socket(family, kind, protocol)
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if reuse_port:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind(place)
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+@asynccontextmanager
+async def opened(
+    *,
+    settings: Settings,
+    environment: Environment,
+    spool_file: SpoolFile | None,
+    connect: Callable[[], Callable[[list[str]], None]],
+) -> AsyncIterator[Server]:
+    """Make the server and what it stands on; on leaving, store what waits and close everything."""
+    metrics = Metrics()
+    redis = open_redis(environment.redis_url, timeout_s=REDIS_TIMEOUT_S)
+    ledger = Ledger(redis)
+    gate = Gate()
+    spool = None if spool_file is None else Spool(spool_file)
+    waker = Waker(connect)
+
+    def tell_depth(status: SpoolStatus) -> None:
+        metrics.spooled_events.set(status.events)
+
+    inbox = Inbox(ledger=ledger, spool=spool, gate=gate, wake=waker.wake, now_us=now_us)
+    drainer = Drainer(spool=spool, ledger=ledger, gate=gate, wake=waker.wake, depth=tell_depth, now_us=now_us)
+    app = create_app(
+        settings=settings.receiver,
+        inbox=inbox,
+        quarantine=Quarantine(ledger=ledger, spool=spool, gate=gate, receipt_us=inbox.receipt_us),
+        ready=Ready(
+            ledger=ledger, redis=redis, spool=spool, gate=gate, destinations=settings.destinations, now_us=now_us
+        ),
+        metrics=metrics,
+    )
+    storing = asyncio.create_task(inbox.run())
+    draining = asyncio.create_task(drainer.run())
+    try:
+        yield app
+    finally:
+        inbox.close()
+        await storing
+        draining.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await draining
+        await asyncio.to_thread(waker.close, timeout_s=WAKER_SHUTDOWN_S)
+        if spool is not None:
+            await spool.close()
+        await redis.aclose()
+
+
+async def serve(app: Server, sockets: list[socket.socket], *, stop: asyncio.Event) -> None:
+    """Take requests on these sockets until ``stop``; then accept no more, answer what was asked, and hang up."""
+    runner = web.ServerRunner(app, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        for sock in sockets:
+            await web.SockSite(runner, sock, backlog=BACKLOG).start()
+        host, port = sockets[0].getsockname()[:2]
+        log.info("receiver.listening", host=host, port=port)
+        await stop.wait()
+        log.info("receiver.stopping")
+    finally:
+        await runner.cleanup()
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Give an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def raise_file_limit() -> None:
+    """Allow as many open connections as the system lets this process have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
