@@ -1,0 +1,92 @@
+"""Logging of a process: our own lines and those of libraries, in one form, on standard error."""
+
+import logging
+import logging.config
+import sys
+from collections.abc import Iterable, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import orjson
+import structlog
+from structlog.typing import Processor
+
+from worker.redaction import redactor
+
+_LINE_PER_TASK = ("celery.app.trace", "celery.worker.strategy")
+"""They write two lines a task, "received" and "succeeded"; what became of deliveries is in our own lines."""
+
+_LINE_PER_REQUEST = ("aiohttp.access", "tornado.access")
+"""They write URLs, in which tokens stand; the metrics count requests."""
+
+
+def configure_logging(
+    log_format: str, level: str = "info", *, secrets: Iterable[str] = (), stream: TextIO | None = None
+) -> None:
+    """Send all logging to ``stream`` (default: standard error) as ``json`` or ``console`` lines.
+
+    May be called again, such as once the settings' ``secrets`` are known; they are blanked wherever they appear.
+    """
+    stream = sys.stderr if stream is None else stream
+    secrets = tuple(secrets)
+    number = logging.getLevelNamesMapping()[level.upper()]
+    first: list[Processor] = [structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info]
+    last: list[Processor]
+    factory: Any
+    # Our own lines go straight to the stream: the way through the logging module costs twice as much.
+    if log_format == "json":
+        last = [_as_json]
+        factory = structlog.BytesLoggerFactory(file=stream.buffer)
+    else:
+        last = [
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback),
+        ]
+        factory = structlog.WriteLoggerFactory(file=stream)
+    structlog.configure(
+        processors=[*first, redactor(secrets, trusts_event=True), *last],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=factory,
+        cache_logger_on_first_use=False,  # a second call must reach every logger
+    )
+    chain = [structlog.stdlib.add_logger_name, *first, redactor(secrets, trusts_event=False)]
+    logging.config.dictConfig(_foreign_config(chain, last, number=number, stream=stream))
+    logging.captureWarnings(capture=True)
+
+
+def _as_json(_logger: Any, method: str, event: MutableMapping[str, Any]) -> bytes:
+    """Write the line; time and level come first, for eyes that read JSON."""
+    line = {"timestamp": datetime.now(UTC), "level": method, "event": event.pop("event", ""), **event}
+    return orjson.dumps(line, default=repr, option=orjson.OPT_UTC_Z)
+
+
+def _as_text(_logger: Any, _method: str, line: Any) -> str:
+    """Give the logging module the text that it wants."""
+    return line.decode() if isinstance(line, bytes) else str(line)
+
+
+def _foreign_config(chain: list[Processor], last: list[Processor], *, number: int, stream: TextIO) -> dict[str, Any]:
+    """Give the one configuration of the logging module, through which Celery, kombu, redis and aiohttp write."""
+    quiet = number if number <= logging.DEBUG else max(number, logging.WARNING)
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "lines": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": chain,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *last,
+                    _as_text,
+                ],
+            }
+        },
+        "handlers": {"stream": {"class": "logging.StreamHandler", "stream": stream, "formatter": "lines"}},
+        "root": {"handlers": ["stream"], "level": number},
+        "loggers": {
+            **{name: {"level": quiet} for name in _LINE_PER_TASK},
+            **{name: {"level": logging.WARNING} for name in _LINE_PER_REQUEST},
+        },
+    }
