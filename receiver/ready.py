@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -51,11 +51,11 @@ class Ledger(Protocol):
 class RedisConfig(Protocol):
     """The two commands of a Redis client that tell how durable it is."""
 
-    async def info(self, section: str) -> Mapping[str, Any]:
+    def info(self, section: str) -> Awaitable[Mapping[str, Any]]:
         """Give a section of INFO."""
         ...
 
-    async def config_get(self, pattern: str) -> Mapping[str, str]:
+    def config_get(self, pattern: str) -> Awaitable[Mapping[Any, Any]]:
         """Give settings; raises ``ResponseError`` where that is not permitted."""
         ...
 

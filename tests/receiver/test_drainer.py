@@ -1,0 +1,190 @@
+"""From the spool to the ledger, and the gate between them."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+
+from receiver.drainer import Drainer, DrainStopped, drain
+from receiver.gate import Gate, refuses_writes
+from receiver.spool import Spool
+from receiver.spool_file import Body, SpoolStatus
+from tests.receiver.scripted import FakeLedger, until
+from worker.ledger.records import Incoming
+
+
+def event(n: int) -> Incoming:
+    """Make an event whose receipt is its number."""
+    return Incoming(str(n), n, f"s{n}")
+
+
+@pytest.fixture
+async def spool(tmp_path):
+    """Give an empty spool."""
+    made = Spool.at(tmp_path / "spool.db")
+    yield made
+    await made.close()
+
+
+async def test_moves_everything_in_order_and_tells_whom_to_wake(spool):
+    """Batches follow one another until the spool is empty."""
+    ledger = FakeLedger()
+    moved: list[str] = []
+    await spool.put([event(n) for n in range(600)])
+    count = await drain(spool, ledger=ledger, now_us=lambda: 0, moved=moved.extend)
+
+    assert 600 == count
+    assert [event(n) for n in range(600)] == [item for group in ledger.groups for item in group]
+    assert [256, 256, 88] == [len(group) for group in ledger.groups]
+    assert [str(n) for n in range(600)] == moved
+    assert 0 == (await spool.status()).events
+
+
+async def test_a_batch_that_was_moved_before_a_kill_is_known_the_second_time(spool):
+    """Equal records are one event, so moving twice is harmless."""
+    ledger = FakeLedger()
+    await spool.put([event(1), event(1)])
+    await drain(spool, ledger=ledger, now_us=lambda: 0)
+
+    assert {"1": ["s1"]} == ledger.events
+
+
+async def test_stops_when_redis_refuses_and_keeps_the_rest(spool):
+    """Nothing leaves the spool before the ledger has it."""
+    ledger = FakeLedger(fault=ResponseError("MISCONF Redis is configured to save RDB snapshots"))
+    await spool.put([event(1), event(2)])
+    with pytest.raises(DrainStopped):
+        await drain(spool, ledger=ledger, now_us=lambda: 0)
+
+    assert 2 == (await spool.status()).events
+    assert 1 == len(ledger.groups)
+
+
+@pytest.mark.parametrize("kind", ["failing", "poison"])
+async def test_an_event_that_the_ledger_cannot_take_holds_up_no_other(spool, kind):
+    """It is put back for later and never dropped, whether it fails alone or takes its group with it."""
+    ledger = FakeLedger()
+    setattr(ledger, kind, "0")
+    await spool.put([event(n) for n in range(5)])
+    count = await drain(spool, ledger=ledger, now_us=lambda: 0)
+
+    assert 4 == count
+    assert {"1", "2", "3", "4"} == set(ledger.events)
+    assert 1 == (await spool.status()).events
+    setattr(ledger, kind, "")
+    assert 0 == await drain(spool, ledger=ledger, now_us=lambda: 59_000_000)
+    assert 1 == await drain(spool, ledger=ledger, now_us=lambda: 61_000_000)
+
+
+async def test_moves_kept_bodies_to_quarantine(spool):
+    """They go after the events."""
+    ledger = FakeLedger()
+    await spool.keep(Body(5, "create", "not JSON", b"\xff"))
+    await drain(spool, ledger=ledger, now_us=lambda: 0)
+
+    assert [(b"\xff", "not JSON", "create")] == ledger.bodies
+    assert 0 == (await spool.status()).bodies
+
+
+@asynccontextmanager
+async def looking_after(ledger, gate, spool, *, woken=None, depths=None):
+    """Run a drainer that looks often."""
+    drainer = Drainer(
+        spool=spool, ledger=ledger, gate=gate, wake=(woken if woken is not None else []).extend,
+        depth=(depths if depths is not None else []).append, now_us=lambda: 0, probe_every_s=0.01, look_every_s=0.05,
+    )  # fmt: skip
+    task = asyncio.create_task(drainer.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_opens_the_gate_when_redis_is_back_and_drains(spool):
+    """While Redis is away nothing moves; then everything does, and the calls are woken."""
+    ledger, gate = FakeLedger(fault=RedisConnectionError("gone")), Gate()
+    woken: list[str] = []
+    depths: list[SpoolStatus] = []
+    gate.shut(RedisConnectionError("gone"))
+    await spool.put([event(1), event(2)])
+    async with looking_after(ledger, gate, spool, woken=woken, depths=depths):
+        await until(lambda: len(depths) > 2)
+        assert not gate.is_open
+        assert [] == ledger.groups
+        ledger.fault = None
+        await until(lambda: gate.is_open and depths[-1].events == 0)
+
+    assert ["1", "2"] == woken
+    assert 2 == depths[0].events
+
+
+async def test_redis_that_lives_but_takes_no_writes_keeps_the_gate_shut(spool):
+    """Draining is the proof: PING alone would open the gate for every group to be refused."""
+
+    class ReadOnly(FakeLedger):
+        async def ping(self):
+            return
+
+    ledger, gate = ReadOnly(fault=ResponseError("READONLY You can't write against a read only replica.")), Gate()
+    gate.shut(RedisConnectionError("gone"))
+    await spool.put([event(1)])
+    async with looking_after(ledger, gate, spool):
+        await until(lambda: len(ledger.groups) > 2)
+        assert not gate.is_open
+        ledger.fault = None
+        await until(lambda: gate.is_open)
+
+    assert {"1": ["s1"]} == ledger.events
+
+
+async def test_opens_the_gate_without_a_spool():
+    """A platform without a disk has only the PING."""
+    ledger, gate = FakeLedger(), Gate()
+    gate.shut(RedisConnectionError("gone"))
+    async with looking_after(ledger, gate, None):
+        await until(lambda: gate.is_open)
+
+
+async def test_drains_what_an_earlier_life_left(spool):
+    """The gate was never shut in this life."""
+    ledger, gate = FakeLedger(), Gate()
+    await spool.put([event(1)])
+    async with looking_after(ledger, gate, spool):
+        await until(lambda: "1" in ledger.events)
+
+
+async def test_leaves_the_draining_to_whoever_has_the_lock(spool):
+    """The gate opens all the same, for new events need not wait."""
+    ledger, gate = FakeLedger(), Gate()
+    gate.shut(RedisConnectionError("gone"))
+    await spool.put([event(1)])
+    with spool.drain_lock() as mine:
+        async with looking_after(ledger, gate, spool):
+            await until(lambda: gate.is_open)
+
+    assert mine
+    assert [] == ledger.groups
+
+
+@pytest.mark.parametrize(
+    "error, refuses",
+    [
+        (TimeoutError(), True),
+        (OSError("refused"), True),
+        (RedisConnectionError("gone"), True),
+        (ResponseError("OOM command not allowed when used memory > 'maxmemory'."), True),
+        (ResponseError("ERR Error running script: @user_script:9: -OOM command not allowed"), True),
+        (ResponseError("READONLY You can't write against a read only replica."), True),
+        (ResponseError("NOREPLICAS Not enough good replicas to write."), True),
+        (ResponseError("BUSY Redis is busy running a script."), True),
+        (ResponseError("WRONGTYPE Operation against a key"), False),
+        (ResponseError("ERR Error running script: attempt to index nil"), False),
+        (ValueError("bug"), False),
+    ],
+)
+def test_tells_a_redis_that_takes_nothing_from_an_item_that_it_cannot_take(error, refuses):
+    """The first stops the draining, the second is put aside."""
+    assert refuses is refuses_writes(error)

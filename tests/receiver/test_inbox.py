@@ -1,0 +1,204 @@
+"""Group commit: who waits for what, and what becomes of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError
+
+from receiver.gate import Gate
+from receiver.inbox import Inbox, InboxFull, Outcome
+from receiver.spool_file import SpoolError
+from tests.receiver.scripted import FakeLedger, until
+from worker.ledger.records import Incoming
+
+
+class FakeSpool:
+    """A spool in memory; ``fault`` is raised instead, ``hangs`` never answers."""
+
+    def __init__(self) -> None:
+        self.items: list[Incoming] = []
+        self.fault: Exception | None = None
+        self.hangs = False
+
+    async def put(self, items):
+        """Keep, or do what the test asked for."""
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.fault is not None:
+            raise self.fault
+        self.items += items
+
+
+@asynccontextmanager
+async def running(ledger: FakeLedger, **changes) -> AsyncIterator[Inbox]:
+    """Run an inbox whose clock stands still."""
+    options = {"spool": None, "gate": Gate(), "wake": lambda _: None, "now_us": lambda: 1000}
+    inbox = Inbox(ledger=ledger, **options | changes)
+    task = asyncio.create_task(inbox.run())
+    try:
+        yield inbox
+    finally:
+        ledger.free.set()
+        inbox.close()
+        await task
+
+
+async def test_what_arrives_during_a_write_goes_as_one_group():
+    """The first event goes alone, everything that came meanwhile goes together, in order."""
+    ledger = FakeLedger()
+    ledger.free.clear()
+    async with running(ledger) as inbox:
+        answers = [inbox.put("0", "s0")]
+        await until(lambda: ledger.groups)
+        answers += [inbox.put(str(i), f"s{i}") for i in range(1, 100)]
+        ledger.free.set()
+        outcomes = await asyncio.gather(*answers)
+
+    assert {Outcome.STORED} == set(outcomes)
+    assert [1, 99] == [len(group) for group in ledger.groups]
+    assert [str(i) for i in range(1, 100)] == [item.call_id for item in ledger.groups[1]]
+
+
+async def test_a_group_is_bounded():
+    """However much waits, one script takes a bounded list."""
+    ledger = FakeLedger()
+    async with running(ledger, max_group=40) as inbox:
+        await asyncio.gather(*(inbox.put(str(i), "s") for i in range(100)))
+
+    assert [40, 40, 20] == [len(group) for group in ledger.groups]
+
+
+async def test_receipts_grow_even_while_the_clock_stands_still():
+    """Two events of one microsecond still have an order."""
+    ledger = FakeLedger()
+    async with running(ledger) as inbox:
+        await asyncio.gather(*(inbox.put("1", f"s{i}") for i in range(3)))
+
+    assert [1000, 1001, 1002] == [item.received_us for group in ledger.groups for item in group]
+
+
+async def test_tells_new_from_same_from_remembered_and_wakes_only_what_is_new():
+    """All three are acknowledged; only the first is work."""
+    woken: list[str] = []
+    ledger = FakeLedger(remembered=frozenset({"old"}))
+    async with running(ledger, wake=woken.extend) as inbox:
+        outcomes = [await inbox.put("1", "s"), await inbox.put("1", "s"), await inbox.put("old", "s")]
+
+    assert [Outcome.STORED, Outcome.SAME, Outcome.REMEMBERED] == outcomes
+    assert ["1"] == woken
+
+
+@pytest.mark.parametrize(
+    "fault", [RedisConnectionError("gone"), OutOfMemoryError("OOM"), ValueError("a bug"), OSError("gone")]
+)
+async def test_what_redis_refuses_goes_to_the_spool_and_the_next_ones_straight_there(fault):
+    """After one refused group nobody waits for Redis again until a probe succeeds."""
+    ledger, spool, gate = FakeLedger(fault=fault), FakeSpool(), Gate()
+    async with running(ledger, spool=spool, gate=gate) as inbox:
+        outcomes = [await inbox.put(str(i), "s") for i in range(3)]
+
+    assert [Outcome.SPOOLED] * 3 == outcomes
+    assert ["0", "1", "2"] == [item.call_id for item in spool.items]
+    assert 1 == len(ledger.groups)
+    assert not gate.is_open
+
+
+async def test_an_item_that_fails_alone_spoils_no_other():
+    """The others are stored; it goes to the spool, and the gate stays open."""
+    ledger, spool, gate = FakeLedger(failing="bad"), FakeSpool(), Gate()
+    async with running(ledger, spool=spool, gate=gate) as inbox:
+        outcomes = await asyncio.gather(*(inbox.put(call_id, "s") for call_id in ("1", "bad", "2")))
+
+    assert [Outcome.STORED, Outcome.SPOOLED, Outcome.STORED] == outcomes
+    assert ["bad"] == [item.call_id for item in spool.items]
+    assert gate.is_open
+
+
+async def test_without_a_spool_a_refused_group_is_refused():
+    """Never a false acknowledgement."""
+    async with running(FakeLedger(fault=RedisConnectionError("gone"))) as inbox:
+        assert Outcome.REFUSED is await inbox.put("1", "s")
+
+
+async def test_a_full_disk_refuses():
+    """Neither Redis nor the spool has it."""
+    spool = FakeSpool()
+    spool.fault = SpoolError("disk full")
+    async with running(FakeLedger(fault=RedisConnectionError("gone")), spool=spool) as inbox:
+        assert Outcome.REFUSED is await inbox.put("1", "s")
+
+
+@pytest.mark.parametrize("disk_hangs", [False, True])
+async def test_answers_within_two_seconds_when_redis_hangs(disk_hangs):
+    """The write under way, the one behind it and a hanging disk: all have their answer in time."""
+    ledger, spool = FakeLedger(), FakeSpool()
+    ledger.free.clear()
+    spool.hangs = disk_hangs
+    loop = asyncio.get_running_loop()
+    async with running(ledger, spool=spool) as inbox:
+        begun = loop.time()
+        first = inbox.put("1", "s")
+        await until(lambda: ledger.groups)
+        second = inbox.put("2", "s")
+        expected = Outcome.REFUSED if disk_hangs else Outcome.SPOOLED
+
+        assert expected is await first
+        assert loop.time() - begun < 2.0
+        assert expected is await second
+        assert loop.time() - begun < (2.3 if disk_hangs else 2.0)
+
+
+async def test_waits_are_bounded_in_number_and_in_size():
+    """Beyond it the sender is told to come back, and memory stays what it is."""
+    ledger = FakeLedger()
+    ledger.free.clear()
+    async with running(ledger, max_waiting=3, max_waiting_chars=100) as inbox:
+        waiting = [inbox.put("1", "x" * 90)]
+        with pytest.raises(InboxFull):
+            inbox.put("2", "x" * 11)
+        waiting += [inbox.put(str(i), "x") for i in range(2)]
+        with pytest.raises(InboxFull):
+            inbox.put("3", "x")
+        ledger.free.set()
+        await asyncio.gather(*waiting)
+
+        assert Outcome.STORED is await inbox.put("4", "x" * 90)
+
+
+async def test_what_waits_at_the_close_is_stored_and_nothing_more_is_taken():
+    """A receiver that ends answers everybody first."""
+    ledger = FakeLedger()
+    async with running(ledger) as inbox:
+        answers = [inbox.put(str(i), "s") for i in range(5)]
+        inbox.close()
+        outcomes = await asyncio.gather(*answers)
+        with pytest.raises(InboxFull):
+            inbox.put("9", "s")
+
+    assert [Outcome.STORED] * 5 == outcomes
+
+
+async def test_a_waker_that_breaks_its_promise_costs_no_acknowledgement():
+    """The answers are given before the wake-up, and the inbox lives on."""
+
+    def wake(ids):
+        raise RuntimeError("broken")
+
+    async with running(FakeLedger(), wake=wake) as inbox:
+        assert Outcome.STORED is await inbox.put("1", "s")
+        assert Outcome.STORED is await inbox.put("2", "s")
+
+
+async def test_somebody_who_left_disturbs_nobody():
+    """A cancelled answer is passed over."""
+    ledger = FakeLedger()
+    ledger.free.clear()
+    async with running(ledger) as inbox:
+        first, second = inbox.put("1", "s"), inbox.put("2", "s")
+        first.cancel()
+        ledger.free.set()
+
+        assert Outcome.STORED is await second

@@ -1,0 +1,83 @@
+"""Wake-ups leave by a thread of their own."""
+
+import threading
+import time
+
+from receiver.waker import MAX_MESSAGE, MAX_WAITING, Waker
+
+
+def test_what_comes_while_one_is_under_way_goes_together_in_the_next():
+    """At most one publish is under way, however slow the broker; ids are sent once."""
+    free, begun, sent = threading.Event(), threading.Event(), []
+
+    def publish(ids):
+        sent.append(ids)
+        begun.set()
+        free.wait(10)
+
+    waker = Waker(lambda: publish)
+    waker.wake(["1"])
+    begun.wait(10)
+    for i in range(100):
+        waker.wake([str(i % 10), "x"])
+    free.set()
+    waker.close(timeout_s=10)
+
+    assert [["1"], ["0", "x", *map(str, range(1, 10))]] == sent
+
+
+def test_a_failure_is_harmless_and_the_next_one_goes():
+    """The clock finds what was not woken."""
+    sent = []
+
+    def publish(ids):
+        sent.append(ids)
+        if len(sent) == 1:
+            raise OSError("no broker")
+
+    waker = Waker(lambda: publish)
+    waker.wake(["1"])
+    deadline = time.monotonic() + 10
+    while not sent and time.monotonic() < deadline:
+        time.sleep(0.001)
+    waker.wake(["2"])
+    waker.close(timeout_s=10)
+
+    assert [["1"], ["2"]] == sent
+
+
+def test_messages_and_what_waits_are_bounded():
+    """A broker that is away for hours costs a bounded list."""
+    free, begun, sent = threading.Event(), threading.Event(), []
+
+    def publish(ids):
+        sent.append(ids)
+        begun.set()
+        free.wait(10)
+
+    waker = Waker(lambda: publish)
+    waker.wake(["first"])
+    begun.wait(10)
+    for i in range(MAX_WAITING * 2):
+        waker.wake([str(i)])
+    free.set()
+    waker.close(timeout_s=10)
+
+    assert MAX_WAITING == sum(len(ids) for ids in sent[1:])
+    assert MAX_MESSAGE == max(len(ids) for ids in sent)
+
+
+def test_a_publish_that_hangs_does_not_hold_up_the_end():
+    """The close gives up after its time."""
+    free = threading.Event()
+
+    def publish(ids):
+        free.wait(10)
+
+    waker = Waker(lambda: publish)
+    waker.wake(["1"])
+    begun = time.monotonic()
+    waker.close(timeout_s=0.05)
+
+    assert time.monotonic() - begun < 5
+    free.set()
