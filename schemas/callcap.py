@@ -1,0 +1,121 @@
+"""What may be asked of Callcap's phone numbers, checked before anything is sent (the document "Phone Numbers").
+
+Parameters go by the wire's own names, so that a fault names what the document names.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, post_load, validates_schema
+
+from schemas.callcap_values import account, digits, iso_date, phone, vanity, whole_number, zipcode
+from schemas.options import Option, flag, one_of, text
+
+
+class _Parameters(Schema):
+    """The base: unknown parameters are faults, absent ones are left out."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "unknown parameter"}  # noqa: RUF012  marshmallow's own
+
+    @post_load
+    def _drop_absent(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if value is not None}
+
+
+CRITERIA = (
+    "areaCode", "exchange", "line", "showPublicPool", "showReservedPool", "showTollfree", "showLocal",
+    "country", "state", "city", "rateCenter", "zipcode", "vanityText", "fullNumber",
+)  # fmt: skip
+"""What a number is searched by; the account is where it is searched or put."""
+
+
+class SearchParameters(_Parameters):
+    """What a search may ask; loads into the wire's parameters."""
+
+    areaCode = Option(digits(3))  # noqa: N815  the wire's names
+    exchange = Option(digits(3))
+    line = Option(digits(4))
+    locationID = Option(whole_number)  # noqa: N815
+    account = Option(account)
+    showPublicPool = Option(flag)  # noqa: N815
+    showReservedPool = Option(flag)  # noqa: N815
+    showTollfree = Option(flag)  # noqa: N815
+    showLocal = Option(flag)  # noqa: N815
+    country = Option(one_of("US", "CA"))
+    state = Option(text)
+    city = Option(text)
+    rateCenter = Option(text)  # noqa: N815
+    zipcode = Option(zipcode)
+    vanityText = Option(vanity)  # noqa: N815
+    fullNumber = Option(phone)  # noqa: N815
+
+    @validates_schema(skip_on_field_errors=False)
+    def _check_account(self, data: Mapping[str, Any], **_: Any) -> None:
+        named = [name for name in ("locationID", "account") if data.get(name) is not None]
+        if len(named) > 1:
+            raise ValidationError("give locationID or account, not both", "account")
+        if data.get("showReservedPool") and not named and {"locationID", "account"} <= data.keys():
+            raise ValidationError("needs locationID or account: the pool is an account's", "showReservedPool")
+
+
+class _Campaign(_Parameters):
+    """What a provisioned number and its campaign carry."""
+
+    destination = Option(phone)
+    campaignName = Option(text)  # noqa: N815
+    notes = Option(text)
+    memo1 = Option(text)
+    memo2 = Option(text)
+    recording = Option(flag)
+    mediaTypeID = Option(whole_number)  # noqa: N815
+    brand = Option(text)
+    service = Option(text)
+    target = Option(text)
+    offer = Option(text)
+
+
+class ProvisionParameters(SearchParameters, _Campaign):
+    """What provisioning may ask: one number, or the first that a search finds. It costs money at once."""
+
+    phoneNumber = Option(phone)  # noqa: N815
+    evaluation = Option(one_of("off", "realtime"))
+
+    @validates_schema(skip_on_field_errors=False)
+    def _check_place(self, data: Mapping[str, Any], **_: Any) -> None:
+        if {"locationID", "account"} <= data.keys() and data["locationID"] is None and data["account"] is None:
+            raise ValidationError("give locationID or account: a number lives in a location account", "account")
+
+    @validates_schema(skip_on_field_errors=False)
+    def _check_choice(self, data: Mapping[str, Any], **_: Any) -> None:
+        searched = [name for name in CRITERIA if data.get(name) is not None]
+        if data.get("phoneNumber") and searched:
+            raise ValidationError(f"goes without search parameters ({', '.join(searched)})", "phoneNumber")
+        if not searched and "phoneNumber" in data and data["phoneNumber"] is None:
+            raise ValidationError("give phoneNumber, or what to search by", "phoneNumber")
+
+
+class UpdateParameters(_Campaign):
+    """What an update may change; ``today`` is handed in, for a number cannot stop in the past."""
+
+    evaluation = Option(one_of("off", "realtime", "delayed"))
+
+    stopDate = Option(iso_date)  # noqa: N815
+
+    def __init__(self, *, today: date) -> None:
+        super().__init__()
+        self._today = today
+
+    @validates_schema(skip_on_field_errors=False)
+    def _check_stop(self, data: Mapping[str, Any], **_: Any) -> None:
+        stop = data.get("stopDate")
+        if stop is not None and stop < self._today.isoformat():
+            raise ValidationError("must be today or later", "stopDate")
+
+    @validates_schema
+    def _check_change(self, data: Mapping[str, Any], **_: Any) -> None:
+        if not any(value is not None for value in data.values()):
+            raise ValidationError("give at least one parameter to change")
