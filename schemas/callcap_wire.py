@@ -67,7 +67,8 @@ class CallcapReply:
 
     said: Said
     reason: str
-    """Empty for yes; ``unauthorized``, ``not_found``, ``rejected``, ``rate_limited``, ``unreadable``, ``unavailable``."""
+    """Empty for yes, else ``unauthorized``, ``not_found``, ``rejected``, ``rate_limited``, ``unreadable``
+    or ``unavailable``."""
     message: str
     """Callcap's words, secrets blanked."""
     document: Mapping[str, Any] = field(repr=False)
