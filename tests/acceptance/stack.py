@@ -16,6 +16,10 @@ from deploy.local.redis_server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-for-tests-only"
+SAMPLES = ROOT / "tests" / "schemas" / "data"
+START = (SAMPLES / "delacon_create.json").read_bytes()
+END = (SAMPLES / "delacon_update.json").read_bytes()
+VENDORS = ("captorra", "comunik8", "kapture")
 CONFIG = """
 [receiver]
 tokens = ["{token}"]
@@ -179,3 +183,18 @@ class Stack:
             self.processes[name] = subprocess.Popen(
                 command, cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+
+
+def landed(stack: Stack, count: int) -> bool:
+    """Say whether each vendor holds ``count`` records."""
+    return all(len(stack.records(vendor)) == count for vendor in VENDORS)
+
+
+def start_of(call_id: str, caller: str = "+61491570156") -> bytes:
+    """Give the document's start for another call."""
+    return START.replace(b"1122334", call_id.encode()).replace(b"+61444444444", caller.encode())
+
+
+def end_of(call_id: str) -> bytes:
+    """Give the document's end for another call."""
+    return END.replace(b"1122334", call_id.encode())

@@ -1,37 +1,8 @@
 """A call's whole path through real processes: webhook in, three vendors out."""
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import pytest
-
-from tests.acceptance.stack import Stack
-
-SAMPLES = Path(__file__).parents[1] / "schemas" / "data"
-START = (SAMPLES / "delacon_create.json").read_bytes()
-END = (SAMPLES / "delacon_update.json").read_bytes()
-VENDORS = ("captorra", "comunik8", "kapture")
-
-
-@pytest.fixture
-def make_stack(tmp_path: Path, redis_url: str, standins_process: str) -> Iterator[Callable[..., Stack]]:
-    """Give a maker of a stack that is stopped when the test ends."""
-    made: list[Stack] = []
-
-    def make(**options: Any) -> Stack:
-        stack = Stack(tmp_path, redis_url=redis_url, standins_url=standins_process, **options)
-        made.append(stack)
-        return stack
-
-    yield make
-    for stack in made:
-        stack.stop()
-
-
-def _landed(stack: Stack, count: int) -> bool:
-    return all(len(stack.records(vendor)) == count for vendor in VENDORS)
+from tests.acceptance.stack import END, START, VENDORS, landed
 
 
 def test_the_documents_bodies_land_once_at_each_vendor(make_stack):
@@ -41,7 +12,7 @@ def test_the_documents_bodies_land_once_at_each_vendor(make_stack):
 
     assert (200, {"PLA_Call_Id": "1122334", "success": "true", "error": ""}) == stack.post("create", START)
     assert (200, {"PLA_Call_Id": "1122334", "success": "true", "error": ""}) == stack.post("update", END)
-    stack.wait_for(lambda: _landed(stack, 1), 20, "three records")
+    stack.wait_for(lambda: landed(stack, 1), 20, "three records")
     assert [1, 1, 1] == [stack.requests(vendor) for vendor in VENDORS]
 
 
@@ -52,7 +23,7 @@ def test_an_end_before_its_start_lands_once(make_stack):
 
     stack.post("", END)
     stack.post("", START)
-    stack.wait_for(lambda: _landed(stack, 1), 20, "three records")
+    stack.wait_for(lambda: landed(stack, 1), 20, "three records")
 
 
 def test_two_hundred_copies_of_each_land_once(make_stack):
@@ -71,7 +42,7 @@ def test_two_hundred_copies_of_each_land_once(make_stack):
     for thread in threads:
         thread.join()
 
-    stack.wait_for(lambda: _landed(stack, 1), 20, "three records")
+    stack.wait_for(lambda: landed(stack, 1), 20, "three records")
     assert [1, 1, 1] == [stack.requests(vendor) for vendor in VENDORS]
 
 
@@ -91,6 +62,6 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(make
     stack.kill("worker0")
     stack.start_worker("worker1")
 
-    stack.wait_for(lambda: _landed(stack, len(numbers)), 60, "every call at every vendor")
+    stack.wait_for(lambda: landed(stack, len(numbers)), 60, "every call at every vendor")
     for vendor in VENDORS:
         assert len(numbers) == len(stack.records(vendor))
