@@ -114,6 +114,15 @@ def test_no_fault_shows_a_secret(tmp_path):
     assert not [fault for fault in faults if "secret" in fault or "blanks," in fault or "schl" in fault]
 
 
+def test_a_variable_in_the_wrong_place_is_not_shown(tmp_path):
+    """A fault that quotes its value blanks what came from the environment."""
+    text = CONTRACT.replace("America/New_York", "${DELACON_TOKEN}").replace('["smith-law', '["${KAPTURE_KEY}')
+    faults = faults_of(tmp_path, text)
+
+    assert len([fault for fault in faults if "[blanked]" in fault]) == 2
+    assert not [secret for secret in ENVIRON.values() if secret in "".join(faults)]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "place"),
     [

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from schemas.blanking import blank
 from worker.configuration.lines import Path
 from worker.errors import SettingsError
 
+_SECRET_LENGTH = 8
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -17,6 +19,12 @@ class Faults:
         self._file = file
         self._lines = lines
         self._found: dict[Path, str] = {}
+        self._hidden: set[str] = set()
+
+    def hide(self, value: str) -> None:
+        """Blank what a variable held wherever a fault would show it; short values are no secrets."""
+        if len(value) >= _SECRET_LENGTH:
+            self._hidden.add(value)
 
     def add(self, path: Path, text: str) -> None:
         """Note a fault, unless the place or one around or inside it has a fault already."""
@@ -54,7 +62,7 @@ class Faults:
     def _tell(self, path: Path, text: str) -> str:
         line = self._line(path)
         place = self._file if line is None else f"{self._file}:{line}"
-        return f"{place}: {dotted(path)}: {text}" if path else f"{place}: {text}"
+        return f"{place}: {dotted(path)}: {blank(text, self._hidden)}"
 
     def _line(self, path: Path) -> int | None:
         """Give the line of the place, or of the nearest thing around it that has one."""

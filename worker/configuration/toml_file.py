@@ -66,4 +66,6 @@ def _look_up(reference: re.Match[str], path: Path, environ: Mapping[str, str], f
         faults.add(path, "'${' must begin a variable such as ${NAME}; write '$${' for a literal '${'")
     elif name not in environ:
         faults.add(path, f"the environment variable {name} is not set")
+    else:
+        faults.hide(environ[name])
     return environ.get(name, "")
