@@ -1,11 +1,11 @@
-"""What is special to Kapture: adds, updates and contacts, and its words in all their forms."""
+"""What is special to Kapture: adds and updates, and its words in all their forms."""
 
 import pytest
 
 from schemas.kapture import SPEC
 from tasks.kapture import Kapture
 from tests.destinations import ScriptedHttp, make_destination, make_order, make_response
-from worker.errors import Blocked, DeliveryError, Permanent, Skipped, Transient
+from worker.errors import Blocked, DeliveryError, Permanent, Transient
 
 VENDOR = Kapture()
 KEYS = {name: f"key-of-{name}" for name in ("add", "update", "search", "select", "contact")}
@@ -24,12 +24,6 @@ def destination():
 def order(make_call, destination):
     """Give the order of an unknown caller's call."""
     return make_order(make_call(), destination)
-
-
-@pytest.fixture
-def contact(make_call):
-    """Give the order of a call whose caller becomes a contact."""
-    return make_order(make_call(), make_destination(SPEC, CONTACT))
 
 
 def refusal(order, body, status=200):
@@ -78,14 +72,6 @@ def test_an_add_and_an_update_of_one_call_tell_the_same_fields(make_call, destin
 
     assert added.fields == updated.fields
     assert added.fields != changed.fields
-
-
-def test_a_body_may_be_a_list_of_one(make_call):
-    """As the vendor's newer pages want it."""
-    prepared = VENDOR.prepare(make_order(make_call(), make_destination(SPEC, {"body": "array"})))
-
-    assert isinstance(prepared.request.json, list)
-    assert "0491570156" == prepared.request.json[0]["phone"]
 
 
 @pytest.mark.parametrize(
@@ -192,89 +178,6 @@ def test_texts_of_a_customer_are_no_words_of_the_vendor(order):
     assert isinstance(error, Transient)
 
 
-def test_a_caller_becomes_a_contact(contact):
-    """The page of contacts, with the customer's number; it is remembered whose contact the caller is."""
-    request = VENDOR.prepare(contact).request
-
-    assert "https://crm.example.com/add-more-contacts-for-existing-customer.html" == request.url
-    assert {
-        "name": "Caller 0491570156",
-        "phone": "0491570156",
-        "email": "61491570156@calls.example.com",
-        "customer_id": "272930",
-    } == request.json
-    assert {"contact_of": "272930"} == VENDOR.judge(contact, make_response(YES)).remember
-
-
-async def test_a_contact_that_we_made_is_not_made_again(contact, make_call):
-    """A later call of the caller sends nothing and is a duplicate; another customer's contact does not count."""
-    http = ScriptedHttp(make_response(YES))
-    for customer, requests in (("272930", 0), ("999", 1)):
-        order = make_order(make_call(call_id="2"), contact.destination, memory={"contact_of": customer})
-        receipt = await VENDOR.send(order, prepared=VENDOR.prepare(order), http=http)
-
-        assert (requests == 0, requests) == (receipt.duplicate, len(http.requests))
-
-
-def test_a_changed_end_has_nothing_to_update_in_a_contact(make_call, contact):
-    """Contacts cannot be updated, so the revision is skipped."""
-    with pytest.raises(Skipped, match="contained"):
-        VENDOR.prepare(make_order(make_call(), contact.destination, action="update-2"))
-
-
-@pytest.mark.parametrize("written", ["0491570156", "+61 491 570 156", "61491570156", "0491-570-156", 61491570156])
-async def test_after_an_unknown_outcome_the_contact_is_looked_for_first(make_call, contact, written):
-    """Found under any way to write the number, it is a duplicate and no second one is made."""
-    found = {"message": [{"id": 286829, "contacts": [{"phone": "999"}, {"Phone": written}], "status": "success"}]}
-    http = ScriptedHttp(make_response(found))
-    order = make_order(make_call(), contact.destination, number=2, unknown_before=True)
-    receipt = await VENDOR.send(order, prepared=VENDOR.prepare(order), http=http)
-
-    assert (True, {"contact_of": "272930"}) == (receipt.duplicate, receipt.remember)
-    assert ["https://crm.example.com/search-customer-by-customer-id.html"] == [sent.url for sent in http.requests]
-    assert {"customer_id": "272930"} == http.requests[0].json
-
-
-@pytest.mark.parametrize(
-    "found",
-    [
-        {"message": [{"id": 286829, "contacts": [{"phone": "999"}], "status": "success"}]},
-        {"Customer Details": {"id": 286829, "contacts": [{"phone": "999"}]}, "status": "success"},
-        {"Customer Details": "Information given by you does not exist in our sytsem.", "status": "failed"},
-        {"message": [], "status": "success"},
-    ],
-)
-async def test_a_contact_that_is_not_there_is_added(make_call, contact, found):
-    """The newer page says not found under the key of the found."""
-    http = ScriptedHttp(make_response(found), make_response(YES))
-    order = make_order(make_call(), contact.destination, number=2, unknown_before=True)
-    receipt = await VENDOR.send(order, prepared=VENDOR.prepare(order), http=http)
-
-    assert not receipt.duplicate
-    assert 2 == len(http.requests)
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "decision"),
-    [
-        ("", 200, Transient),
-        ("", 503, Transient),
-        ({"Message": "the moon is full", "Status": "Fail"}, 200, Transient),
-        ({"Message": "Auth Key Invalid", "Status": "Fail"}, 200, Blocked),
-        ("", 404, Permanent),
-    ],
-)
-async def test_a_search_that_tells_nothing_ends_the_attempt(*, make_call, contact, body, status, decision):
-    """Nothing is added while it is not known whether the contact is there."""
-    http = ScriptedHttp(make_response(body, status))
-    order = make_order(make_call(), contact.destination, number=2, unknown_before=True)
-    with pytest.raises(decision) as caught:
-        await VENDOR.send(order, prepared=VENDOR.prepare(order), http=http)
-
-    assert getattr(caught.value, "unknown", True)
-    assert 1 == len(http.requests)
-
-
 async def test_customers_are_not_searched_for(make_call, destination):
     """A second add of a customer updates it, so an unknown outcome needs no search."""
     http = ScriptedHttp(make_response(YES))
@@ -284,11 +187,11 @@ async def test_customers_are_not_searched_for(make_call, destination):
     assert 1 == len(http.requests)
 
 
-def test_it_updates_one_caller_at_a_time(destination, contact):
+def test_it_updates_one_caller_at_a_time(destination):
     """Customers may be sent twice, contacts not; the start of a call is wanted where ``when`` says so."""
     assert (True, True, False) == (VENDOR.updates, VENDOR.one_at_a_time, VENDOR.suppressible)
     assert VENDOR.resend_is_safe(destination)
-    assert not VENDOR.resend_is_safe(contact.destination)
+    assert not VENDOR.resend_is_safe(make_destination(SPEC, CONTACT))
     assert not VENDOR.delivers_at_start(destination)
     assert VENDOR.delivers_at_start(make_destination(SPEC, {"when": "start"}))
     assert VENDOR.withdraw_within_s(destination) is None
