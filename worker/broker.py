@@ -1,5 +1,6 @@
 """How the one Redis is named: kombu and redis-py write socket paths differently."""
 
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from kombu import Exchange, Queue
@@ -29,6 +30,8 @@ def broker_url_of(redis_url: str) -> str:
 
 def open_redis(redis_url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> Redis:
     """Open a client whose every wait is bounded; one retry mends a connection that a restart has cut."""
+    is_socket = urlsplit(redis_url).scheme == "unix"
+    tcp: dict[str, Any] = {} if is_socket else {"socket_keepalive": True}  # a unix socket's connection refuses it
     pool = BlockingConnectionPool.from_url(
         redis_url,
         decode_responses=True,
@@ -36,7 +39,7 @@ def open_redis(redis_url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> Redis:
         timeout=timeout_s,
         socket_timeout=timeout_s,
         socket_connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
-        socket_keepalive=True,
+        **tcp,
         health_check_interval=10,
         retry=Retry(NoBackoff(), 1),
         client_name="switchboard",
