@@ -5,18 +5,10 @@ import gzip
 import resource
 import zlib
 
-import pytest
 from aiohttp import web
 
-from tests.worker.loopback import app_server, post, raw_server
-from worker.http_client import MAX_REPLY_BYTES, HttpClient
-
-
-@pytest.fixture
-async def http():
-    """Give an open client."""
-    async with HttpClient.open() as client:
-        yield client
+from tests.worker.http_client.loopback import app_server, post, raw_server
+from worker.http_client import MAX_REPLY_BYTES
 
 
 async def test_at_most_256_kb_of_a_reply_are_read(http):

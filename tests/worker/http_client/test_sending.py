@@ -6,15 +6,7 @@ import json
 import pytest
 from aiohttp import web
 
-from tests.worker.loopback import SECRET, app_server, post
-from worker.http_client import HttpClient
-
-
-@pytest.fixture
-async def http():
-    """Give an open client."""
-    async with HttpClient.open() as client:
-        yield client
+from tests.worker.http_client.loopback import SECRET, app_server, post
 
 
 async def test_json_goes_out_and_the_reply_comes_back(http):

@@ -9,18 +9,11 @@ from time import monotonic
 
 import pytest
 
-from tests.worker.loopback import SECRET, answer, hang, post, raw_server
+from tests.worker.http_client.loopback import SECRET, answer, hang, post, raw_server
 from worker.errors import Transient
 from worker.http_client import HttpClient
 
 SELF_SIGNED = Path(__file__).parent / "data" / "selfsigned.pem"
-
-
-@pytest.fixture
-async def http():
-    """Give an open client."""
-    async with HttpClient.open() as client:
-        yield client
 
 
 async def failure(http: HttpClient, port: int, *, scheme: str = "http", timeout_s: float = 5.0) -> Transient:
