@@ -51,17 +51,17 @@ class Folder:
         """Remove the data of the stack that ran here before."""
         shutil.rmtree(self.data, ignore_errors=True)
 
-    def prepare(self) -> None:
-        """Make the data folder, for its owner's eyes alone: it holds calls and tokens."""
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-
     def log_of(self, name: str) -> Path:
         """Give the log of a process."""
         return self.logs / f"{name}.log"
 
     @contextmanager
     def environment_shown(self, variables: Mapping[str, str]) -> Iterator[None]:
-        """Keep a file while the stack runs that sets these variables in another terminal: ``. var/up/env``."""
+        """Keep a file while the stack runs that sets these variables in another terminal: ``. var/up/env``.
+
+        The data folder is made for its owner's eyes alone: it holds calls and tokens.
+        """
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         text = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
         self.environment.unlink(missing_ok=True)
         self.environment.touch(mode=0o600)

@@ -10,9 +10,9 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def make_leash() -> Callable[[], None] | None:
-    """Give what a child must run before its program, as ``preexec_fn`` of ``Popen``; ``None`` where there is no such thing.
+    """Give what a child must run before its program, as ``preexec_fn`` of ``Popen``; ``None`` beyond Linux.
 
-    Linux alone can do it. The kernel watches the *thread* that starts the child: start children from a thread that
+    The kernel watches the *thread* that starts the child: start children from a thread that
     lives as long as the process, the main one.
     """
     if sys.platform != "linux":

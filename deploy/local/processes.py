@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from deploy.local.fault import StackFault
@@ -60,20 +60,14 @@ class Process:
             except OSError as error:
                 raise StackFault(f"{self._command[0]} cannot be started: {error.strerror}") from error
 
-    async def ready(self, *, within_s: float = READY_S) -> None:
-        """Wait until it answers; raises ``StackFault`` when it ends instead, or does neither in time."""
-        deadline = asyncio.get_running_loop().time() + within_s
-        while not await self._answers():
-            self.check()
-            if asyncio.get_running_loop().time() > deadline:
-                raise StackFault(f"the {self.name} was not ready within {within_s:.0f} s", details=self.last_words())
-            await asyncio.sleep(_POLL_S)
-        self.check()  # another program may have answered in its place
+    async def answers(self) -> bool:
+        """Say whether it is ready."""
+        return await self._answers()
 
     def check(self) -> None:
         """Raise ``StackFault`` when it has ended."""
         if self.status is not None:
-            raise StackFault(f"the {self.name} {ended(self.status)}", details=self.last_words())
+            raise StackFault(f"process {self.name} {ended(self.status)}", details=self.last_words())
 
     async def stop(self) -> None:
         """End it by SIGTERM, by SIGKILL when that takes too long; does nothing when it does not run."""
@@ -100,6 +94,28 @@ class Process:
         except OSError:
             lines = []
         return "\n".join([f"{self.log}:", *(f"  {line}" for line in lines or ["(empty)"])])
+
+
+async def until_ready(
+    processes: Iterable[Process], *, say: Callable[[Process], None], within_s: float = READY_S
+) -> None:
+    """Wait until all answer, and ``say`` each that does.
+
+    Raises ``StackFault`` when one ends instead, or takes too long.
+    """
+    waiting = list(processes)
+    deadline = asyncio.get_running_loop().time() + within_s
+    while waiting:
+        for process in waiting:
+            process.check()
+        for process in [process for process in waiting if await process.answers()]:
+            process.check()  # another program may have answered in its place
+            waiting.remove(process)
+            say(process)
+        if waiting and asyncio.get_running_loop().time() > deadline:
+            late = waiting[0]
+            raise StackFault(f"process {late.name} was not ready within {within_s:.0f} s", details=late.last_words())
+        await asyncio.sleep(_POLL_S if waiting else 0)
 
 
 def ended(status: int) -> str:

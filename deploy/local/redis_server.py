@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,8 @@ class RedisServer:
 
     ``port`` 0 takes a free one and keeps it over restarts; ``None`` listens on a unix socket in ``directory`` instead.
     The append-only file is on and synced at every write: the contract's promise that nothing acknowledged is lost
-    needs both. ``extra`` are further settings, such as ``["maxmemory", "64mb"]``.
+    needs both. ``extra`` are further settings, such as ``["maxmemory", "64mb"]``. ``leash`` is run in the child before
+    the server, such as ``leash.make_leash()``, which ends it with this process.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class RedisServer:
         appendonly: bool = True,
         appendfsync: str = "always",
         extra: Sequence[str] = (),
+        leash: Callable[[], None] | None = None,
     ) -> None:
         self.directory = directory
         self.port = port
         self.log_path = directory / "redis.log"
         self._binary = binary
+        self._leash = leash
         self._chosen = port not in {0, None}
         self._settings = ["--appendonly", "yes" if appendonly else "no", "--appendfsync", appendfsync]
         self._settings += [f"--{text}" if place % 2 == 0 else text for place, text in enumerate(extra)]
@@ -146,7 +149,12 @@ class RedisServer:
         with self.log_path.open("ab") as log:
             # A session of its own: Ctrl-C in the terminal reaches whoever owns the server, and it stops this last.
             return subprocess.Popen(
-                [*command, *self._settings], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                [*command, *self._settings],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=self._leash,  # noqa: PLW1509  takes no lock
             )
 
     def _answers_within(self, seconds: float) -> bool:
