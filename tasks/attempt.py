@@ -72,12 +72,12 @@ async def attempt(
         words = type(error).__name__
         outcome = Retry("unexpected", words, counts=False, exhausted_as="unexpected", unknown=wire.request is not None)
     response = wire.response
-    reply = words or (response.body[:2048].decode("utf-8", "replace") if response is not None else "")
+    reply = words or (response.body[:4096].decode("utf-8", "replace") if response is not None else "")
     return Tried(
         outcome=outcome,
         prepared=prepared,
         status=None if response is None else response.status,
-        reply=blank(reply, order.destination.secrets),
+        reply=blank(reply, order.destination.secrets)[:2048],  # cut last: half a secret is one too
     )
 
 

@@ -18,15 +18,13 @@ def merged(call_id: str, events: tuple[str, ...], default_region: str) -> Merged
 
 def order_of(claimed: Claimed, *, destination: Destination, default_region: str) -> Order:
     """Build the order: the call as it stands now, and what the ledger remembers of the caller."""
-    unknown = claimed.reason in {"interrupted", "timeout", "reset"} or any(
-        past.status is None and past.outcome != "skipped" for past in claimed.history.attempts
-    )
+    unknown = any(past.unknown for past in claimed.history.attempts)
     return Order(
         key=claimed.key,
         call=merged(claimed.key.call_id, claimed.events, default_region).call,
         destination=destination,
         number=claimed.number,
-        unknown_before=claimed.number > 1 and unknown,
+        unknown_before=unknown,
         memory=orjson.loads(claimed.memory) if claimed.memory else {},
     )
 

@@ -4,12 +4,11 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from typing import Any
 
 from celery.signals import celeryd_init, setup_logging, worker_init, worker_shutdown, worker_shutting_down
-from worker.log import configure_logging
-from worker.metrics import Metrics
 
 from tasks.deliverer import Deliverer
 from tasks.finishes import Finishes
@@ -19,8 +18,10 @@ from tasks.watcher import Watcher
 from worker.dead_queue import DeadQueue
 from worker.environment import Environment
 from worker.errors import SettingsError
+from worker.log import configure_logging
+from worker.metrics import Metrics
 from worker.runtime import Runtime, runtime, start
-from worker.settings import lease_s, load_settings
+from worker.settings import LEASE_MARGIN_S, load_settings
 
 DISPATCH_THREADS = 4  # the rest of the pool: one thread a destination
 
@@ -34,14 +35,14 @@ def connect_signals() -> None:
     worker_shutdown.connect(_close_runtime, weak=False)
 
 
-def build_pumps(owned: Runtime) -> Mapping[str, Pump]:
+def build_pumps(owned: Runtime, *, lease_margin_s: float) -> Mapping[str, Pump]:
     """Make a pump for every destination; they share the session, the writer of finishes and the jitter."""
     finishes = Finishes(owned.ledger)
     watcher = Watcher(owned.metrics, owned.publish_dead)
     rng = Random()
     pumps = {}
     for name, destination in owned.settings.destinations.items():
-        lease_ms = round(lease_s(destination) * 1000)
+        lease_ms = round((destination.timeout_s + lease_margin_s) * 1000)
         deliverer = Deliverer(
             destination,
             vendor=VENDORS[destination.vendor],
@@ -87,7 +88,9 @@ def _start_runtime(*, sender: Any, **_: Any) -> None:
     made = Runtime(settings=settings, environment=environment, metrics=metrics)
     if settings.publish_dead_letters:
         made.publish_dead = DeadQueue(sender.app).publish
-    start(made, pumps=build_pumps)
+    conf = sender.app.conf
+    margin_s = conf.get("switchboard_lease_margin_s", LEASE_MARGIN_S)
+    start(made, pumps=partial(build_pumps, lease_margin_s=margin_s), timings=conf.get("switchboard_timings"))
 
 
 def _claim_no_more(**_: Any) -> None:

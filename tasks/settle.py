@@ -42,6 +42,7 @@ def settle(
         outcome=NAMES[verdict] if not isinstance(outcome, Blocked) else "blocked",
         reason=reason,
         reply=tried.reply,
+        unknown=isinstance(outcome, Retry) and outcome.unknown,
     )
     history = claimed.history
     if verdict is not Verdict.SKIPPED:
@@ -136,5 +137,7 @@ def noting_interruption(claimed: Claimed, *, at_ms: int) -> Claimed:
 
 def with_interruption(history: History, *, number: int, at_ms: int) -> History:
     """Log an attempt whose outcome nobody saw: a worker killed or stopped in the middle of it."""
-    cut = Attempt(number=number, at_ms=at_ms, elapsed_ms=0, status=None, outcome="unknown", reason="interrupted")
+    cut = Attempt(
+        number=number, at_ms=at_ms, elapsed_ms=0, status=None, outcome="unknown", reason="interrupted", unknown=True
+    )
     return history.add(cut)

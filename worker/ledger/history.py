@@ -25,6 +25,8 @@ class Attempt:
     """``delivered``, ``retry``, ``dead``, ``blocked``, ``skipped`` or ``unknown``."""
     reason: str = ""
     reply: str = ""
+    unknown: bool = False
+    """The vendor may have done what it was asked, though no answer said so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,10 @@ class History:
         """Write it compactly, as the ledger stores it: JSON lists without names; empty when there is nothing."""
         if self == _EMPTY:
             return ""
-        attempts = [[a.number, a.at_ms, a.elapsed_ms, a.status, a.outcome, a.reason, a.reply] for a in self.attempts]
+        attempts = [
+            [a.number, a.at_ms, a.elapsed_ms, a.status, a.outcome, a.reason, a.reply, int(a.unknown)]
+            for a in self.attempts
+        ]
         tail: list[Any] = [attempts, self.notes, self.sent_version, self.sent_fields, self.payload]
         return orjson.dumps(tail).decode()
 
@@ -67,15 +72,27 @@ class History:
             return _EMPTY
         attempts, notes, sent_version, sent_fields, payload = orjson.loads(text)
         return cls(
-            attempts=tuple(
-                Attempt(number=n, at_ms=at, elapsed_ms=ms, status=status, outcome=outcome, reason=reason, reply=reply)
-                for n, at, ms, status, outcome, reason, reply in attempts
-            ),
+            attempts=tuple(_attempt(*values) for values in attempts),
             notes=tuple(notes),
             sent_version=sent_version,
             sent_fields=sent_fields,
             payload=payload,
         )
+
+
+def _attempt(  # noqa: PLR0917  the order of the stored list
+    number: int, at_ms: int, elapsed_ms: int, status: int | None, outcome: str, reason: str, reply: str, unknown: int
+) -> Attempt:
+    return Attempt(
+        number=number,
+        at_ms=at_ms,
+        elapsed_ms=elapsed_ms,
+        status=status,
+        outcome=outcome,
+        reason=reason,
+        reply=reply,
+        unknown=bool(unknown),
+    )
 
 
 _EMPTY = History()
