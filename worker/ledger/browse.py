@@ -154,7 +154,7 @@ async def _newest_first(
     offset = 0
     while True:
         page: Any = await ledger.redis.zrange(
-            source, oldest, newest, desc=True, byscore=True, offset=offset, num=PAGE, withscores=True
+            source, newest, oldest, desc=True, byscore=True, offset=offset, num=PAGE, withscores=True
         )
         if page:
             yield [(member, int(score)) for member, score in page]

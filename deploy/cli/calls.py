@@ -1,0 +1,136 @@
+"""``switchboard calls``: look at calls, and route them again."""
+
+from typing import Any
+
+import click
+
+from deploy.cli.console import Failed, emit, json_option, limit_of, limit_option, print_table, progress, shown
+from deploy.cli.session import Session, with_ledger
+from deploy.cli.shapes import Gates, call_line, call_shape, merged, print_attempts
+from deploy.cli.values import since_option, until_option
+from schemas.phone import read_phone
+from tasks.dispatch import dispatch
+from tasks.planning import Planner
+from tasks.registry import VENDORS
+from worker.ledger import browse, operate
+
+BATCH = 200  # calls a step of rerouting: a small step is soon whole
+STATES = ("waiting", "ready", "unrouted", "no_start")
+
+
+@click.group
+def calls() -> None:
+    """Look at calls, and route them again."""
+
+
+@calls.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Only calls in this state.")
+@click.option("--caller", metavar="NUMBER", help="Only calls of this number.")
+@since_option
+@until_option
+@limit_option
+@json_option
+def list_calls(
+    *, state: str | None, caller: str | None, since_ms: int | None, until_ms: int | None, limit: int | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """List calls, the newest first."""
+
+    async def work(session: Session) -> list[dict[str, Any]]:
+        phone = read_phone(caller, default_region=session.settings.calls.default_region) if caller else None
+        if caller and phone is None:
+            raise click.BadParameter("is no possible phone number", param_hint="--caller")
+        gates, lines, most = await Gates.read(session), [], limit_of(limit, as_json=as_json)
+        async for page in browse.call_ids(session.ledger, since_ms=since_ms, until_ms=until_ms):
+            for stored in await session.ledger.load(page):
+                if (state and stored.state != state) or (phone and merged(session, stored).call.caller != phone.e164):
+                    continue
+                lines.append(call_line(stored, gates))
+                if len(lines) == most:
+                    return lines
+        return lines
+
+    found = with_ledger(work)
+    if as_json:
+        emit(found)
+        return
+    columns = ("call_id", "state", "started_at", "caller", "result", "service_name")
+    rows = [[*(line[name] for name in columns), _states(line["deliveries"])] for line in found]
+    print_table([*columns, "deliveries"], rows, empty="There is no such call.")
+
+
+@calls.command
+@click.argument("call_id", metavar="ID")
+@json_option
+def show(*, call_id: str, as_json: bool) -> None:
+    """Show a call whole: its events, its deliveries and their attempts."""
+
+    async def work(session: Session) -> dict[str, Any]:
+        stored = await browse.load_one(session.ledger, call_id)
+        if stored is not None:
+            return call_shape(stored, await Gates.read(session))
+        if await browse.is_remembered(session.ledger, call_id):
+            raise Failed(f"Of call {call_id} the id alone is left: it was removed by its retention or erased.")
+        raise Failed(f"There is no call {call_id}.")
+
+    found = with_ledger(work)
+    if as_json:
+        emit(found)
+        return
+    _print_call(found)
+
+
+@calls.command
+@click.argument("call_ids", metavar="[ID]...", nargs=-1)
+@json_option
+def reroute(*, call_ids: tuple[str, ...], as_json: bool) -> None:
+    """Route calls by the present configuration: those named, or all unrouted ones.
+
+    A call that has deliveries already keeps them, and gets those that its routes add.
+    """
+
+    async def work(session: Session) -> dict[str, Any]:
+        ledger = session.ledger
+        wanted = list(dict.fromkeys(call_ids)) or await browse.unrouted(ledger)
+        known = {call.call_id for call in await ledger.load(call_ids)} if call_ids else set(wanted)
+        unknown = [call_id for call_id in wanted if call_id not in known]
+        planner = Planner(settings=session.settings, vendors=VENDORS)
+        made, still = 0, 0
+        with progress(len(wanted), "rerouting") as advance:
+            for start in range(0, len(wanted), BATCH):
+                batch = [call_id for call_id in wanted[start : start + BATCH] if call_id in known]
+                before = {call.call_id: len(call.deliveries) for call in await ledger.load(batch)}
+                if batch:  # an empty dispatch would take whatever is due
+                    await dispatch(batch, ledger=ledger, planner=planner)
+                    await operate.wake(ledger, session.settings.destinations)
+                after = await ledger.load(batch)
+                made += sum(len(call.deliveries) - before.get(call.call_id, 0) for call in after)
+                still += sum(call.state == "unrouted" for call in after)
+                advance(len(batch))
+        return {"calls": len(known), "deliveries": made, "unrouted": still, "unknown": unknown}
+
+    done = with_ledger(work)
+    if as_json:
+        emit(done)
+    else:
+        click.echo(f"{done['calls']} calls routed again: {done['deliveries']} deliveries, {done['unrouted']} unrouted")
+    if done["unknown"]:
+        raise Failed("\n".join(f"There is no call {call_id}." for call_id in done["unknown"]))
+
+
+def _states(deliveries: Any) -> str:
+    return ", ".join(f"{one['destination']} {one['state']}" for one in deliveries)
+
+
+def _print_call(found: dict[str, Any]) -> None:
+    """Print a call for a person: its values, then its events, its deliveries and their attempts."""
+    click.echo(f"state {found['state']}, revision {found['revision']}, routes: {', '.join(found['routes']) or 'none'}")
+    print_table(("field", "value"), list(found["call"].items()), empty="")
+    events = [(event["received_at"], event["kind"], len(event["values"])) for event in found["events"]]
+    print_table(("received", "event", "values"), events, empty="")
+    for one in found["deliveries"]:
+        reason = f" ({one['reason']})" if one["reason"] else ""
+        click.echo(shown(f"{one['destination']} {one['action']}: {one['state']}{reason}"))
+        for note in one["notes"]:
+            click.echo(shown(f"  note: {note}"))
+        print_attempts(one["attempts"])

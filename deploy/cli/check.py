@@ -1,0 +1,37 @@
+"""``switchboard check``: reads the configuration and says what is wrong with it, and nothing more."""
+
+import click
+
+from deploy.cli.console import Misconfigured, emit, json_option, say
+from deploy.cli.session import read_settings
+from schemas.destination import Destination
+from tasks.registry import VENDORS
+from worker.advice import warnings
+
+
+@click.command
+@json_option
+def check(*, as_json: bool) -> None:
+    """Check the configuration: every fault at once.
+
+    Each fault has its place in the file; with one the status is 2. Warnings leave the status at 0.
+    """
+    try:
+        environment, settings = read_settings()
+    except Misconfigured as error:
+        if as_json:
+            emit({"ok": False, "faults": error.faults, "warnings": []})
+        raise
+    found = warnings(settings, calls_back=_calls_back)
+    if as_json:
+        emit({"ok": True, "faults": [], "warnings": found})
+        return
+    for warning in found:
+        say(f"warning: {warning}")
+    click.echo(f"{environment.config}: ok ({len(settings.destinations)} destinations, {len(settings.routes)} routes)")
+
+
+def _calls_back(destination: Destination) -> bool:
+    """Say whether the callers whom a destination is sent are called back, answered or not."""
+    vendor = VENDORS[destination.vendor]
+    return vendor.suppressible and vendor.withdraw_within_s(destination) is None

@@ -1,0 +1,118 @@
+"""``switchboard dead``: look at dead letters, replay or drop them."""
+
+import json
+import re
+from typing import Any
+
+import click
+
+from deploy.cli.console import Failed, emit, json_option, limit_of, limit_option, print_table, shown
+from deploy.cli.dead_actions import drop, replay
+from deploy.cli.selection import Selection, letters, read_key
+from deploy.cli.session import Session, with_ledger
+from deploy.cli.shapes import attempt_shape, dead_line, merged, print_attempts
+from deploy.cli.values import since_option, until_option
+from worker.ledger import browse
+
+_LONG_NUMBER = re.compile(r"\d{5,}")
+WORDS = 200  # characters of the vendor's words that make a cause
+
+
+@click.group
+def dead() -> None:
+    """Look at dead letters, replay or drop them.
+
+    The key of a dead letter is CALL_ID:DESTINATION:ACTION; a call whose start never came is CALL_ID:calls:start.
+    """
+
+
+dead.add_command(replay)
+dead.add_command(drop)
+
+
+@dead.command("list")
+@click.option("--destination", metavar="NAME", help="Only those of one destination; calls: those without a start.")
+@click.option("--reason", help="Only those of this reason.")
+@since_option
+@until_option
+@click.option("--by", type=click.Choice(["cause"]), help="Group by destination, reason and the vendor's words.")
+@limit_option
+@json_option
+def list_dead(
+    *, destination: str | None, reason: str | None, since_ms: int | None, until_ms: int | None, by: str | None,
+    limit: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    """List dead letters, of each destination the newest first."""
+    selection = Selection(destination=destination, reason=reason, since_ms=since_ms, until_ms=until_ms)
+
+    async def work(session: Session) -> list[dict[str, Any]]:
+        most = limit_of(limit, as_json=as_json)
+        causes: dict[tuple[str, str, str], dict[str, Any]] = {}
+        lines: list[dict[str, Any]] = []
+        async for letter in letters(session, selection):
+            line = dead_line(letter, session)
+            if by is None:
+                lines.append(line)
+                if len(lines) == most:
+                    break
+                continue
+            words = _LONG_NUMBER.sub("#", " ".join(line["words"].split())[:WORDS])
+            cause = causes.setdefault(
+                (line["destination"], line["reason"], words),
+                {
+                    "destination": line["destination"], "vendor": line["vendor"], "reason": line["reason"],
+                    "words": words, "count": 0, "oldest": line["died_at"], "newest": line["died_at"],
+                    "example": line["key"],
+                },
+            )  # fmt: skip
+            cause["count"] += 1
+            cause["oldest"] = line["died_at"]
+        return lines if by is None else sorted(causes.values(), key=lambda cause: -cause["count"])[:most]
+
+    found = with_ledger(work)
+    if as_json:
+        emit(found)
+        return
+    columns: tuple[str, ...] = ("key", "reason", "died_at", "attempts", "words")
+    if by is not None:
+        columns = ("count", "destination", "reason", "words", "oldest", "newest", "example")
+    print_table(columns, [[line[name] for name in columns] for line in found], empty="There is no such dead letter.")
+
+
+@dead.command
+@click.argument("key")
+@json_option
+def show(*, key: str, as_json: bool) -> None:
+    """Show a dead letter: the vendor's words, the payload as it was sent, every attempt."""
+
+    async def work(session: Session) -> dict[str, Any]:
+        letter = await browse.find_dead(session.ledger, read_key(key))
+        if letter is None:
+            raise Failed(f"There is no dead letter {key}.")
+        stored = await browse.load_one(session.ledger, letter.key.call_id)
+        history = letter.record.history if letter.record else None
+        return {
+            **dead_line(letter, session),
+            "notes": list(history.notes) if history else [],
+            "payload": _payload(history.payload) if history else None,
+            "attempts": [attempt_shape(attempt) for attempt in history.attempts] if history else [],
+            "call": merged(session, stored).call.canonical() if stored else {},
+        }
+
+    found = with_ledger(work)
+    if as_json:
+        emit(found)
+        return
+    for name in ("key", "reason", "words", "died_at", "payload"):
+        click.echo(shown(f"{name}: {found[name]}"))
+    for note in found["notes"]:
+        click.echo(shown(f"note: {note}"))
+    print_attempts(found["attempts"])
+
+
+def _payload(text: str) -> Any:
+    """Give the payload as JSON where it is whole; a very long one was cut, and is given as text."""
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return text

@@ -1,0 +1,75 @@
+"""``switchboard deliveries``: look at deliveries."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import click
+
+from deploy.cli.console import emit, json_option, limit_of, limit_option, print_table
+from deploy.cli.session import Session, with_ledger
+from deploy.cli.shapes import Gates, delivery_line, in_order
+from deploy.cli.values import since_option, until_option
+from schemas.delivery import State
+from worker.ledger import browse
+from worker.ledger.records import DeliveryRecord
+
+
+@click.group
+def deliveries() -> None:
+    """Look at deliveries."""
+
+
+@deliveries.command("list")
+@click.option("--destination", metavar="NAME", help="Only those of one destination.")
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Only those in this state.")
+@since_option
+@until_option
+@limit_option
+@json_option
+def list_deliveries(
+    *, destination: str | None, state: str | None, since_ms: int | None, until_ms: int | None, limit: int | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """List deliveries, those of the newest calls first.
+
+    --since and --until go by the receipt of the call, for dead and in_flight ones by when they became so.
+    """
+
+    async def work(session: Session) -> list[dict[str, Any]]:
+        gates, lines, most = await Gates.read(session), [], limit_of(limit, as_json=as_json)
+        async for record in _records(
+            session, destination=destination, state=state, since_ms=since_ms, until_ms=until_ms
+        ):
+            if destination in {None, record.key.destination} and state in {None, gates.state_of(record)[0]}:
+                lines.append(delivery_line(record, gates))
+            if len(lines) == most:
+                break
+        return lines
+
+    found = with_ledger(work)
+    if as_json:
+        emit(found)
+        return
+    columns = ("key", "state", "reason", "attempts", "due_at", "ended_at")
+    print_table(columns, [[line[name] for name in columns] for line in found], empty="There is no such delivery.")
+
+
+async def _records(
+    session: Session, *, destination: str | None, state: str | None, since_ms: int | None, until_ms: int | None
+) -> AsyncIterator[DeliveryRecord]:
+    """Give candidates from the shortest list that holds all of the state."""
+    ledger = session.ledger
+    match state:
+        case State.DEAD:
+            names = {destination} if destination else await browse.known_destinations(ledger)
+            async for letter in browse.dead_letters(ledger, sorted(names), since_ms=since_ms, until_ms=until_ms):
+                if letter.record is not None:
+                    yield letter.record
+        case State.IN_FLIGHT:
+            for record in await browse.in_flight(ledger):
+                yield record
+        case _:
+            async for page in browse.call_ids(ledger, since_ms=since_ms, until_ms=until_ms):
+                for stored in await ledger.load(page):
+                    for record in in_order(stored, session):
+                        yield record

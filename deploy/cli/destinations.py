@@ -1,0 +1,96 @@
+"""``switchboard destinations``: look at destinations, pause, resume or test them."""
+
+from typing import Any
+
+import click
+
+from deploy.cli.console import Failed, emit, json_option, print_table
+from deploy.cli.session import Session, with_ledger
+from deploy.cli.shapes import Gates
+from deploy.cli.values import iso
+from worker.ledger import browse, operate
+
+
+@click.group
+def destinations() -> None:
+    """Look at destinations, pause, resume or test them."""
+
+
+@destinations.command("list")
+@json_option
+def list_destinations(*, as_json: bool) -> None:
+    """List the configured destinations, and those that have deliveries and are not configured."""
+
+    async def work(session: Session) -> list[dict[str, Any]]:
+        gates = await Gates.read(session)
+        in_flight = [record.key.destination for record in await browse.in_flight(session.ledger)]
+        return [
+            {
+                "destination": name,
+                "vendor": session.vendor_of(name),
+                "state": gates.shut(name) or "open",
+                "paused": status.paused,
+                "blocked": status.blocked,
+                "circuit_open": status.open,
+                "next_probe": _moment(status.gate.get("probe_at", "")),
+                "queued": status.queued,
+                "due": status.due,
+                "in_flight": in_flight.count(name),
+                "dead": status.dead,
+                "oldest_due_seconds": status.overdue_s,
+            }
+            for name, status in gates.statuses.items()
+        ]
+
+    found = with_ledger(work)
+    if as_json:
+        emit(found)
+        return
+    columns = ("destination", "vendor", "state", "next_probe", "queued", "due", "in_flight", "dead")
+    print_table(columns, [[line[name] for name in columns] for line in found], empty="No destination is configured.")
+
+
+@destinations.command
+@click.argument("name")
+@json_option
+def pause(*, name: str, as_json: bool) -> None:
+    """Stop sending to a destination; its deliveries keep queueing until it is resumed."""
+
+    async def work(session: Session) -> bool:
+        await _require(session, name)
+        return await operate.pause(session.ledger, name)
+
+    changed = with_ledger(work)
+    if as_json:
+        emit({"destination": name, "paused": True, "changed": changed})
+    else:
+        click.echo(f"{name} is paused" if changed else f"{name} was paused already")
+
+
+@destinations.command
+@click.argument("name")
+@json_option
+def resume(*, name: str, as_json: bool) -> None:
+    """Send to a destination again, whether it was paused, blocked or its circuit open."""
+
+    async def work(session: Session) -> dict[str, str]:
+        await _require(session, name)
+        return await operate.resume(session.ledger, name)
+
+    was = with_ledger(work)
+    why = "paused" if "paused" in was else was.get("blocked") or ("circuit_open" if "open" in was else "")
+    if as_json:
+        emit({"destination": name, "was": why or "open", "changed": bool(was)})
+    else:
+        click.echo(f"{name} is open again; it was {why}" if was else f"{name} was open already")
+
+
+async def _require(session: Session, name: str) -> None:
+    """Raise ``Failed`` when neither the configuration nor the ledger knows the destination."""
+    if name not in session.settings.destinations and name not in await browse.known_destinations(session.ledger):
+        raise Failed(f"There is no destination {name}.")
+
+
+def _moment(probe_at: str) -> str | None:
+    """Give a probe's time; ``never`` stays a word: only resume opens such a destination."""
+    return iso(int(probe_at)) if probe_at.isdigit() else probe_at or None

@@ -1,0 +1,157 @@
+"""``switchboard import``: takes in calls that never came by webhook."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from deploy.cli.console import Failed, Misconfigured, emit, json_option, progress, say
+from deploy.cli.import_lines import BadFile, Lines, Read, read_file
+from deploy.cli.session import Session, with_ledger
+from tasks.importing import Fate, Importer
+
+BATCH = 200  # events a round trip
+BATCH_BYTES = 1024 * 1024  # and as much of the file: lines of 64 KB come in smaller batches
+SHOWN = 20  # refused lines on a terminal
+KEPT = 1_000  # refused lines in --json: a file of another kind must not fill the memory
+NOT_STORED = "Redis would not store it"
+
+
+@dataclass(slots=True)
+class Count:
+    """What an import came to."""
+
+    new: int = 0
+    known: int = 0
+    refused: int = 0
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+    """Line and reason of the first thousand."""
+    stopped: bool = False
+
+    def add(self, fate: Fate, line: int) -> None:
+        """Count one event."""
+        match fate:
+            case Fate.NEW:
+                self.new += 1
+            case Fate.KNOWN:
+                self.known += 1
+            case Fate.FAILED:
+                self.refuse(line, NOT_STORED)
+
+    def refuse(self, line: int, reason: str) -> None:
+        """Count one line that held no event; nothing of what it held is kept."""
+        self.refused += 1
+        if len(self.refusals) < KEPT:
+            self.refusals.append({"line": line, "reason": reason})
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--dry-run", is_flag=True, help="Say what would come in, and take nothing.")
+@json_option
+def import_file(*, file: str, dry_run: bool, as_json: bool) -> None:
+    """Take in calls that never came by webhook; - is standard input. Safe to repeat.
+
+    FILE holds JSON lines, each an event or a complete call as Delacon pushes them, or CSV whose header has the names
+    of Delacon's keys (PLA_Call_Id and so on) or those of [import.columns] in the configuration.
+
+    What a call has already is known, whichever way it came, and is not taken again. A refused line is told with its
+    number; then the status is 1, and all other lines are in.
+    """
+
+    async def work(session: Session) -> Count:
+        importer = Importer(
+            session.ledger,
+            default_region=session.settings.calls.default_region,
+            now_us=lambda: time.time_ns() // 1000,
+            dry_run=dry_run,
+        )
+        max_body = session.settings.receiver.max_body
+        with _opened(file) as (stream, size), _stoppable() as stopped:
+            lines = Lines(stream, longest=max_body)
+            try:
+                found = read_file(
+                    lines, name=file, columns=session.settings.import_columns, max_body=max_body
+                )  # fmt: skip
+                return await _take_all(found, importer, lines=lines, size=size, stopped=stopped)
+            except BadFile as error:
+                raise Misconfigured([f"{file} cannot be imported: {error}."]) from None
+
+    count = with_ledger(work)
+    if as_json:
+        emit({
+            "new": count.new, "known": count.known, "refused": count.refused, "refusals": count.refusals,
+            "dry_run": dry_run,
+        })  # fmt: skip
+    else:
+        click.echo(f"{count.new} {'would be ' * dry_run}new, {count.known} known, {count.refused} refused")
+        for refusal in count.refusals[:SHOWN]:
+            say(f"line {refusal['line']}: {refusal['reason']}")
+        if count.refused > SHOWN:
+            say(f"... and {count.refused - SHOWN} more; --json lists them.")
+    if count.stopped:
+        raise Failed("Stopped before the end; the same import again takes the rest.")
+    if count.refused:
+        raise SystemExit(1)
+
+
+async def _take_all(
+    found: Iterator[Read], importer: Importer, *, lines: Lines, size: int, stopped: Callable[[], bool]
+) -> Count:
+    count = Count()
+    batch: list[Read] = []
+    taken = 0
+
+    async def take() -> None:
+        nonlocal taken
+        events = [read.event for read in batch if read.event is not None]
+        for read, fate in zip(batch, await importer.take(events), strict=True):
+            count.add(fate, read.line)
+        batch.clear()
+        advance(lines.position - taken)
+        taken = lines.position
+
+    with progress(size, "importing") as advance:
+        for read in found:
+            if read.event is None:
+                count.refuse(read.line, read.refusal)
+                continue
+            batch.append(read)
+            if len(batch) >= BATCH or lines.position - taken >= BATCH_BYTES:
+                await take()
+                if stopped():
+                    count.stopped = True
+                    return count
+        await take()
+    return count
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[tuple[BinaryIO, int]]:
+    """Open the file; its size is 0 where nobody knows it."""
+    if file == "-":
+        yield click.get_binary_stream("stdin"), 0
+        return
+    try:
+        with Path(file).open("rb") as stream:
+            yield stream, Path(file).stat().st_size
+    except OSError as error:
+        raise Failed(f"{file} cannot be read: {error.strerror}.") from None
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C end the work between two batches, so that the count is right."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, stopped.set)
+    try:
+        yield stopped.is_set
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)

@@ -1,0 +1,52 @@
+"""The ``switchboard`` command: finds a command's module when it is asked for, and only then."""
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "up": ("deploy.cli.up:up", "Run everything here, with stand-ins for the vendors."),
+    "check": ("deploy.cli.check:check", "Check the configuration: every fault at once."),
+    "calls": ("deploy.cli.calls:calls", "Look at calls, and route them again."),
+    "deliveries": ("deploy.cli.deliveries:deliveries", "Look at deliveries."),
+    "dead": ("deploy.cli.dead:dead", "Look at dead letters, replay or drop them."),
+    "destinations": ("deploy.cli.destinations:destinations", "Look at destinations, pause, resume or test them."),
+}
+"""Name to place and short help, in the order of the help; one line a command or a group of them."""
+
+
+class Commands(click.Group):
+    """The commands of ``COMMANDS``: the help imports none of them, for a person waits for it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command's module and give the command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Delivers Delacon's calls to Captorra, Comunik8 and Kapture: nothing lost, nothing twice.
+
+    Exit status: 0 done, 1 could not, 2 wrong use or configuration.
+    Every listing and result takes --json: one JSON value on standard output, logs on standard error.
+    """
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Which dead letters a command is about: by key, or by destination, reason and time."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from deploy.cli.console import Failed
+from deploy.cli.session import Session
+from deploy.cli.values import since_option, until_option
+from schemas.delivery import DeliveryKey
+from worker.ledger import browse
+from worker.ledger.browse import DeadLetter
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+SAVED_UNPROCESSED = "saved_unprocessed"
+"""The vendor saved these: replaying one by the way would save it twice, so only its name or its key does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What was asked for; keys stand alone."""
+
+    keys: tuple[str, ...] = ()
+    destination: str | None = None
+    reason: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    everything: bool = False
+
+    def check(self) -> None:
+        """Raise ``UsageError`` when nothing, or keys and filters together, were given."""
+        filters = self.everything or any(
+            value is not None for value in (self.destination, self.reason, self.since_ms, self.until_ms)
+        )
+        if bool(self.keys) == filters:
+            raise click.UsageError("Give keys, or --destination, --reason, --since, --until, or --all; not both.")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The keys to act on, the oldest first, and how many were left out because the vendor has saved them."""
+
+    keys: Sequence[DeliveryKey]
+    left_out: int
+    unknown: Sequence[str]
+
+
+def selection_options(command: C) -> C:
+    """Give a command the arguments of a selection."""
+    for decorate in (
+        click.option("--all", "everything", is_flag=True, help="All dead letters."),
+        until_option,
+        since_option,
+        click.option("--reason", help="Those of this reason."),
+        click.option("--destination", metavar="NAME", help="Those of one destination; calls: those without a start."),
+        click.argument("keys", metavar="[KEY]...", nargs=-1),
+    ):
+        command = decorate(command)
+    return command
+
+
+def read_key(text: str) -> DeliveryKey:
+    """Read a key; raises ``Failed`` when it is none, as for any other unknown id."""
+    try:
+        return DeliveryKey.parse(text)
+    except ValueError:
+        raise Failed(f"There is no dead letter {text}.") from None
+
+
+async def letters(session: Session, selection: Selection) -> AsyncIterator[DeadLetter]:
+    """Give the dead letters that the filters of a selection match, of each destination the newest first."""
+    known = {*await browse.known_destinations(session.ledger), *session.settings.destinations, browse.CALLS}
+    if selection.destination is not None and selection.destination not in known:
+        raise Failed(f"There is no destination {selection.destination}.")
+    names = [selection.destination] if selection.destination else sorted(known)
+    found = browse.dead_letters(session.ledger, names, since_ms=selection.since_ms, until_ms=selection.until_ms)
+    async for letter in found:
+        if selection.reason in {None, letter.reason}:
+            yield letter
+
+
+async def choose(session: Session, selection: Selection, *, leaving_out: str | None = None) -> Chosen:
+    """Collect the keys to act on; ``leaving_out`` is a reason that must be named to be chosen."""
+    if selection.keys:
+        wanted = list(dict.fromkeys(selection.keys))
+        found = [await browse.find_dead(session.ledger, read_key(key)) for key in wanted]
+        keys = [letter.key for letter in found if letter]
+        return Chosen(keys, 0, [key for key, letter in zip(wanted, found, strict=True) if letter is None])
+    chosen: list[DeadLetter] = []
+    left_out = 0
+    async for letter in letters(session, selection):
+        if letter.reason == leaving_out and selection.reason is None:
+            left_out += 1
+        else:
+            chosen.append(letter)
+    chosen.sort(key=lambda letter: letter.died_ms)
+    return Chosen([letter.key for letter in chosen], left_out, [])

@@ -1,0 +1,168 @@
+"""The JSON shapes in which calls and deliveries are shown, and the state they are shown in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.cli.console import print_table
+from deploy.cli.session import Session
+from deploy.cli.values import iso
+from schemas.delacon import Merged, merge
+from schemas.delivery import FINAL, State
+from worker.ledger.browse import DeadLetter
+from worker.ledger.history import Attempt
+from worker.ledger.overview import DestinationStatus
+from worker.ledger.records import DeliveryRecord, StoredCall
+
+KINDS = {"s": "start", "e": "end", "p": "end", "c": "start and end", "q": "start and end"}
+NO_DESTINATION = "no_destination"
+CIRCUIT_OPEN = "circuit_open"
+PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What keeps deliveries from being taken, by destination."""
+
+    session: Session
+    statuses: Mapping[str, DestinationStatus]
+
+    @classmethod
+    async def read(cls, session: Session) -> "Gates":
+        """Ask the ledger."""
+        overview = await session.ledger.overview(session.settings.destinations)
+        return cls(session, {status.name: status for status in overview.destinations})
+
+    def shut(self, destination: str) -> str:
+        """Say why a destination's deliveries are held; empty when they are not."""
+        if destination not in self.session.settings.destinations:
+            return NO_DESTINATION
+        status = self.statuses.get(destination)
+        if status is None or status.served:
+            return ""
+        return PAUSED if status.paused else status.blocked or CIRCUIT_OPEN
+
+    def state_of(self, record: DeliveryRecord) -> tuple[str, str]:
+        """Give a delivery's state and reason as they are shown: what waits for its destination is ``held``."""
+        if record.state in {State.QUEUED, State.RETRYING} and (why := self.shut(record.key.destination)):
+            return State.HELD.value, why
+        return record.state.value, record.reason
+
+
+def merged(session: Session, stored: StoredCall) -> Merged:
+    """Merge a stored call as the workers do."""
+    return merge(stored.call_id, stored.events, default_region=session.settings.calls.default_region)
+
+
+def in_order(stored: StoredCall, session: Session) -> list[DeliveryRecord]:
+    """Give a call's deliveries in the order of the configuration, each create before what follows it."""
+    places = {name: place for place, name in enumerate(session.settings.destinations)}
+    return sorted(
+        stored.deliveries.values(),
+        key=lambda record: (
+            places.get(record.key.destination, len(places)), record.key.destination, record.key.action != "create",
+            len(record.key.action), record.key.action,
+        ),
+    )  # fmt: skip
+
+
+def call_shape(stored: StoredCall, gates: Gates) -> dict[str, Any]:
+    """Give a call whole, as contract section 8 has it."""
+    whole = merged(gates.session, stored)
+    return {
+        "call": whole.call.canonical(),
+        "state": stored.state,
+        "revision": max(whole.revision, stored.revision),
+        "routes": list(stored.routes),
+        "events": [
+            {"received_at": iso(event.received_us / 1000), "kind": KINDS[event.kind], "values": dict(event.values)}
+            for event in sorted(stored.events, key=lambda event: event.received_us)
+        ],
+        "deliveries": [_delivery_of_call(record, gates) for record in in_order(stored, gates.session)],
+    }
+
+
+def call_line(stored: StoredCall, gates: Gates) -> dict[str, Any]:
+    """Give a call as one line of a listing."""
+    call = merged(gates.session, stored).call
+    return {
+        "call_id": stored.call_id,
+        "state": stored.state,
+        "started_at": call.text("started_at"),
+        "caller": call.caller,
+        "service_name": call.service_name,
+        "result": call.result,
+        "duration": call.duration,
+        "revision": stored.revision,
+        "deliveries": [
+            {"destination": record.key.destination, "action": record.key.action, "state": gates.state_of(record)[0]}
+            for record in in_order(stored, gates.session)
+        ],
+    }
+
+
+def delivery_line(record: DeliveryRecord, gates: Gates) -> dict[str, Any]:
+    """Give a delivery as one line of a listing; of the three moments the one that applies."""
+    state, reason = gates.state_of(record)
+    at = iso(record.at_ms)
+    return {
+        "key": str(record.key),
+        "call_id": record.key.call_id,
+        "destination": record.key.destination,
+        "vendor": gates.session.vendor_of(record.key.destination),
+        "action": record.key.action,
+        "state": state,
+        "reason": reason,
+        "attempts": record.number,
+        "due_at": at if record.state in {State.QUEUED, State.RETRYING} else None,
+        "lease_until": at if record.state is State.IN_FLIGHT else None,
+        "ended_at": at if record.state in FINAL else None,
+    }
+
+
+def dead_line(letter: DeadLetter, session: Session) -> dict[str, Any]:
+    """Give a dead letter as one line of a listing."""
+    return {
+        "key": str(letter.key),
+        "call_id": letter.key.call_id,
+        "destination": letter.key.destination,
+        "vendor": session.vendor_of(letter.key.destination),
+        "action": letter.key.action,
+        "reason": letter.reason,
+        "words": letter.words,
+        "died_at": iso(letter.died_ms),
+        "attempts": letter.record.number if letter.record else 0,
+    }
+
+
+def attempt_shape(attempt: Attempt) -> dict[str, Any]:
+    """Give one attempt."""
+    return {
+        "number": attempt.number,
+        "time": iso(attempt.at_ms),
+        "milliseconds": attempt.elapsed_ms,
+        "status": attempt.status,
+        "outcome": attempt.outcome,
+        "reason": attempt.reason,
+        "reply": attempt.reply,
+    }
+
+
+def print_attempts(attempts: Sequence[Mapping[str, Any]]) -> None:
+    """Print attempts as a table."""
+    columns = ("number", "time", "milliseconds", "status", "outcome", "reason", "reply")
+    if attempts:
+        print_table(columns, [[attempt[name] for name in columns] for attempt in attempts], empty="")
+
+
+def _delivery_of_call(record: DeliveryRecord, gates: Gates) -> dict[str, Any]:
+    state, reason = gates.state_of(record)
+    return {
+        "destination": record.key.destination,
+        "vendor": gates.session.vendor_of(record.key.destination),
+        "action": record.key.action,
+        "state": state,
+        "reason": reason,
+        "notes": list(record.history.notes),
+        "attempts": [attempt_shape(attempt) for attempt in record.history.attempts],
+    }
