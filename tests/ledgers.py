@@ -1,0 +1,159 @@
+"""A ledger on a fake or a real Redis, with its time handed in, and a driver that says what tests mean."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fakeredis import FakeAsyncRedis
+from redis.asyncio import Redis
+
+from schemas.delivery import DeliveryKey
+from worker.ledger.ledger import Ledger, Timings
+from worker.ledger.records import (
+    Accepted,
+    Claim,
+    Claimed,
+    DeliveryRecord,
+    Finish,
+    Finished,
+    FollowUp,
+    Incoming,
+    NewDelivery,
+    Plan,
+    Planned,
+    StoredCall,
+    Verdict,
+)
+
+NOON = 1_772_452_800_000
+"""2026-03-02 12:00 UTC in epoch milliseconds: where every test's time begins."""
+
+LEASE_MS = 50_000
+
+ENDS: dict[str, tuple[Verdict, str]] = {
+    "delivered": (Verdict.DELIVERED, "ok"),
+    "dead": (Verdict.DEAD, "none"),
+    "skipped": (Verdict.SKIPPED, "skip"),
+    "failed": (Verdict.RETRY, "fail"),
+    "refused": (Verdict.RETRY, "refuse"),
+    "blocked": (Verdict.HOLD, "block:soon:unauthorized"),
+    "unknown_type": (Verdict.DEAD, "block:never:unknown_type"),
+    "unclaimed": (Verdict.UNCLAIM, "skip"),
+    "interrupted": (Verdict.INTERRUPTED, "skip"),
+}
+"""What attempts come to, by a short name: the verdict and the effect on the destination."""
+
+
+@dataclass
+class HandedTime:
+    """The time, which passes only when a test says so."""
+
+    ms: int = NOON
+
+    def __call__(self) -> int:
+        """Give it as the ledger asks for it."""
+        return self.ms
+
+    def pass_s(self, seconds: float) -> None:
+        """Let seconds pass."""
+        self.ms += round(seconds * 1000)
+
+
+@dataclass
+class Driver:
+    """A ledger and its time, driven in the words of the tests."""
+
+    ledger: Ledger
+    time: HandedTime
+    redis: Redis
+
+    async def accept(self, call_id: str, record: str = 's{"a":"1"}', *, received_us: int | None = None) -> Accepted:
+        """Accept one event."""
+        received_us = self.time.ms * 1000 if received_us is None else received_us
+        [answer] = await self.ledger.accept([Incoming(call_id, received_us, record)])
+        return answer
+
+    async def plan(self, call_id: str, *deliveries: NewDelivery, version: int | None = None, **changes: Any) -> Planned:
+        """Apply a plan for a call: ready, unless ``changes`` say otherwise."""
+        if version is None:
+            version = (await self.call(call_id)).version
+        values: dict[str, Any] = {"state": "r", "revision": 1, "wait_until_ms": 0, "deliveries": deliveries} | changes
+        [planned] = await self.ledger.plan([Plan(call_id=call_id, version=version, **values)])
+        return planned
+
+    async def make(self, *call_ids: str, destination: str = "crm", action: str = "create", **changes: str) -> None:
+        """Make a delivery of each call, due now, in the order given; the time passes a millisecond between them."""
+        for call_id in call_ids:
+            if not await self.ledger.load([call_id]):
+                await self.accept(call_id)
+            await self.plan(call_id, NewDelivery(destination=destination, action=action, **changes))
+            self.time.pass_s(0.001)
+
+    async def follow(
+        self, call_id: str, *, answered: bool, started_s: float = 0, caller: str = "+61491570156", window_s: float = 60
+    ) -> None:
+        """Plan a call of the missed-call follow-up: a missed one gets its lead, an answered one withdraws."""
+        await self.accept(call_id)
+        deliveries = () if answered else (NewDelivery(destination="crm", action="create"),)
+        part = FollowUp(
+            destination="crm", caller=caller, started_ms=NOON + round(started_s * 1000),
+            window_ms=round(window_s * 1000), answered=answered,
+        )  # fmt: skip
+        await self.plan(call_id, *deliveries, follow_ups=(part,))
+
+    async def claim(self, destination: str = "crm", *, want: int = 50, **changes: Any) -> Claim:
+        """Claim what is due."""
+        return await self.ledger.claim(destination, want=want, **{"lease_ms": LEASE_MS, **changes})
+
+    async def take(self, destination: str = "crm", *, want: int = 50, **changes: Any) -> list[Claimed]:
+        """Claim what is due; give the deliveries alone."""
+        return list((await self.claim(destination, want=want, **changes)).items)
+
+    async def take_one(self, destination: str = "crm") -> Claimed:
+        """Claim the one delivery that a claim for one gives."""
+        [claimed] = await self.take(destination, want=1)
+        return claimed
+
+    async def end(self, claimed: Claimed, how: str, **changes: Any) -> Finished:
+        """End a claim as ``ENDS`` names it."""
+        verdict, effect = ENDS[how]
+        values: dict[str, Any] = {"verdict": verdict, "effect": effect, "history": claimed.history, "reason": how}
+        [finished] = await self.ledger.finish([Finish(key=claimed.key, fence=claimed.fence, **(values | changes))])
+        return finished
+
+    async def call(self, call_id: str) -> StoredCall:
+        """Read a call."""
+        [stored] = await self.ledger.load([call_id])
+        return stored
+
+    async def delivery(self, call_id: str, action: str = "create", *, destination: str = "crm") -> DeliveryRecord:
+        """Read a delivery."""
+        return (await self.call(call_id)).deliveries[destination, action]
+
+    async def states(self, *call_ids: str, destination: str = "crm") -> list[str]:
+        """Give the states of the calls' creates."""
+        return [str((await self.delivery(call_id, destination=destination)).state) for call_id in call_ids]
+
+    async def tick(self, *destinations: str) -> tuple[str, ...]:
+        """Tick; give the destinations to wake."""
+        return (await self.ledger.tick(destinations or ("crm",))).wake
+
+
+def ids(claimed: list[Claimed]) -> list[str]:
+    """Give the call ids of what was claimed."""
+    return [one.key.call_id for one in claimed]
+
+
+def key_of(call_id: str, action: str = "create", *, destination: str = "crm") -> DeliveryKey:
+    """Make a key."""
+    return DeliveryKey(call_id, destination, action)
+
+
+@asynccontextmanager
+async def open_driver(url: str | None, timings: Timings | None = None) -> AsyncIterator[Driver]:
+    """Open a driver on the Redis at ``url``, or on a fake one."""
+    redis: Redis = FakeAsyncRedis(decode_responses=True) if url is None else Redis.from_url(url, decode_responses=True)
+    time = HandedTime()
+    async with redis:
+        yield Driver(Ledger(redis, clock_ms=time, timings=timings), time, redis)
