@@ -33,6 +33,10 @@ CRITERIA = (
 """What a number is searched by; the account is where it is searched or put."""
 
 
+POOLS = ("showPublicPool", "showReservedPool")
+"""These may go with an exact number too: they say where it is."""
+
+
 class SearchParameters(_Parameters):
     """What a search may ask; loads into the wire's parameters."""
 
@@ -92,8 +96,9 @@ class ProvisionParameters(SearchParameters, _Campaign):
     @validates_schema(skip_on_field_errors=False)
     def _check_choice(self, data: Mapping[str, Any], **_: Any) -> None:
         searched = [name for name in CRITERIA if data.get(name) is not None]
-        if data.get("phoneNumber") and searched:
-            raise ValidationError(f"goes without search parameters ({', '.join(searched)})", "phoneNumber")
+        narrowed = [name for name in searched if name not in POOLS]
+        if data.get("phoneNumber") and narrowed:
+            raise ValidationError(f"goes without search parameters ({', '.join(narrowed)})", "phoneNumber")
         if not searched and "phoneNumber" in data and data["phoneNumber"] is None:
             raise ValidationError("give phoneNumber, or what to search by", "phoneNumber")
 

@@ -1,20 +1,11 @@
-"""Requests to Callcap's numbers API and what its replies mean."""
+"""Requests to Callcap's numbers API, as they go over the wire."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-from schemas.delivery import Request, Response
-from schemas.reply import Reply, normal, read_reply, texts_in
-
-Parameters = Mapping[str, str | int | bool]
-"""What a schema of ``schemas.callcap`` loaded."""
-
-_NUMBER = re.compile(r"\+?1?([2-9]\d{9})", re.ASCII)
-_SURELY_NOT_DONE = frozenset({425, 429})
+from schemas.blanking import BLANK
+from schemas.callcap_request import Parameters
+from schemas.delivery import Request
 
 
 class Account(Protocol):
@@ -52,77 +43,12 @@ def update_request(account: Account, number: str, parameters: Parameters) -> Req
     return _post(account, _numbers(account) + quote(number, safe=""), parameters)
 
 
-class Said(StrEnum):
-    """What a reply means for what was asked."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-    """It may have been done: look the number up before anything is sent again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallcapReply:
-    """A reply, judged."""
-
-    said: Said
-    reason: str
-    """Empty for yes, else ``unauthorized``, ``not_found``, ``rejected``, ``rate_limited``, ``unreadable``
-    or ``unavailable``."""
-    message: str
-    """Callcap's words, secrets blanked."""
-    document: Mapping[str, Any] = field(repr=False)
-    """The whole reply, for its shape is not documented; top keys in lower case."""
-    numbers: tuple[str, ...]
-    """Every phone number found in it, 10 digits each, in its order."""
-
-
-def judge(account: Account, response: Response) -> CallcapReply:
-    """Read a reply: success is 2xx and ``"status": "success"``; errors are JSON with ``status`` and ``message``.
-
-    An empty search may come as an error ("did not exist or did not have anything to say"): then ``not_found``.
-    """
-    reply = read_reply(response, secrets=(account.api_key,))
-    document = reply.document or {}
-    said, reason = _verdict(reply, normal(str(document.get("status", ""))))
-    return CallcapReply(
-        said=said,
-        reason=reason,
-        message=reply.shown(" ".join(texts_in(document.get("message")))),
-        document=document,
-        numbers=numbers_in(document),
-    )
-
-
-def numbers_in(document: Any) -> tuple[str, ...]:
-    """Find phone numbers under keys that speak of numbers, whatever the shape around them."""
-    found: dict[str, None] = {}
-    waiting: list[tuple[str, Any]] = [("", document)]
-    while waiting:
-        key, value = waiting.pop()
-        match value:
-            case dict():
-                waiting += [(normal(str(name)), inner) for name, inner in reversed(value.items())]
-            case list():
-                waiting += [(key, inner) for inner in reversed(value)]
-            case str() | int() if "number" in key and (match := _NUMBER.fullmatch(re.sub(r"[\s().-]", "", str(value)))):
-                found[match[1]] = None
-            case _:
-                pass
-    return tuple(found)
-
-
-def _verdict(reply: Reply, status: str) -> tuple[Said, str]:
-    code = reply.status
-    if 200 <= code < 300:  # noqa: PLR2004  the 2xx class
-        if status == "success":
-            return Said.YES, ""
-        return (Said.NO, "rejected") if status else (Said.UNKNOWN, "unreadable")
-    if code in _SURELY_NOT_DONE:
-        return Said.NO, "rate_limited"
-    if code >= 500 or code == 408:  # noqa: PLR2004  the 5xx class, and a request that took too long
-        return Said.UNKNOWN, "unavailable"
-    return Said.NO, {401: "unauthorized", 403: "unauthorized", 404: "not_found"}.get(code, "rejected")
+def shown(request: Request) -> dict[str, Any]:
+    """Give a request as a dry run shows it: whole, but for the key."""
+    headers = {name: f"Bearer {BLANK}" if name == "Authorization" else value for name, value in request.headers.items()}
+    body = request.json if request.form is None else dict(request.form)
+    encoding = "" if body is None else "json" if request.form is None else "form"
+    return {"method": request.method, "url": request.url, "headers": headers, "encoding": encoding, "body": body}
 
 
 def _post(account: Account, url: str, parameters: Parameters) -> Request:

@@ -41,6 +41,7 @@ def faults_of(schema, parameters):
         (SearchParameters, {"account": "L-3", "country": "CA", "zipcode": "K1A 0B1", "vanityText": "hello"}),
         (SearchParameters, {}),
         (ProvisionParameters, {**CAMPAIGN, "account": "L-3", "phoneNumber": "3165551234", "evaluation": "realtime"}),
+        (ProvisionParameters, {"account": "L-3", "phoneNumber": "3165551234", "showReservedPool": True}),
         (ProvisionParameters, {**SEARCH, **CAMPAIGN, "evaluation": "off"}),
         (update_schema, {**CAMPAIGN, "stopDate": "2099-01-01", "evaluation": "delayed"}),
         (update_schema, {"stopDate": "2026-11-21"}),

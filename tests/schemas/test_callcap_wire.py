@@ -1,11 +1,8 @@
-"""Requests to Callcap, and what its replies mean."""
+"""Requests to Callcap as its document "Phone Numbers" has them."""
 
 from dataclasses import dataclass
 
-import pytest
-
-from schemas.callcap_wire import Said, judge, numbers_in, provision_request, search_request, update_request
-from tests.destinations import make_response
+from schemas.callcap_wire import provision_request, search_request, shown, update_request
 
 
 @dataclass(frozen=True)
@@ -63,55 +60,20 @@ def test_no_key_shows():
     assert "made-up-key" not in repr(provision_request(ACCOUNT, {}))
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "said", "reason"),
-    [
-        ({"status": "success", "numbers": []}, 200, Said.YES, ""),
-        ({"Status": " SUCCESS"}, 201, Said.YES, ""),
-        ({"status": "error", "message": "number is taken"}, 200, Said.NO, "rejected"),
-        ({"status": "unauthorized", "message": "Your key is invalid"}, 401, Said.NO, "unauthorized"),
-        ({"status": "forbidden"}, 403, Said.NO, "unauthorized"),
-        ({"status": "not found", "message": "did not have anything to say"}, 404, Said.NO, "not_found"),
-        ({"status": "success"}, 400, Said.NO, "rejected"),
-        ("", 429, Said.NO, "rate_limited"),
-        ("", 302, Said.NO, "rejected"),
-        ("", 200, Said.UNKNOWN, "unreadable"),
-        ("<html>", 200, Said.UNKNOWN, "unreadable"),
-        ({}, 200, Said.UNKNOWN, "unreadable"),
-        ({"status": "error"}, 500, Said.UNKNOWN, "unavailable"),
-        ({"status": "success"}, 502, Said.UNKNOWN, "unavailable"),
-        ("", 408, Said.UNKNOWN, "unavailable"),
-    ],
-)
-def test_a_reply_is_yes_no_or_unknown(body, status, said, reason):
-    """Success needs 2xx and the word; after an unknown the number must be looked up, for another would cost money."""
-    reply = judge(ACCOUNT, make_response(body, status))
+def test_a_dry_run_shows_all_but_the_key():
+    """What would go out, in either encoding."""
+    url = "https://api.callcap.com/v3/numbers/"
+    headers = {"Authorization": "Bearer [blanked]", "Accept": "application/json"}
+    form = shown(provision_request(ACCOUNT, {"account": "L-3", "recording": True}))
+    json = shown(provision_request(Account(encoding="json"), {"account": "L-3", "recording": True}))
+    search = shown(search_request(ACCOUNT, {"areaCode": "316"}))
 
-    assert (said, reason) == (reply.said, reply.reason)
-
-
-def test_callcaps_words_are_kept_without_the_key():
-    """The message, or the whole reply where there is none."""
-    assert (
-        "Your key [blanked] is bad"
-        == judge(
-            ACCOUNT, make_response({"status": "unauthorized", "message": "Your key made-up-key is bad"}, 401)
-        ).message
+    assert {"account": "L-3", "recording": "true"} == form.pop("body")
+    assert {"method": "POST", "url": url, "headers": headers, "encoding": "form"} == form
+    assert ("json", {"account": "L-3", "recording": True}) == (json["encoding"], json["body"])
+    assert ("GET", f"{url}?areaCode=316", "", None) == (
+        search["method"],
+        search["url"],
+        search["encoding"],
+        search["body"],
     )
-    assert "<p>[blanked]</p>" == judge(ACCOUNT, make_response("<p>made-up-key</p>", 500)).message
-
-
-@pytest.mark.parametrize(
-    ("document", "numbers"),
-    [
-        ({"numbers": ["3165551234", "316-555-1235"]}, ("3165551234", "3165551235")),
-        ({"data": [{"phoneNumber": 3165551234, "rate": 3165551239}]}, ("3165551234",)),
-        ({"number": {"Number": "+13165551234", "id": "9165551234"}}, ("3165551234",)),
-        ({"numbers": [{"number": "3165551234"}, {"number": "3165551234"}]}, ("3165551234",)),
-        ({"numbers": "none", "x": "3165551234"}, ()),
-        ([], ()),
-    ],
-)
-def test_numbers_are_found_whatever_the_shape(document, numbers):
-    """The shape of a search's reply is not documented."""
-    assert numbers == numbers_in(document)
