@@ -76,6 +76,7 @@ def _read_configuration(*, conf: Any, **_: Any) -> None:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  there is no log yet
         raise SystemExit(2) from None
+    configure_logging(environment.log_format, environment.log_level, secrets=settings.secrets)
     conf.worker_concurrency = len(settings.destinations) + DISPATCH_THREADS
     conf.switchboard = (environment, settings)
 

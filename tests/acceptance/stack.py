@@ -102,9 +102,9 @@ class Stack:
         """Start the receiver."""
         self._spawn("receiver", [sys.executable, "-m", "receiver"])
 
-    def start_worker(self, name: str, *options: str) -> None:
+    def start_worker(self, name: str, *options: str, app: str = "worker") -> None:
         """Start one worker process."""
-        command = [sys.executable, "-m", "celery", "-A", "worker", "worker", "-n", f"{name}@test"]
+        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-n", f"{name}@test"]
         self._spawn(name, [*command, "--without-gossip", "--without-mingle", *options])
 
     def stop(self) -> None:

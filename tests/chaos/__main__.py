@@ -1,0 +1,77 @@
+"""``make chaos``: plays one fault a row under load and prints what was lost and doubled; status 1 when anything was.
+
+``--short`` is the form that runs in CI: every row, fewer calls, shorter faults and waits.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+
+from tests.chaos.load import Load, Pushed
+from tests.chaos.rows import ROWS, Row, Scale
+from tests.chaos.system import System, wait_until_landed
+
+FULL = Scale(calls=2000, rate=50, share=1.0)
+SHORT = Scale(calls=200, rate=40, share=0.2)
+LIMIT_S = 180.0  # after the fault and the load; what has not landed by then counts as lost
+HEAD = "| fault | webhooks | acknowledged | slowest s | expected | found | lost | doubled | recovery s |"
+
+
+def play(system: System, row: Row, scale: Scale, *, place: int, rng: Random) -> tuple[str, bool]:
+    """Play one row; give its line of the table and whether it holds."""
+    load = Load(
+        name=f"row{place}", port=system.stack.port, calls=scale.calls, rate=scale.rate,
+        first=place * 1_000_000, rng=rng,
+    )  # fmt: skip
+    results: list[Pushed] = []
+    pusher = threading.Thread(target=lambda: results.append(asyncio.run(load.run())))
+    pusher.start()
+    time.sleep(min(3.0, scale.calls / scale.rate / 4))
+    row.play(system, scale, rng)
+    pusher.join()
+    pushed = results[0]
+    recovery_s = wait_until_landed(system, pushed, limit_s=LIMIT_S)
+    expected, found, lost, doubled = system.judge(pushed)
+    holds = not row.judged or (lost == 0 and doubled == 0)
+    note = "" if row.judged else " (not judged)"
+    cells = [
+        row.name + note, pushed.sent, pushed.acknowledged, f"{pushed.slowest_s:.2f}", expected, found, lost, doubled,
+        f"{recovery_s:.1f}",
+    ]  # fmt: skip
+    return f"| {' | '.join(str(cell) for cell in cells)} |", holds
+
+
+def main() -> int:
+    """Run the rows asked for."""
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--only", default="", help="rows whose name holds this")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
+    options = parser.parse_args()
+    scale = SHORT if options.short else FULL
+    folder = Path(tempfile.mkdtemp(prefix="switchboard-chaos-"))
+    system = System(folder, quick=options.short)
+    failed = False
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {scale.calls} calls a row, logs in {folder}\n")
+    print(HEAD, "|" + " --- |" * 9, sep="\n", flush=True)
+    try:
+        system.start()
+        for place, row in enumerate(ROWS):
+            if options.only in row.name:
+                line, holds = play(system, row, scale, place=place, rng=Random(options.seed + place))
+                failed |= not holds
+                print(line, flush=True)
+    finally:
+        system.stop()
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""A TCP proxy that can turn into a black hole: connections stay open and nothing goes through."""
+
+import asyncio
+import threading
+from contextlib import suppress
+
+
+class Proxy:
+    """Forwards to ``port`` from a port of its own, on a thread of its own."""
+
+    def __init__(self, port: int) -> None:
+        self.port = 0
+        self._target = port
+        self._loop = asyncio.new_event_loop()
+        self._open = asyncio.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+
+    def start(self) -> None:
+        """Listen; ``port`` is set when this returns."""
+        self._thread.start()
+        self._ready.wait(10)
+
+    def swallow(self) -> None:
+        """Let nothing through, as a network that lost the way does."""
+        self._loop.call_soon_threadsafe(self._open.clear)
+
+    def restore(self) -> None:
+        """Let new connections through; those of before are dead, as after a failover."""
+        self._loop.call_soon_threadsafe(self._open.set)
+
+    def stop(self) -> None:
+        """End."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._open.set()
+        server = self._loop.run_until_complete(asyncio.start_server(self._accept, "127.0.0.1", 0))
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._open.wait()
+        with suppress(OSError):
+            there, out = await asyncio.open_connection("127.0.0.1", self._target)
+            await asyncio.gather(self._pipe(reader, out), self._pipe(there, writer))
+
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while chunk := await reader.read(65536):
+                if not self._open.is_set():
+                    return  # swallowed, and the connection left half-open
+                writer.write(chunk)
+                await writer.drain()
+            writer.close()

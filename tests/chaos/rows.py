@@ -1,0 +1,180 @@
+"""The faults, one a row; each is played while a load runs, and returns when it has ended."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from tests.chaos.system import WORKERS, System
+
+Fault = Callable[[System, "Scale", Random], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How much and how long: the full run's figures, or the short one's."""
+
+    calls: int
+    rate: float
+    share: float
+    """Of each fault's full duration and number of kills."""
+
+    def seconds(self, full: float) -> float:
+        """Scale a duration."""
+        return full * self.share
+
+    def times(self, full: int) -> int:
+        """Scale a number of kills."""
+        return max(2, round(full * self.share))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of the table; ``judged``: whether losses count against the run."""
+
+    name: str
+    play: Fault
+    judged: bool = True
+
+
+def no_fault(system: System, scale: Scale, rng: Random) -> None:
+    """Play nothing: the row to compare with."""
+
+
+def kill_workers(system: System, scale: Scale, rng: Random) -> None:
+    """Kill -9 one worker after the other, and start it again."""
+    for _ in range(scale.times(20)):
+        name = rng.choice(WORKERS)
+        system.stack.kill(name)
+        system.start_worker(name)
+        time.sleep(rng.uniform(0.5, 2.5))
+
+
+def kill_receiver(system: System, scale: Scale, rng: Random) -> None:
+    """Kill -9 the receiver, and start it again."""
+    for _ in range(scale.times(10)):
+        time.sleep(rng.uniform(0.2, 1.0))
+        system.stack.kill("receiver")
+        system.start_receiver()
+
+
+def kill_redis(system: System, scale: Scale, rng: Random) -> None:
+    """Kill -9 Redis, and start it again on the same file."""
+    for _ in range(scale.times(5)):
+        time.sleep(rng.uniform(0.5, 1.5))
+        system.redis.kill()
+        time.sleep(rng.uniform(0.2, 1.0))
+        system.redis.start()
+
+
+def kill_redis_everysec(system: System, scale: Scale, rng: Random) -> None:
+    """Do the same while Redis syncs once a second."""
+    for _ in range(scale.times(5)):
+        system.control("CONFIG", "SET", "appendfsync", "everysec")
+        time.sleep(rng.uniform(0.5, 1.5))
+        system.redis.kill()
+        time.sleep(rng.uniform(0.2, 1.0))
+        system.redis.start()
+
+
+def freeze_redis(system: System, scale: Scale, rng: Random) -> None:
+    """Stop Redis in its tracks."""
+    del rng
+    system.redis.freeze()
+    time.sleep(scale.seconds(15))
+    system.redis.thaw()
+
+
+def fill_redis(system: System, scale: Scale, rng: Random) -> None:
+    """Let Redis refuse every write for want of memory."""
+    del rng
+    system.control("CONFIG", "SET", "maxmemory", "1mb")
+    time.sleep(scale.seconds(15))
+    system.control("CONFIG", "SET", "maxmemory", "0")
+
+
+def lose_messages(system: System, scale: Scale, rng: Random) -> None:
+    """Delete every Celery list, again and again: the wake-ups are lost."""
+    for _ in range(scale.times(20)):
+        system.control("DEL", "calls", "captorra", "comunik8", "kapture", "callcap", "unacked", "unacked_index")
+        time.sleep(rng.uniform(0.1, 0.5))
+
+
+def half_open(system: System, scale: Scale, rng: Random) -> None:
+    """Let the network to Redis swallow everything."""
+    del rng
+    system.proxy.swallow()
+    time.sleep(scale.seconds(20))
+    system.proxy.restore()
+
+
+def store_and_drop(system: System, scale: Scale, rng: Random) -> None:
+    """Let every vendor store and then drop the connection, half of the time."""
+    del rng
+    system.stack.lift_faults()
+    system.stack.lay_fault({"latency_ms": 20, "fail_rate": 0.5, "mode": "store_then_drop"})
+    time.sleep(scale.seconds(20))
+    system.calm()
+
+
+def hang(system: System, scale: Scale, rng: Random) -> None:
+    """Let Captorra hang."""
+    del rng
+    system.stack.lift_faults()
+    system.stack.lay_fault({"vendor": "captorra", "mode": "hang", "hang_s": 60})
+    system.stack.lay_fault({"latency_ms": 20, "fail_rate": 0.02})
+    time.sleep(scale.seconds(60))
+    system.calm()
+
+
+def vendor_down(system: System, scale: Scale, rng: Random) -> None:
+    """Let Kapture answer 503 to everything."""
+    del rng
+    system.stack.lift_faults()
+    system.stack.lay_fault({"vendor": "kapture", "status": 503})
+    system.stack.lay_fault({"latency_ms": 20, "fail_rate": 0.02})
+    time.sleep(scale.seconds(180))
+    system.calm()
+
+
+def rolling_restart(system: System, scale: Scale, rng: Random) -> None:
+    """End every process by SIGTERM, one after the other, and start it again."""
+    del rng
+    for _ in range(scale.times(3) - 1):
+        for name in WORKERS:
+            system.terminate(name)
+            system.start_worker(name)
+        system.terminate("receiver")
+        system.start_receiver()
+
+
+def full_disk(system: System, scale: Scale, rng: Random) -> None:
+    """Let the spool's disk be full while Redis is away: the receiver must refuse, never pretend."""
+    del rng
+    system.terminate("receiver")
+    system.start_receiver(largest_file=192 * 1024)
+    os.kill(system.redis.pid, signal.SIGSTOP)
+    time.sleep(scale.seconds(15))
+    os.kill(system.redis.pid, signal.SIGCONT)
+    system.terminate("receiver")
+    system.start_receiver()
+
+
+ROWS = (
+    Row(name="none", play=no_fault),
+    Row(name="worker SIGKILL", play=kill_workers),
+    Row(name="receiver SIGKILL", play=kill_receiver),
+    Row(name="Redis SIGKILL, AOF always", play=kill_redis),
+    Row(name="Redis SIGKILL, AOF everysec", play=kill_redis_everysec, judged=False),
+    Row(name="Redis SIGSTOP", play=freeze_redis),
+    Row(name="Redis out of memory", play=fill_redis),
+    Row(name="every Celery list deleted", play=lose_messages),
+    Row(name="network to Redis half-open", play=half_open),
+    Row(name="vendors store and drop the connection", play=store_and_drop),
+    Row(name="a vendor hangs", play=hang),
+    Row(name="a vendor is down", play=vendor_down),
+    Row(name="rolling SIGTERM of all processes", play=rolling_restart),
+    Row(name="spool disk full, Redis away", play=full_disk),
+)

@@ -1,0 +1,186 @@
+"""The system under chaos: receiver and two workers around a Redis behind a proxy, and four destinations."""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+from deploy.local.redis_binary import find_binary
+from deploy.local.redis_server import RedisServer
+from tests.acceptance.stack import CONFIG, ROOT, Stack
+from tests.chaos.load import Pushed
+from tests.chaos.proxy import Proxy
+
+CONTACTS = """
+[destinations.contacts]
+vendor = "kapture"
+url = "{url}/kapture"
+auth_key = "standin-kapture-key"
+email = "{{caller_digits}}@calls.example.com"
+mode = "contact"
+customer_id = "{customer_id}"
+max_age = "off"
+{common}
+
+[[routes]]
+to = ["contacts"]
+service_ids = ["contact"]
+"""
+VENDORS = ("captorra", "comunik8", "kapture")
+WORKERS = ("worker0", "worker1")
+
+
+class System:
+    """Everything that a row may break, and the look at what landed.
+
+    ``quick`` hands shorter leases and circuit waits to the workers.
+    """
+
+    def __init__(self, folder: Path, *, quick: bool) -> None:
+        self.redis = RedisServer(folder / "redis", binary=find_binary(os.environ))
+        self.redis.start()
+        assert self.redis.port
+        self.proxy = Proxy(self.redis.port)
+        self.proxy.start()
+        self._standins = subprocess.Popen(
+            [sys.executable, "-m", "deploy.local.standins", "--port", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        assert self._standins.stdout
+        url = self._standins.stdout.readline().split()[-1]
+        timeout = 2 if quick else 10
+        retry = '"1s", "1s", "2s", "2s", "3s", "3s", "5s", "5s", "5s", "10s", "10s", "10s", "20s", "20s"'
+        self.stack = Stack(
+            folder,
+            redis_url=f"redis://127.0.0.1:{self.proxy.port}/0",
+            standins_url=url,
+            config=CONFIG + CONTACTS,
+            end_wait="15s",
+            start_wait="10s",
+            common=f'timeout = "{timeout}s"\nretry = [{retry}]',
+            customer_id=self._make_customer(url),
+        )
+        self._app = "tests.chaos.quick" if quick else "worker"
+
+    def start(self) -> None:
+        """Start the product's processes, and wait for them."""
+        self.start_receiver()
+        for name in WORKERS:
+            self.start_worker(name)
+        self.stack.wait_for(lambda: all("ready" in self.stack.log(name) for name in WORKERS), 30, "the workers")
+        self.calm()
+
+    def start_receiver(self, *, largest_file: int | None = None) -> None:
+        """Start the receiver; ``largest_file`` in bytes makes its disk full beyond that."""
+        if largest_file is None:
+            self.stack.start_receiver()
+        else:
+            # A limit of the process: the kernel refuses what goes beyond it, as a full disk does.
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, hard))
+            try:
+                self.stack.start_receiver()
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        self.stack.wait_for(self.stack.receiver_answers, 20, "the receiver")
+
+    def start_worker(self, name: str) -> None:
+        """Start a worker of the app that the run is for."""
+        self.stack.start_worker(name, app=self._app)
+
+    def calm(self) -> None:
+        """Let the vendors be as they always are here: 20 ms slow, 2 % failing."""
+        self.stack.lift_faults()
+        self.stack.lay_fault({"latency_ms": 20, "fail_rate": 0.02})
+
+    def terminate(self, name: str) -> None:
+        """End a process by SIGTERM and wait for it."""
+        process = self.stack.processes.pop(name)
+        process.terminate()
+        process.wait(30)
+
+    def stop(self) -> None:
+        """Stop everything, Redis last."""
+        self.stack.stop()
+        self._standins.terminate()
+        self._standins.wait(10)
+        self.proxy.stop()
+        self.redis.stop()
+
+    def control(self, *command: str | int) -> None:
+        """Send a command to Redis itself, past the proxy."""
+        asyncio.run(_command(self.redis.url, *command))
+
+    def missing(self, pushed: Pushed) -> int:
+        """Count the records that are owed and not there."""
+        return self._judge(pushed)[1]
+
+    def judge(self, pushed: Pushed) -> tuple[int, int, int, int]:
+        """Give how many records are expected, found, lost and doubled."""
+        expected = len(pushed.owed) * len(VENDORS) + len(pushed.contacts)
+        found, lost, doubled = self._judge(pushed)
+        return expected, found, lost, doubled
+
+    def _judge(self, pushed: Pushed) -> tuple[int, int, int]:
+        held: dict[str, Counter[str]] = {"captorra": Counter(), "comunik8": Counter(), "kapture": Counter()}
+        contacts: Counter[str] = Counter()
+        for record in self.stack.records("captorra"):
+            held["captorra"][record["id"]] += record["history"].count("added")
+        for record in self.stack.records("comunik8"):
+            held["comunik8"][_digits(record["values"]["mobile"])] += record["history"].count("added")
+        for record in self.stack.records("kapture"):
+            digits = _digits(record["values"].get("phone", ""))
+            if record["kind"] == "customer":
+                held["kapture"][digits] += 1
+            else:
+                contacts[digits] += 1
+        found = lost = doubled = 0
+        for call_id, caller in pushed.callers.items():
+            for vendor in VENDORS:
+                count = held[vendor][call_id if vendor == "captorra" else _digits(caller)]
+                found += count > 0
+                doubled += max(0, count - 1)
+                lost += call_id in pushed.owed and not count
+            count = contacts[_digits(caller)]
+            found += count > 0
+            doubled += max(0, count - 1)
+            lost += caller in pushed.contacts and not count
+        return found, lost, doubled
+
+    def _make_customer(self, url: str) -> str:
+        body = {"name": "Smith Law", "phone": "0255501234", "email": "office@example.com", "customer_code": "office"}
+        request = urllib.request.Request(
+            f"{url}/kapture/add-update-customer-from-other-source.html",
+            data=json.dumps(body).encode(),
+            headers={"Authorization": "Basic standin-kapture-key"},
+        )
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            answer: dict[str, Any] = json.load(reply)
+        return str(answer["Kapture Customer Id"])
+
+
+def _digits(number: str) -> str:
+    return number.removeprefix("+61").lstrip("0")
+
+
+async def _command(url: str, *command: str | int) -> None:
+    async with Redis.from_url(url) as client:
+        await client.execute_command(*command)
+
+
+def wait_until_landed(system: System, pushed: Pushed, *, limit_s: float) -> float:
+    """Poll until nothing owed is missing; give the seconds it took, at most the limit."""
+    began = time.monotonic()
+    while system.missing(pushed) and time.monotonic() - began < limit_s:
+        time.sleep(0.2)
+    return time.monotonic() - began
