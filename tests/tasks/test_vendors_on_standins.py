@@ -8,7 +8,8 @@ import pytest
 from deploy.local.standins.app import StandIns
 from deploy.local.standins.faults import Fault
 from schemas.callcap import ProvisionParameters, SearchParameters
-from schemas.callcap_wire import Said, judge, provision_request, search_request, update_request
+from schemas.callcap_reply import Said, judge
+from schemas.callcap_wire import provision_request, search_request, update_request
 from tasks.registry import VENDORS
 from tests.destinations import make_destination, make_order
 from worker.errors import Blocked, DeliveryError, Permanent, Transient
@@ -166,7 +167,7 @@ async def test_callcap_numbers_are_searched_provisioned_and_updated(stand_ins):
     async with HttpClient.open() as http:
 
         async def ask(request):
-            return judge(account, await http.send(request, timeout_s=5))
+            return judge(await http.send(request, timeout_s=5), api_key=account.api_key)
 
         found = await ask(search_request(account, SearchParameters().load({"showLocal": True})))
         wanted = ProvisionParameters().load({"locationID": 3, "phoneNumber": found.numbers[0], "recording": True})
