@@ -7,6 +7,7 @@ import click
 COMMANDS = {
     "up": ("deploy.cli.up:up", "Run everything here, with stand-ins for the vendors."),
     "check": ("deploy.cli.check:check", "Check the configuration: every fault at once."),
+    "import": ("deploy.cli.importing:import_file", "Take in calls that never came by webhook."),
     "calls": ("deploy.cli.calls:calls", "Look at calls, and route them again."),
     "deliveries": ("deploy.cli.deliveries:deliveries", "Look at deliveries."),
     "dead": ("deploy.cli.dead:dead", "Look at dead letters, replay or drop them."),
