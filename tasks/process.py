@@ -28,7 +28,7 @@ DISPATCH_THREADS = 4  # the rest of the pool: one thread a destination
 
 def connect_signals() -> None:
     """Tie the process's life to Celery's."""
-    setup_logging.connect(_log_as_configured, weak=False)
+    setup_logging.connect(_keep_our_logging, weak=False)
     celeryd_init.connect(_read_configuration, weak=False)
     worker_init.connect(_start_runtime, weak=False)
     worker_shutting_down.connect(_claim_no_more, weak=False)
@@ -63,9 +63,8 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _log_as_configured(**_: Any) -> None:
-    environment = Environment.read(os.environ, redis_required=False)
-    configure_logging(environment.log_format, environment.log_level)
+def _keep_our_logging(**_: Any) -> None:
+    """Keep Celery from setting up its own logging: ours is, since the configuration was read."""
 
 
 def _read_configuration(*, conf: Any, **_: Any) -> None:
