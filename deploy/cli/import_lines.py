@@ -39,7 +39,7 @@ class Lines:
         self.position = 0
         self._file = file
         self._longest = longest
-        self._held: str | None = None
+        self._held: str | ValueError | None = None
 
     def __iter__(self) -> "Lines":
         return self
@@ -47,8 +47,10 @@ class Lines:
     def __next__(self) -> str:
         """Give the next line; raises ``ValueError`` for one that cannot be read, after which the reading goes on."""
         if self._held is not None:
-            line, self._held = self._held, None
-            return line
+            held, self._held = self._held, None
+            if isinstance(held, ValueError):
+                raise held
+            return held
         piece = self._read()
         if not piece:
             raise StopIteration
@@ -63,8 +65,12 @@ class Lines:
             raise ValueError("not UTF-8") from None
 
     def first(self) -> str:
-        """Give the first line, which stays to be read; empty text for an empty file."""
-        self._held = next(self, "")
+        """Give the first line, which stays to be read; empty text where there is none or it cannot be read."""
+        try:
+            self._held = next(self, "")
+        except ValueError as error:
+            self._held = error
+            return ""
         return self._held
 
     def _read(self) -> bytes:
@@ -78,15 +84,13 @@ def read_file(lines: Lines, *, name: str, columns: Mapping[str, str], max_body: 
 
     ``columns`` is the configuration's CSV header to Delacon's key; ``max_body`` bytes is what the receiver would take.
     """
-    try:
-        start = lines.first().lstrip()[:1]
-    except ValueError as error:
-        raise BadFile(f"its first line is {error}") from None
+    first = lines.first()
+    start = first.lstrip()[:1]
     if start == "[":
         raise BadFile("it is one JSON array; JSON lines have one event a line")
     if _BY_NAME.get(Path(name).suffix.lower(), start == "{"):
         return _read_json(lines)
-    return _read_csv(lines, columns=columns, max_body=max_body)
+    return _read_csv(lines, first, columns=columns, max_body=max_body)
 
 
 def _read_json(lines: Lines) -> Iterator[Read]:
@@ -102,8 +106,7 @@ def _read_json(lines: Lines) -> Iterator[Read]:
             yield _read_event(lines.number, line.encode())
 
 
-def _read_csv(lines: Lines, *, columns: Mapping[str, str], max_body: int) -> Iterator[Read]:
-    first = lines.first()
+def _read_csv(lines: Lines, first: str, *, columns: Mapping[str, str], max_body: int) -> Iterator[Read]:
     delimiter = max(_DELIMITERS, key=first.count)
     # Strict: a quote in the wrong place is told, and not read as something else.
     rows = csv.reader(lines, delimiter=delimiter, strict=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,42 +108,42 @@ async def _take_all(
     count = Count()
     batch: list[Read] = []
     taken = 0
-
-    async def take() -> None:
-        nonlocal taken
-        events = [read.event for read in batch if read.event is not None]
-        for read, fate in zip(batch, await importer.take(events), strict=True):
-            count.add(fate, read.line)
-        batch.clear()
-        advance(lines.position - taken)
-        taken = lines.position
-
     with progress(size, "importing") as advance:
         for read in found:
             if read.event is None:
                 count.refuse(read.line, read.refusal)
-                continue
-            batch.append(read)
+            else:
+                batch.append(read)
             if len(batch) >= BATCH or lines.position - taken >= BATCH_BYTES:
-                await take()
+                await _take(batch, importer, count)
+                advance(lines.position - taken)
+                taken = lines.position
                 if stopped():
                     count.stopped = True
                     return count
-        await take()
+        await _take(batch, importer, count)
     return count
+
+
+async def _take(batch: list[Read], importer: Importer, count: Count) -> None:
+    events = [read.event for read in batch if read.event is not None]
+    for read, fate in zip(batch, await importer.take(events), strict=True):
+        count.add(fate, read.line)
+    batch.clear()
 
 
 @contextmanager
 def _opened(file: str) -> Iterator[tuple[BinaryIO, int]]:
     """Open the file; its size is 0 where nobody knows it."""
     if file == "-":
-        yield click.get_binary_stream("stdin"), 0
+        yield sys.stdin.buffer, 0
         return
     try:
-        with Path(file).open("rb") as stream:
-            yield stream, Path(file).stat().st_size
+        stream = Path(file).open("rb")  # noqa: SIM115  closed below
     except OSError as error:
         raise Failed(f"{file} cannot be read: {error.strerror}.") from None
+    with stream:
+        yield stream, Path(file).stat().st_size
 
 
 @contextmanager
