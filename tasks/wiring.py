@@ -1,8 +1,12 @@
 """Joins the registry to the Celery app: the queues and the thin tasks."""
 
+from typing import Any
+
 import structlog
+from kombu.exceptions import OperationalError
 from redis import RedisError
 
+import tasks.callcap_tasks  # noqa: F401  makes its tasks known to the app
 from schemas.delivery import DeliveryKey
 from tasks.dispatch import dispatch as dispatch_calls
 from tasks.planning import Planner
@@ -31,8 +35,16 @@ def dispatch(call_ids: list[str]) -> None:
         return
     for wake_up in done.wake_ups:
         vendor = owned.settings.destinations[wake_up.destination].vendor
-        app.send_task(f"tasks.{vendor}.deliver", args=[wake_up.destination, list(wake_up.keys)], queue=vendor)
+        _wake(f"tasks.{vendor}.deliver", [wake_up.destination, list(wake_up.keys)], vendor)
     Watcher(owned.metrics, owned.publish_dead).no_start(done.no_start)
+
+
+def _wake(task: str, args: list[Any], queue: str) -> None:
+    """Send a wake-up; one that the broker refuses is replaced by the clock's."""
+    try:
+        app.send_task(task, args=args, queue=queue)
+    except OperationalError as error:
+        log.warning("wake.failed", queue=queue, error=type(error).__name__)
 
 
 def _make_deliver(vendor: str) -> None:

@@ -33,6 +33,7 @@ worker_cancel_long_running_tasks_on_connection_loss = False  # attempts are fenc
 broker_connection_retry_on_startup = True
 broker_connection_retry = True
 broker_connection_max_retries = None  # the default of 100 ends the worker in a long outage
+broker_channel_error_retry = True  # a Redis that refuses writes (memory, replica, disk) is waited for, not died of
 broker_connection_timeout = 4
 broker_transport_options = {
     "visibility_timeout": 600,  # far above the longest attempt; no ETA is ever used

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from celery import bootsteps
+from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from worker.gauges import refresh_gauges
@@ -59,7 +60,7 @@ class Clock:
                     await refresh_gauges(
                         self._metrics, self._ledger, destinations=self._settings.destinations, queues=self._queues
                     )
-            except (RedisError, OSError) as error:
+            except (RedisError, OperationalError, OSError) as error:
                 log.warning("clock.tick_failed", error=type(error).__name__)
             except Exception:
                 log.exception("clock.tick_failed")
