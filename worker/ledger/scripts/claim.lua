@@ -91,6 +91,7 @@ else
 end
 if rate then
   call('HSET', rate_state, 'tokens', tostring(tokens - #items), 'at', int(now))
-  call('PEXPIRE', rate_state, 3600000)
+  -- Forgotten when it is full again anyway: a slow rate has its one token only after hours.
+  call('PEXPIRE', rate_state, int(math.max(3600000, math.ceil(math.max(1, rate) * 1000 / rate))))
 end
 return { #items > 0 and 'ok' or 'empty', 0, unpack(items) }

@@ -1,16 +1,9 @@
 -- erase(now, remember_ms, id...) -> 1 or 0 an id: 0 is unknown. Removes calls with all their deliveries; the ids alone
 -- are remembered. A finish that comes later finds no delivery and changes nothing.
-local now = now_ms()
 local remember = tonumber(ARGV[2])
 
 local function erase(id)
   if call('EXISTS', call_key(id)) == 0 then return 0 end
-  each_delivery(id, function(dest, action, d)
-    if d and d.group ~= '' then
-      call('LREM', parked_key(dest, d.group), 0, id .. ':' .. action)
-      release_group(dest, d.group, id .. ':' .. action, now)
-    end
-  end)
   remove_call(id)
   call('SET', remembered_key(id), '', 'PX', int(remember))
   return 1

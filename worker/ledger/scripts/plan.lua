@@ -1,6 +1,6 @@
 -- plan(now, JSON list of {id, n, state, revision, wait_until, routes, deliveries = [[dest, action, group, after], ...],
 --   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed], ...]})
--- -> {[applied, [created key, backlog of its destination], ...], ...}
+-- -> {[applied, [created key that may be taken now, backlog of its destination], ...], ...}
 -- Applied only when the call still has the n events that the plan was made from.
 local now = now_ms()
 local FOLLOW_SLACK_MS = 7 * 86400000
@@ -18,8 +18,10 @@ local function make(id, dest, action, group, after, answer)
     call('HSET', key, 'w:' .. dest, waiting and (waiting .. ' ' .. action) or action)
   else
     call('ZADD', due_key(dest), int(now), id .. ':' .. action)
-    answer[#answer + 1] = id .. ':' .. dest .. ':' .. action
-    answer[#answer + 1] = call('ZCARD', due_key(dest))
+    if not is_held(dest) then
+      answer[#answer + 1] = id .. ':' .. dest .. ':' .. action
+      answer[#answer + 1] = call('ZCARD', due_key(dest))
+    end
   end
 end
 

@@ -41,14 +41,34 @@ local function write_delivery(id, dest, action, d)
     .. '|' .. int(d.at) .. '|' .. d.group .. '|' .. d.reason .. '\n' .. d.log)
 end
 
--- Deliveries of one group (one caller at one Kapture account) run one at a time: the next one in line becomes due.
+-- Deliveries of one group (one caller at one Kapture account) run one at a time. While nobody of a group is under way,
+-- the next one in its line is due.
+local function promote_group(dest, group, now)
+  if call('HEXISTS', holders_key(dest), group) == 1 then return end
+  while true do
+    local member = call('LPOP', parked_key(dest, group))
+    if not member then return end
+    local id, action = split_member(member)
+    local d = read_delivery(call('HGET', call_key(id), field_of(dest, action)))
+    if d and not FINAL[d.state] then
+      -- Since when it was due: so it comes before those of its group that became due after it.
+      call('ZADD', due_key(dest), int(math.min(d.at, now)), member)
+      return
+    end
+  end
+end
+
 local function release_group(dest, group, member, now)
   if group == '' then return end
-  local holders = holders_key(dest)
-  if call('HGET', holders, group) ~= member then return end
-  call('HDEL', holders, group)
-  local next_member = call('LPOP', parked_key(dest, group))
-  if next_member then call('ZADD', due_key(dest), int(now), next_member) end
+  if call('HGET', holders_key(dest), group) ~= member then return end
+  call('HDEL', holders_key(dest), group)
+  promote_group(dest, group, now)
+end
+
+-- A destination that is not served: what becomes due there is found when it opens, or by a probe.
+local function is_held(dest)
+  local g = call('HMGET', gate_key(dest), 'paused', 'blocked', 'open')
+  return g[1] or g[2] or g[3]
 end
 
 local function close_call(id, now)
@@ -80,13 +100,20 @@ local function has_dead(id)
 end
 
 local function remove_call(id)
-  each_delivery(id, function(dest, action)
+  local now, grouped = now_ms(), {}
+  each_delivery(id, function(dest, action, d)
     local member = id .. ':' .. action
     call('ZREM', due_key(dest), member)
     call('ZREM', dead_key(dest), member)
     call('ZREM', LEASES, id .. ':' .. dest .. ':' .. action)
+    if d and d.group ~= '' then grouped[#grouped + 1] = { dest, d.group, member } end
   end)
   call('DEL', call_key(id))
+  -- Its place in a line goes to the next one; its other places there hold nothing any more, and are passed over.
+  for _, place in ipairs(grouped) do
+    release_group(place[1], place[2], place[3], now)
+    promote_group(place[1], place[2], now)
+  end
   for _, set in ipairs({ CALLS, WAITS, NO_START, UNROUTED }) do call('ZREM', set, id) end
 end
 
