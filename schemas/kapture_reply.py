@@ -1,21 +1,28 @@
 """What Kapture says, in the two letter cases of its keys and with the message as text, list or object."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.call import Call
 from schemas.reply import Reply, normal, normal_keys, texts_in
 
+_PHONES = ("phone", "mobile", "additional phone")
+_EMAILS = ("email", "email_id", "additional email")
 _CUSTOMER_ID = frozenset({"kapture customer id", "kapture_customer_id"})
 _MISSING_COMMA = re.compile(r'"(\s*)"(?=\w+"\s*:)')
+_TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 
 
 def repair(text: str) -> str:
-    """Mend the success replies as the document prints them: ``};`` at the end, ``{ {`` at the start, a lost comma."""
+    """Mend the success replies as the document prints them: ``};`` at the end, ``{ {`` at the start, a lost comma.
+
+    And a comma too many, after the last customer of a select.
+    """
     text = text.strip().removesuffix(";").rstrip()
     text = re.sub(r"^\{\s*\{", "{", text)
-    return _MISSING_COMMA.sub(r'",\1"', text)
+    return _TRAILING_COMMA.sub("", _MISSING_COMMA.sub(r'",\1"', text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +55,23 @@ def parse_reply(reply: Reply) -> KaptureReply:
 
 def has_contact(reply: KaptureReply, *, phone: str, call: Call) -> bool:
     """Say whether a customer of the reply has a contact with the caller's number, however it is written there."""
-    wanted = {_digits(phone), call.caller_digits or "", call.caller_national or ""} - {""}
-    return any(_digits(number) in wanted for customer in reply.customers for number in _phones(customer))
+    wanted = {digits_of(phone), call.caller_digits or "", call.caller_national or ""} - {""}
+    return any(digits_of(number) in wanted for customer in reply.customers for number in phones_of(customer))
+
+
+def phones_of(customer: Mapping[str, Any]) -> list[str]:
+    """Give every number of a customer (normalised keys) and of its contacts, as Kapture writes them."""
+    return _found(customer, _PHONES)
+
+
+def emails_of(customer: Mapping[str, Any]) -> list[str]:
+    """Give every e-mail address of a customer (normalised keys) and of its contacts."""
+    return _found(customer, _EMAILS)
+
+
+def digits_of(text: str) -> str:
+    """Keep the digits of a number, for comparing two ways of writing it."""
+    return "".join(character for character in text if character in "0123456789")
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
@@ -80,10 +102,6 @@ def _customer_id(source: dict[str, Any]) -> str:
     return ""
 
 
-def _phones(customer: dict[str, Any]) -> list[str]:
+def _found(customer: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
     holders = [customer, *(normal_keys(contact) for contact in _objects(customer.get("contacts")))]
-    return [str(holder[key]) for holder in holders for key in ("phone", "mobile", "additional phone") if key in holder]
-
-
-def _digits(text: str) -> str:
-    return "".join(character for character in text if character in "0123456789")
+    return [str(holder[name]) for holder in holders for name in names if name in holder]

@@ -74,9 +74,9 @@ class Kapture:
 
     def judge(self, order: Order, response: Response) -> Receipt:
         """Read the verdict (the document's responses and error messages, and the forms that are met in the wild)."""
-        reply, said = _read(order.destination, response)
+        reply, said = read_said(order.destination, response)
         if said.status != "success":
-            raise _failure(reply, said)
+            raise failure_of(reply, said)
         options: KaptureOptions = order.destination.options
         if options.mode == "contact":
             return Receipt(remember={CONTACT_OF: options.customer_id or ""})
@@ -98,26 +98,47 @@ class Kapture:
                 return known
         return await post_and_judge(self.judge, order, prepared=prepared, http=http)
 
+    def probe(self, destination: Destination) -> Prepared:
+        """Build a search for a customer that cannot exist; raises ``Permanent`` when no key is for searching."""
+        try:
+            request = page_request(destination, "search", {CUSTOMER_ID: "0"})
+        except LookupError:
+            raise Permanent("no_search_key", "auth_keys has no search, and any other request could write") from None
+        return Prepared(request=request, notes=("searched for customer 0, who cannot exist: nothing is written",))
 
-def _read(destination: Destination, response: Response) -> tuple[Reply, KaptureReply]:
+    def judge_probe(self, destination: Destination, response: Response) -> str:
+        """Expect to be told that there is no such customer; whether the keys for writing are good it cannot tell."""
+        reply, said = read_said(destination, response)
+        if said.status == "success" or said.customers or is_absent(said):
+            return "it answers, and takes the key for searching"
+        raise failure_of(reply, said)
+
+
+def read_said(destination: Destination, response: Response) -> tuple[Reply, KaptureReply]:
+    """Read a response: as it came, and what Kapture says in it."""
     reply = read_reply(response, secrets=destination.secrets, repair=repair)
     return reply, parse_reply(reply)
 
 
 def _finds(order: Order, response: Response, *, phone: str) -> bool:
     """Say whether the search shows the caller as a contact; raises when the search tells nothing."""
-    reply, said = _read(order.destination, response)
+    reply, said = read_said(order.destination, response)
     if said.status == "success" or said.customers:
         return has_contact(said, phone=phone, call=order.call)
-    if any(absent in normal(words) for words in said.words for absent in _ABSENT):
+    if is_absent(said):
         return False
-    error = _failure(reply, said)
+    error = failure_of(reply, said)
     if isinstance(error, Transient):
         error.unknown = True  # whether the earlier try landed is still not known
     raise error
 
 
-def _failure(reply: Reply, said: KaptureReply) -> DeliveryError:
+def is_absent(said: KaptureReply) -> bool:
+    """Say whether Kapture's words say that nothing is there."""
+    return any(absent in normal(words) for words in said.words for absent in _ABSENT)
+
+
+def failure_of(reply: Reply, said: KaptureReply) -> DeliveryError:
     """Give what a reply without success means; the error messages come in two forms each."""
     shown = "; ".join(said.words)
     for words in map(normal, said.words):

@@ -66,3 +66,10 @@ def test_a_selection_lists_customers():
 def test_a_sound_document_is_not_mended():
     """The repair is for what is no JSON; texts with quotation marks stay whole."""
     assert ('say "x" "y"',) == read('{"message": "say \\"x\\" \\"y\\""}').words
+
+
+def test_a_comma_too_many_is_passed_over():
+    """The document's sample of a select has one after its last customer."""
+    said = read('{\n"message": [\n{"id": 287230, "contacts": [{"phone": "999999100"},]},\n],\n"status": "success"\n}')
+
+    assert ("success", [287230]) == (said.status, [customer["id"] for customer in said.customers])
