@@ -27,6 +27,8 @@ class Pushed:
     """Callers of those that are owed as contacts too."""
     callers: dict[str, str] = field(default_factory=dict)
     """Every call pushed, acknowledged or not."""
+    complete_ms: dict[str, float] = field(default_factory=dict)
+    """Caller to the epoch milliseconds at which the second of two webhooks was acknowledged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +65,17 @@ class Load:
             end = end.replace(SERVICE, b'"PLA_CID":"contact"')
         webhooks = [("create", start), ("update", end)]
         self.rng.shuffle(webhooks)
+        acknowledged = 0
         for path, body in webhooks:
-            if await self._post(session, path, body, pushed) and path == "create":
+            if not await self._post(session, path, body, pushed):
+                continue
+            acknowledged += 1
+            if path == "create":
                 pushed.owed[call_id] = caller
                 if contact:
                     pushed.contacts.add(caller)
+        if acknowledged == len(webhooks):
+            pushed.complete_ms[caller] = time.time() * 1000
 
     async def _post(self, session: aiohttp.ClientSession, path: str, body: bytes, pushed: Pushed) -> bool:
         pushed.sent += 1

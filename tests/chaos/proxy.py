@@ -13,6 +13,7 @@ class Proxy:
         self._target = port
         self._loop = asyncio.new_event_loop()
         self._open = asyncio.Event()
+        self._forwarding: set[asyncio.Task[None] | None] = set()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
@@ -43,6 +44,7 @@ class Proxy:
         self._loop.run_forever()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._forwarding.add(asyncio.current_task())  # else a half-open pair is garbage, and collected
         await self._open.wait()
         with suppress(OSError):
             there, out = await asyncio.open_connection("127.0.0.1", self._target)

@@ -131,6 +131,17 @@ class System:
         found, lost, doubled = self._judge(pushed)
         return expected, found, lost, doubled
 
+    def latency_p95_s(self, pushed: Pushed) -> float:
+        """Give the 95th percentile of the time from a complete call to its record at Comunik8 and Kapture."""
+        complete = {_digits(caller): at for caller, at in pushed.complete_ms.items()}
+        waits = sorted(
+            (record["created_ms"] - complete[digits]) / 1000
+            for vendor in ("comunik8", "kapture")
+            for record in self.stack.records(vendor)
+            if (digits := _digits(record["values"].get("mobile") or record["values"].get("phone", ""))) in complete
+        )
+        return waits[len(waits) * 95 // 100] if waits else 0.0
+
     def _judge(self, pushed: Pushed) -> tuple[int, int, int]:
         held: dict[str, Counter[str]] = {"captorra": Counter(), "comunik8": Counter(), "kapture": Counter()}
         contacts: Counter[str] = Counter()
