@@ -20,7 +20,10 @@ from tests.chaos.system import System, wait_until_landed
 FULL = Scale(calls=2000, rate=50, share=1.0)
 SHORT = Scale(calls=200, rate=40, share=0.2)
 LIMIT_S = 180.0  # after the fault and the load; what has not landed by then counts as lost
-HEAD = "| fault | webhooks | acknowledged | slowest s | expected | found | lost | doubled | recovery s | p95 s Comunik8, Kapture |"
+COLUMNS = (
+    "fault", "webhooks", "acknowledged", "slowest s", "expected", "found", "lost", "doubled", "recovery s",
+    "p95 s Comunik8, Kapture",
+)  # fmt: skip
 
 
 def play(system: System, row: Row, scale: Scale, *, place: int, rng: Random) -> tuple[str, bool]:
@@ -61,7 +64,7 @@ def main() -> int:
     system = System(folder, quick=options.short)
     failed = False
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {scale.calls} calls a row, logs in {folder}\n")
-    print(HEAD, "|" + " --- |" * 10, sep="\n", flush=True)
+    print(f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS), sep="\n", flush=True)
     try:
         system.start()
         for place, row in enumerate(ROWS):
