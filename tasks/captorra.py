@@ -1,6 +1,6 @@
 """Deliveries to Captorra."""
 
-from schemas.captorra import SPEC, fill_body, parse_reply
+from schemas.captorra import SPEC, CaptorraOptions, fill_body, parse_reply
 from schemas.delivery import Order, Prepared, Receipt, Request, Response
 from schemas.destination import Destination, VendorSpec
 from schemas.reply import normal, read_reply
@@ -64,3 +64,20 @@ class Captorra:
     async def send(self, order: Order, *, prepared: Prepared, http: Http) -> Receipt:
         """Post once and judge."""
         return await post_and_judge(self.judge, order, prepared=prepared, http=http)
+
+    def probe(self, destination: Destination) -> Prepared:
+        """Build a post without the required fields, which cannot make a record."""
+        options: CaptorraOptions = destination.options
+        request = Request(method="POST", url=destination.url, json={options.id_key: options.captorra_id})
+        return Prepared(request=request, notes=("posted no field but the account's number: nothing can be recorded",))
+
+    def judge_probe(self, destination: Destination, response: Response) -> str:
+        """Expect to be asked for the fields; a wrong account may be told instead, or only with a whole record."""
+        reply = read_reply(response, secrets=destination.secrets)
+        said = parse_reply(reply)
+        words = normal(said.error)
+        if words.startswith(_INCOMPLETE):
+            return "it answers, and asks for the fields; whether it knows the account shows with the first call"
+        if words == _UNKNOWN_ACCOUNT:
+            raise Blocked("unknown_account", reply.shown(said.error))
+        raise refused(reply, said.error) if said.success is not None or words else unanswered(reply)

@@ -1,5 +1,8 @@
 """Deliveries to Comunik8: leads, and their withdrawal."""
 
+from datetime import UTC, datetime
+
+from schemas.call import Call
 from schemas.comunik8 import SPEC, Comunik8Options, Comunik8Reply, fill_lead, lead_body, page_url, parse_reply
 from schemas.delivery import Order, Prepared, Receipt, Request, Response
 from schemas.destination import Destination, VendorSpec
@@ -65,6 +68,33 @@ class Comunik8:
     async def send(self, order: Order, *, prepared: Prepared, http: Http) -> Receipt:
         """Post once and judge."""
         return await post_and_judge(self.judge, order, prepared=prepared, http=http)
+
+    def probe(self, destination: Destination) -> Prepared:
+        """Build a lead marked as a test, which the vendor does not save, of a number that rings nobody."""
+        values = fill_lead(_NOBODY, destination).values | {"test": "true"}
+        request = Request(method="POST", url=page_url(destination, "add"), json=lead_body(values))
+        return Prepared(request=request, notes=("posted a lead marked as a test: the vendor saves none of it",))
+
+    def judge_probe(self, destination: Destination, response: Response) -> str:
+        """Expect ``{"test": "ok"}``."""
+        reply = read_reply(response, secrets=destination.secrets)
+        said = parse_reply(reply)
+        if said.tested:
+            return "it answers test: ok"
+        if normal(said.words) == _UNKNOWN_TYPE:
+            raise Blocked("unknown_type", reply.shown(said.words), probe=False)
+        raise refused(reply, said.words or said.field_errors) if reply.document else unanswered(reply)
+
+
+_NOBODY = Call(
+    call_id="switchboard-test",
+    caller="+61491570156",  # kept for fiction by the Australian authority
+    caller_digits="61491570156",
+    caller_national="0491570156",
+    country="AU",
+    result="unanswered",
+    started_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
 
 
 def _require_missed(order: Order) -> None:

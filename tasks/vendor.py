@@ -1,6 +1,6 @@
 """The vendor protocol: what a kind of CRM must know to take deliveries."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from schemas.delivery import Order, Prepared, Receipt, Request, Response
 from schemas.destination import Destination, VendorSpec
@@ -59,4 +59,17 @@ class Vendor(Protocol):
 
     async def send(self, order: Order, *, prepared: Prepared, http: Http) -> Receipt:
         """Make the attempt; several requests where the vendor needs them."""
+        ...
+
+
+@runtime_checkable
+class Testable(Protocol):
+    """A vendor that can be asked something that creates nothing, for ``switchboard destinations test``."""
+
+    def probe(self, destination: Destination) -> Prepared:
+        """Build the request; its one note says what it does. Raises ``Permanent`` when the configuration has no way."""
+        ...
+
+    def judge_probe(self, destination: Destination, response: Response) -> str:
+        """Say in a sentence what the answer shows; raises a ``DeliveryError`` when it is not the expected one."""
         ...

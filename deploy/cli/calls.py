@@ -7,8 +7,8 @@ import click
 from deploy.cli.console import Failed, emit, json_option, limit_of, limit_option, print_table, progress, shown
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import Gates, call_line, call_shape, merged, print_attempts
+from deploy.cli.suppress import number_of
 from deploy.cli.values import since_option, until_option
-from schemas.phone import read_phone
 from tasks.dispatch import dispatch
 from tasks.planning import Planner
 from tasks.registry import VENDORS
@@ -37,13 +37,11 @@ def list_calls(
     """List calls, the newest first."""
 
     async def work(session: Session) -> list[dict[str, Any]]:
-        phone = read_phone(caller, default_region=session.settings.calls.default_region) if caller else None
-        if caller and phone is None:
-            raise click.BadParameter("is no possible phone number", param_hint="--caller")
+        number = number_of(session, caller) if caller else None
         gates, lines, most = await Gates.read(session), [], limit_of(limit, as_json=as_json)
         async for page in browse.call_ids(session.ledger, since_ms=since_ms, until_ms=until_ms):
             for stored in await session.ledger.load(page):
-                if (state and stored.state != state) or (phone and merged(session, stored).call.caller != phone.e164):
+                if (state and stored.state != state) or (number and merged(session, stored).call.caller != number):
                     continue
                 lines.append(call_line(stored, gates))
                 if len(lines) == most:

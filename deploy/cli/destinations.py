@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from deploy.cli.console import Failed, emit, json_option, print_table
+from deploy.cli.destination_test import test
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import Gates
 from deploy.cli.values import iso
@@ -14,6 +15,9 @@ from worker.ledger import browse, operate
 @click.group
 def destinations() -> None:
     """Look at destinations, pause, resume or test them."""
+
+
+destinations.add_command(test)
 
 
 @destinations.command("list")

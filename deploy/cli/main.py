@@ -7,11 +7,18 @@ import click
 COMMANDS = {
     "up": ("deploy.cli.up:up", "Run everything here, with stand-ins for the vendors."),
     "check": ("deploy.cli.check:check", "Check the configuration: every fault at once."),
+    "doctor": ("deploy.cli.doctor:doctor", "Look whether everything that should run does."),
+    "preview": ("deploy.cli.preview:preview", "Show the requests that a call would make."),
+    "send": ("deploy.cli.send:send", "Send webhooks to a receiver: a file of them, or generated calls."),
     "import": ("deploy.cli.importing:import_file", "Take in calls that never came by webhook."),
     "calls": ("deploy.cli.calls:calls", "Look at calls, and route them again."),
     "deliveries": ("deploy.cli.deliveries:deliveries", "Look at deliveries."),
     "dead": ("deploy.cli.dead:dead", "Look at dead letters, replay or drop them."),
+    "quarantine": ("deploy.cli.quarantine:quarantine", "Look at pushed bodies that could not be read, and retry them."),
+    "spool": ("deploy.cli.spool:spool", "Look at the receiver's local journal, and drain it."),
     "destinations": ("deploy.cli.destinations:destinations", "Look at destinations, pause, resume or test them."),
+    "suppress": ("deploy.cli.suppress:suppress", "Keep the list of numbers that no lead is made for."),
+    "erase": ("deploy.cli.erase:erase", "Remove what is kept of a person or of a call."),
 }
 """Name to place and short help, in the order of the help; one line a command or a group of them."""
 

@@ -16,8 +16,6 @@ from worker.ledger.records import DeliveryRecord, StoredCall
 
 KINDS = {"s": "start", "e": "end", "p": "end", "c": "start and end", "q": "start and end"}
 NO_DESTINATION = "no_destination"
-CIRCUIT_OPEN = "circuit_open"
-PAUSED = "paused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +36,7 @@ class Gates:
         if destination not in self.session.settings.destinations:
             return NO_DESTINATION
         status = self.statuses.get(destination)
-        if status is None or status.served:
-            return ""
-        return PAUSED if status.paused else status.blocked or CIRCUIT_OPEN
+        return status.shut_by if status else ""
 
     def state_of(self, record: DeliveryRecord) -> tuple[str, str]:
         """Give a delivery's state and reason as they are shown: what waits for its destination is ``held``."""

@@ -1,0 +1,104 @@
+"""``switchboard erase``: removes what is kept of a person or of a call."""
+
+from typing import Any
+
+import click
+
+from deploy.cli.console import Failed, emit, json_option, print_table, progress, say, yes_option
+from deploy.cli.session import Session, with_ledger
+from deploy.cli.shapes import merged
+from deploy.cli.spool import look
+from deploy.cli.suppress import number_of
+from deploy.cli.traces import Holding, calls_of, holdings, mentions_call, mentions_number
+from schemas.delivery import FINAL, State
+from worker.ledger import browse, operate
+
+BATCH = 50  # calls a round trip
+
+
+@click.command
+@click.option("--caller", metavar="NUMBER", help="Everything of this person.")
+@click.option("--call", "call_id", metavar="ID", help="This call alone.")
+@yes_option
+@json_option
+def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) -> None:
+    """Remove what is kept of a person or of a call.
+
+    Removes calls, dead letters, quarantined bodies and what is remembered of the caller, and cancels what is not sent.
+    The ids of the calls stay remembered, so that a late event does not bring one back. Says what the vendors still
+    hold. A number on the list of suppressed ones stays there.
+    """
+    if (caller is None) == (call_id is None):
+        raise click.UsageError("Give --caller NUMBER or --call ID.")
+
+    async def work(session: Session) -> dict[str, Any]:
+        number = number_of(session, caller) if caller is not None else await _caller_of(session, call_id or "")
+        theirs = await calls_of(session, number) if number else []
+        ids = theirs if call_id is None else [call_id]
+        bodies = [
+            body.body_id
+            async for body in browse.quarantined(session.ledger)
+            if (mentions_number(body.body, number or "") if call_id is None else mentions_call(body.body, call_id))
+        ]
+        known = [call.call_id for call in await session.ledger.load(ids)] if call_id is not None else ids
+        if call_id is not None and not known and not bodies:
+            raise Failed(f"There is no call {call_id}.")
+        if not yes:
+            click.confirm(
+                f"Erase {len(known)} calls and {len(bodies)} quarantined bodies for good?", abort=True, err=True
+            )
+        done = await _erase(session, known)
+        names = {*await browse.known_destinations(session.ledger), *session.settings.destinations}
+        memories = 0
+        if number and not set(theirs) - set(ids):
+            memories = await operate.erase_memory(session.ledger, number, names)
+        elif number and call_id is not None:
+            await operate.erase_follow_up(session.ledger, number, call_id, names)
+        done["quarantined"] = sum(await operate.forget_bodies(session.ledger, bodies)) if bodies else 0
+        done["memories"] = memories
+        done["suppressed"] = bool(number) and number in await browse.suppressed(session.ledger)
+        done["spooled_events"] = look(session.environment.spool_path)["events"]
+        return done
+
+    done = with_ledger(work)
+    if as_json:
+        emit(done)
+    else:
+        _print(done)
+
+
+async def _caller_of(session: Session, call_id: str) -> str | None:
+    stored = await browse.load_one(session.ledger, call_id)
+    return merged(session, stored).call.caller if stored else None
+
+
+async def _erase(session: Session, call_ids: list[str]) -> dict[str, Any]:
+    """Erase calls batch by batch; each is gone whole before the next."""
+    found: list[Holding] = []
+    counts = {"calls": 0, "cancelled": 0, "dead_letters": 0}
+    with progress(len(call_ids), "erasing") as advance:
+        for start in range(0, len(call_ids), BATCH):
+            batch = call_ids[start : start + BATCH]
+            for stored in await session.ledger.load(batch):
+                records = stored.deliveries.values()
+                counts["cancelled"] += sum(one.state not in FINAL and one.state != State.IN_FLIGHT for one in records)
+                counts["dead_letters"] += sum(one.state is State.DEAD for one in records) + (stored.state == "no_start")
+                found += holdings(session, stored)
+            gone = await operate.erase_calls(session.ledger, batch, remember_s=session.settings.calls.remember_s)
+            counts["calls"] += sum(gone)
+            advance(len(batch))
+    return {**counts, "vendors_hold": [holding.shape() for holding in found]}
+
+
+def _print(done: dict[str, Any]) -> None:
+    click.echo(
+        f"{done['calls']} calls erased, with {done['dead_letters']} dead letters; {done['cancelled']} deliveries "
+        f"cancelled; {done['quarantined']} quarantined bodies and {done['memories']} memories removed"
+    )
+    columns = ("destination", "vendor", "call_id", "action", "holds", "remote_id")
+    rows = [[holding[name] for name in columns] for holding in done["vendors_hold"]]
+    print_table(columns, rows, empty="No vendor holds anything of it that we sent.")
+    if done["suppressed"]:
+        say("The number stays on the list of suppressed ones; switchboard suppress remove takes it off.")
+    if done["spooled_events"]:
+        say(f"{done['spooled_events']} events wait in this machine's spool: drain it and erase again.")

@@ -1,0 +1,100 @@
+"""Where a person or a call has left traces: calls, quarantined bodies, and what vendors hold."""
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+import phonenumbers
+
+from deploy.cli.console import progress
+from deploy.cli.session import Session
+from schemas.delacon_call import CALLER
+from schemas.delivery import State
+from schemas.phone import read_phone
+from worker.ledger import browse
+from worker.ledger.records import DeliveryRecord, StoredCall
+
+LONG_ID = 6  # characters; a shorter call id may be part of anything
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s().\-/]+(?=\d)")
+_REFUSED = frozenset({"rejected", "invalid_payload"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What a vendor has, or may have, of a call."""
+
+    destination: str
+    vendor: str | None
+    call_id: str
+    action: str
+    holds: str
+    """``yes``, ``withdrawn`` or ``maybe``: no answer of the vendor tells."""
+    remote_id: str
+
+    def shape(self) -> dict[str, Any]:
+        """Give it as JSON values."""
+        return asdict(self)
+
+
+async def calls_of(session: Session, number: str) -> list[str]:
+    """Give the ids of all calls in whose events a number (E.164) is the caller; looks at every call."""
+    region = session.settings.calls.default_region
+    total = (await session.ledger.overview()).calls
+    found: list[str] = []
+    with progress(total, "looking") as advance:
+        async for page in browse.call_ids(session.ledger):
+            for stored in await session.ledger.load(page):
+                numbers = {event.values.get(CALLER, "") for event in stored.events}
+                phones = (read_phone(text, default_region=region) for text in numbers if text)
+                if any(phone is not None and phone.e164 == number for phone in phones):
+                    found.append(stored.call_id)
+            advance(len(page))
+    return found
+
+
+def mentions_number(body: bytes, number: str) -> bool:
+    """Say whether a body holds a number (E.164), in whatever form it is written."""
+    national = phonenumbers.national_significant_number(phonenumbers.parse(number))
+    text = body.decode("utf-8", "replace")
+    return any(national in _BETWEEN_DIGITS.sub("", form) for form in (text, unquote_plus(text)))
+
+
+def mentions_call(body: bytes, call_id: str) -> bool:
+    """Say whether a body names a call: as its id, or anywhere when the id is long enough to be no accident."""
+    text, wanted = body.decode("utf-8", "replace"), re.escape(call_id)
+    named = re.search(rf"PLA_Call_Id\W{{1,6}}{wanted}(?![\w])", text)
+    anywhere = len(call_id) >= LONG_ID and re.search(rf"(?<!\w){wanted}(?!\w)", text)
+    return bool(named or anywhere)
+
+
+def holdings(session: Session, stored: StoredCall) -> list[Holding]:
+    """Say what the vendors have of a call, by what its deliveries came to."""
+    found = []
+    for record in stored.deliveries.values():
+        if record.key.action == "cancel" or not (holds := _holds(record)):
+            continue
+        cancel = stored.deliveries.get((record.key.destination, "cancel"))
+        if holds == "yes" and cancel is not None and cancel.state is State.DELIVERED:
+            holds = "withdrawn"
+        notes = (note.removeprefix("remote id ") for note in record.history.notes if note.startswith("remote id "))
+        found.append(
+            Holding(
+                destination=record.key.destination,
+                vendor=session.vendor_of(record.key.destination),
+                call_id=stored.call_id,
+                action=record.key.action,
+                holds=holds,
+                remote_id=next(notes, ""),
+            )
+        )
+    return found
+
+
+def _holds(record: DeliveryRecord) -> str:
+    """Say ``yes``, ``maybe`` or nothing."""
+    if record.state is State.DELIVERED or record.reason == "saved_unprocessed":
+        return "yes"
+    if record.state is State.SKIPPED or record.reason in _REFUSED or not record.number:
+        return ""
+    return "maybe"
