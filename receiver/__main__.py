@@ -11,7 +11,8 @@ from pathlib import Path
 import uvloop
 
 from receiver.auth import is_loopback
-from receiver.process import listen, opened, raise_file_limit, serve, stop_on_signals
+from receiver.process import opened, raise_file_limit, serve, stop_on_signals
+from receiver.sockets import listen
 from receiver.spool_file import SpoolError, SpoolFile
 from tasks.registry import VENDORS
 from worker.environment import Environment

@@ -55,6 +55,10 @@ class Answer:
         """Give the body."""
         return self._body
 
+    def force_close(self) -> None:
+        """End the connection with this answer."""
+        self._close = True
+
     async def prepare(self, request: web.BaseRequest) -> None:
         """Learn whom to answer, and whether the connection lives on."""
         self._request = request

@@ -34,7 +34,8 @@ log = structlog.get_logger(__name__)
 REDIS_TIMEOUT_S = 1.0
 BACKLOG = 1024
 # Platforms kill 30 s after SIGTERM; an answer takes at most 2 s, a wake-up is only a hint.
-SHUTDOWN_S = 10.0
+SHUTDOWN_S = 12.0
+GRACE_S = 0.5
 WAKER_SHUTDOWN_S = 2.0
 OPEN_FILES = 65536
 
@@ -42,33 +43,6 @@ OPEN_FILES = 65536
 def now_us() -> int:
     """Give the wall clock in epoch microseconds."""
     return time.time_ns() // 1000
-
-
-def listen(host: str, port: int, *, reuse_port: bool) -> list[socket.socket]:
-    """Bind every address of ``host``; raises ``OSError``. Port 0 takes a free one.
-
-    ``reuse_port``: other receivers on this machine may listen on the same port, and the kernel spreads connections.
-    """
-    sockets: list[socket.socket] = []
-    try:
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            # The addresses after the first take the port that the first was given.
-            place = (address[0], sockets[0].getsockname()[1] if sockets else port, *address[2:])
-            sock = socket.socket(family, kind, protocol)
-            sockets.append(sock)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if reuse_port:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind(place)
-    except BaseException:
-        for sock in sockets:
-            sock.close()
-        raise
-    return sockets
 
 
 @asynccontextmanager
@@ -128,6 +102,9 @@ async def serve(app: Server, sockets: list[socket.socket], *, stop: asyncio.Even
         log.info("receiver.listening", host=host, port=port)
         await stop.wait()
         log.info("receiver.stopping")
+        for site in list(runner.sites):
+            await site.stop()
+        await app.wind_down(grace_s=GRACE_S, within_s=SHUTDOWN_S)
     finally:
         await runner.cleanup()
 

@@ -21,6 +21,7 @@ MAX_LINE_BYTES = 8190
 MAX_HEADERS = 64
 # Each costs about 20 KB.
 MAX_CONNECTIONS = 4000
+POLL_S = 0.02
 
 
 class Connection(web.RequestHandler):
@@ -51,11 +52,16 @@ class Server(web.Server):
 
     def __init__(self, handler: Handler, *, max_connections: int = MAX_CONNECTIONS) -> None:
         async def guarded(request: web.BaseRequest) -> web.StreamResponse:
+            self._active += 1
             try:
                 answer = await handler(request)
             except Exception:
                 log.exception("request.failed")
                 answer = delacon_answer(503, error="an unexpected error; try again", close=True)
+            finally:
+                self._active -= 1
+            if self._closing:
+                answer.force_close()
             return cast("web.StreamResponse", answer)
 
         self._options: dict[str, Any] = {
@@ -71,6 +77,21 @@ class Server(web.Server):
         super().__init__(guarded, **self._options)
         self._max_connections = max_connections
         self._count = 0
+        self._active = 0
+        self._closing = False
+
+    async def wind_down(self, *, grace_s: float, within_s: float) -> None:
+        """End each connection with its next answer; return when nobody waits for one, at the latest ``within_s``.
+
+        Idle connections get ``grace_s``: hung up on at once, a sender may be writing its next webhook just then.
+        Call it before ``ServerRunner.cleanup``, which drops the rest of a body that is still coming.
+        """
+        self._closing = True
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        # Polled: an event set at the end of each request would cost every request something.
+        while self._count and loop.time() - begun < (within_s if self._active else grace_s):  # noqa: ASYNC110
+            await asyncio.sleep(POLL_S)
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of one connection."""

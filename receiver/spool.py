@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from receiver.spool_file import Body, Spooled, SpoolError, SpoolFile, SpoolStatus, drain_lock
+from receiver.drain_lock import drain_lock
+from receiver.spool_file import Body, Spooled, SpoolError, SpoolFile, SpoolStatus
 from worker.ledger.records import Incoming
 
 P = ParamSpec("P")

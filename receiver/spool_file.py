@@ -1,6 +1,5 @@
 """The spool's file: events and bodies in SQLite, on the disk before the call returns."""
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ CREATE TABLE IF NOT EXISTS bodies (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     received_us INTEGER NOT NULL, path_kind TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL
 );
-CREATE TABLE IF NOT EXISTS probe (one INTEGER PRIMARY KEY, n INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS probe (one INTEGER PRIMARY KEY, filler BLOB NOT NULL);
 """
 
 
@@ -146,7 +145,8 @@ class SpoolFile:
     def probe(self) -> None:
         """Write something durably, to see whether the disk takes it."""
         with self._transaction():
-            self._db.execute("INSERT INTO probe VALUES (1, 1) ON CONFLICT (one) DO UPDATE SET n = n + 1")
+            # Random, for SQLite does not write again what is there; as much as a group of events.
+            self._db.execute("INSERT OR REPLACE INTO probe VALUES (1, randomblob(65536))")
 
     def shrink(self) -> None:
         """Give the disk back what removed events took."""
@@ -170,24 +170,6 @@ class SpoolFile:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-
-
-@contextmanager
-def drain_lock(path: Path) -> Iterator[bool]:
-    """Say whether this is the one that drains the file; a process that dies lets go of it."""
-    try:
-        handle = os.open(path.with_name(path.name + "-drain"), os.O_CREAT | os.O_RDWR, 0o600)
-    except OSError as error:
-        raise SpoolError(f"{path}: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from receiver.drain_lock import drain_lock
 from receiver.spool import MAX_JOBS, Spool
-from receiver.spool_file import MAX_BODIES, Body, SpoolError, SpoolFile, drain_lock
+from receiver.spool_file import MAX_BODIES, Body, SpoolError, SpoolFile
 from worker.ledger.records import Incoming
 
 
