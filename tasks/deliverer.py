@@ -18,7 +18,7 @@ from tasks.settle import interrupted, noting_interruption, settle
 from tasks.vendor import Http, Vendor
 from worker.ledger.history import Attempt
 from worker.ledger.ledger import Ledger
-from worker.ledger.records import Claimed, Finish
+from worker.ledger.records import Claimed, Finish, Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +106,7 @@ class Deliverer:
         if made.outcome == "delivered" and claimed.ready_at_ms:
             call_to_crm_s = max(0.0, (made.at_ms + made.elapsed_ms - claimed.ready_at_ms) / 1000)
         self._watcher.attempted(self._destination, end, made, call_to_crm_s=call_to_crm_s)
-        if made.outcome == "dead" or end.verdict == "X":
+        if finished.verdict is Verdict.DEAD:
             log.error("delivery.dead_lettered", delivery_id=str(end.key), reason=end.reason, **fields)
             self._watcher.dead(self._destination, end)
         if finished.gate_event:

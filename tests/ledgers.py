@@ -140,6 +140,14 @@ class Driver:
         return (await self.ledger.tick(destinations or ("crm",))).wake
 
 
+async def verdict(driver: Driver) -> str:
+    """Say how the destination answers a claim; what it hands out for a probe is given back unsent."""
+    claim = await driver.claim(want=1)
+    for claimed in claim.items:
+        await driver.end(claimed, "unclaimed", reason=claimed.reason)
+    return claim.verdict
+
+
 def ids(claimed: list[Claimed]) -> list[str]:
     """Give the call ids of what was claimed."""
     return [one.key.call_id for one in claimed]

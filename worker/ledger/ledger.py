@@ -23,6 +23,7 @@ from worker.ledger.records import (
     Planned,
     StoredCall,
     Tick,
+    Verdict,
 )
 from worker.ledger.scripts import Scripts
 
@@ -179,7 +180,8 @@ class Ledger:
         for end in ends:
             args += (str(end.key), end.fence, end.verdict.value, end.reason, end.delay_ms, end.effect, end.memory)
             args.append(end.history.dump())
-        return [Finished(applied == 1, event) for applied, event in await self.scripts.run("finish", *args)]
+        answers = await self.scripts.run("finish", *args)
+        return [Finished(applied == 1, event, Verdict(verdict)) for applied, event, verdict in answers]
 
     async def tick(self, destinations: Iterable[str], *, limit: int = 500) -> Tick:
         """Return expired leases to due and say what has to be woken; any number of clocks may call it."""

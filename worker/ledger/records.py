@@ -233,6 +233,8 @@ class Finished:
     applied: bool
     gate_event: str
     """``blocked``, ``circuit_open``, ``opened`` or nothing."""
+    verdict: Verdict
+    """As applied: a retry or a dead letter becomes ``HOLD`` when its refusal shows that the destination is blocked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
--- finish(now, [key, fence, verdict, reason, delay_ms, effect, memory, log]...) -> {[applied, gate event]...}
+-- finish(now, [key, fence, verdict, reason, delay_ms, effect, memory, log]...) -> {[applied, gate event, verdict]...}
 -- verdict: D delivered, X dead, S skipped, C cancelled, r retry by the schedule, h held (no wait used up),
 -- u unclaimed (never sent), i interrupted (outcome unknown). effect on the gate: ok, fail, refuse, none, skip,
 -- or `block:<never or soon>:<reason>`. An old fence changes nothing.
@@ -8,35 +8,35 @@ local CIRCUIT_FAILURES, PROBE_MS, PROBE_MAX_MS, BLOCKED_PROBE_MS = 10, tonumber(
 
 local function block(gate, reason, probe)
   local was = call('HGET', gate, 'blocked')
-  call('HSET', gate, 'blocked', reason, 'blocked_at', int(now),
-    'probe_at', probe == 'never' and 'never' or int(now + BLOCKED_PROBE_MS))
+  call('HSETNX', gate, 'blocked_at', int(now))
+  call('HSET', gate, 'blocked', reason, 'probe_at', probe == 'never' and 'never' or int(now + BLOCKED_PROBE_MS))
   return was and '' or 'blocked'
 end
 
+-- Lets the destination know; gives what happened to it, and whether it is blocked now.
 local function apply(dest, member, effect, reason)
   local gate = gate_key(dest)
-  if effect == 'ok' or effect == 'none' then
-    if call('EXISTS', gate) == 0 then return '' end
-    call('HDEL', gate, 'fails', 'fail_first', 'fail_multi', 'refused')
-    if effect == 'ok' then
-      if call('HDEL', gate, 'blocked', 'blocked_at', 'open', 'probe_at', 'probe_last', 'probe_wait') > 0 then
-        call('DEL', wake_key(dest))
-        return 'opened'
-      end
-      return ''
-    end
+  if (effect == 'ok' or effect == 'none') and call('EXISTS', gate) == 0 then return '', false end
+  local g = call('HMGET', gate, 'blocked', 'open', 'probe_last', 'refused', 'probe_wait', 'probe_at')
+  if effect == 'ok' or effect == 'none' then call('HDEL', gate, 'fails', 'fail_first', 'fail_multi', 'refused') end
+  -- Waits for `resume`, whatever the attempts come to that were under way: another try would save another lead.
+  if g[1] and g[6] == 'never' then return '', true end
+  if effect == 'ok' then
+    if not g[1] and not g[2] then return '', false end
+    call('HDEL', gate, 'blocked', 'blocked_at', 'open', 'probe_at', 'probe_last', 'probe_wait')
+    call('DEL', wake_key(dest))
+    return 'opened', false
   end
-  local g = call('HMGET', gate, 'blocked', 'open', 'probe_last', 'refused', 'probe_wait')
   local is_probe = (g[1] or g[2]) and g[3] == member
   if effect == 'skip' then
     if is_probe then call('HSET', gate, 'probe_at', int(now)) end
-    return ''
+    return '', g[1]
   end
   local probe, why = string.match(effect, '^block:(%a+):(.*)$')
-  if probe then return block(gate, why, probe) end
+  if probe then return block(gate, why, probe), true end
   if effect == 'refuse' then
     call('HDEL', gate, 'fails', 'fail_first', 'fail_multi')
-    if g[1] or (g[4] and g[4] ~= member) then return block(gate, reason, 'soon') end
+    if g[1] or (g[4] and g[4] ~= member) then return block(gate, reason, 'soon'), true end
     call('HSET', gate, 'refused', member)
   elseif effect == 'fail' then
     call('HDEL', gate, 'refused')
@@ -45,14 +45,14 @@ local function apply(dest, member, effect, reason)
     if call('HGET', gate, 'fail_first') ~= member then call('HSET', gate, 'fail_multi', 1) end
     if not g[2] and not g[1] and fails >= CIRCUIT_FAILURES and call('HEXISTS', gate, 'fail_multi') == 1 then
       call('HSET', gate, 'open', int(now), 'probe_at', int(now + PROBE_MS), 'probe_wait', PROBE_MS)
-      return 'circuit_open'
+      return 'circuit_open', false
     end
   end
   if is_probe then
     local wait = g[1] and BLOCKED_PROBE_MS or math.min((tonumber(g[5]) or PROBE_MS) * (effect == 'fail' and 2 or 1), PROBE_MAX_MS)
     call('HSET', gate, 'probe_at', int(now + wait), 'probe_wait', int(wait))
   end
-  return ''
+  return '', g[1]
 end
 
 local answers = {}
@@ -62,20 +62,20 @@ for i = 6, #ARGV, 8 do
   local id, dest, action = split_key(key)
   local member = id .. ':' .. action
   local d = read_delivery(call('HGET', call_key(id), field_of(dest, action)))
-  if not d or d.state ~= 'f' or d.fence ~= fence then
-    answers[#answers + 1] = { 0, '' }
+  if d and d.fence == fence and d.state == verdict and FINAL[verdict] then
+    answers[#answers + 1] = { 1, '', verdict } -- written before, and its answer was lost
+  elseif not d or d.state ~= 'f' or d.fence ~= fence then
+    answers[#answers + 1] = { 0, '', verdict }
   else
     call('ZREM', LEASES, key)
+    local event, blocked = apply(dest, member, effect, reason)
+    -- While a destination is blocked a refusal tells nothing of the delivery: it uses up no wait, and nobody dies of it.
+    if effect == 'refuse' and blocked then verdict, delay = 'h', 0 end
     d.at, d.reason, d.log = now, reason, log
     if memory ~= '' and d.group ~= '' then
       call('SET', memory_key(dest, d.group), memory, 'PX', int(MEMORY_MS))
     end
     release_group(dest, d.group, member, now)
-    local event = apply(dest, member, effect, reason)
-    if effect == 'refuse' and call('HEXISTS', gate_key(dest), 'blocked') == 1 then
-      -- The second refusal proves that the destination is meant, not this call: it waits with the others.
-      verdict, delay = 'h', 0
-    end
     if FINAL[verdict] then
       d.state = verdict
       close_call(id, now)
@@ -92,7 +92,7 @@ for i = 6, #ARGV, 8 do
       call('ZADD', due_key(dest), int(d.at), member)
     end
     write_delivery(id, dest, action, d)
-    answers[#answers + 1] = { 1, event }
+    answers[#answers + 1] = { 1, event, verdict }
   end
 end
 return answers

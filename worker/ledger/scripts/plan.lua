@@ -26,7 +26,8 @@ local function make(id, dest, action, group, after, answer)
 end
 
 -- The caller got through: a lead not yet sent is cancelled, one under way is withdrawn after it, one of ours is
--- withdrawn now, once a number. A lead whose answer was a duplicate is not ours. Gives 1 when a withdrawal went out.
+-- withdrawn now, once a number. A lead whose answer was a duplicate is not ours. The withdrawal of a dead one finds
+-- nothing to withdraw, and is made up for when that is replayed. Gives true when a withdrawal went out.
 local function withdraw(id, dest, already, answer)
   local d = read_delivery(call('HGET', call_key(id), field_of(dest, 'create')))
   if not d then return already end
@@ -35,7 +36,9 @@ local function withdraw(id, dest, already, answer)
     d.state, d.at, d.reason = 'C', now, 'answered_since'
     write_delivery(id, dest, 'create', d)
     close_call(id, now)
-  elseif d.state == 'q' or d.state == 'f' or d.state == 'r' then
+    release_followers(id, dest, now)
+    if d.group ~= '' then promote_group(dest, d.group, now) end
+  elseif d.state == 'q' or d.state == 'f' or d.state == 'r' or d.state == 'X' then
     make(id, dest, 'cancel', '', 'create', answer)
   elseif d.state == 'D' and d.reason ~= 'duplicate' and not already then
     make(id, dest, 'cancel', '', 'create', answer)
@@ -50,6 +53,7 @@ local function follow_up(id, follow, answer)
   call('ZADD', key, int(started), follow[5] .. id)
   call('PEXPIRE', key, int(window + FOLLOW_SLACK_MS))
   if follow[5] == 'm' then
+    call('ZREM', key, 'a' .. id) -- corrected: it withdraws nobody any more
     for _, other in ipairs(call('ZRANGEBYSCORE', key, int(started), int(started + window))) do
       if string.sub(other, 1, 1) == 'a' then return withdraw(id, dest, false, answer) end
     end

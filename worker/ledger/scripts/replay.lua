@@ -2,6 +2,21 @@
 -- A call whose start never came (`{id}:calls:start`) is dispatched again.
 local now = now_ms()
 
+local function wait_for_create(id, dest, action)
+  local waiting = call('HGET', call_key(id), 'w:' .. dest)
+  call('HSET', call_key(id), 'w:' .. dest, waiting and (waiting .. ' ' .. action) or action)
+end
+
+-- The caller got through before or while the lead died: if it lands now, it is withdrawn after all.
+local function revive_cancel(id, dest)
+  local d = read_delivery(call('HGET', call_key(id), field_of(dest, 'cancel')))
+  if not d or d.state ~= 'S' or d.reason ~= 'no_create' then return end
+  d.state, d.at, d.reason = 'q', now, ''
+  write_delivery(id, dest, 'cancel', d)
+  call('HINCRBY', call_key(id), 'o', 1)
+  wait_for_create(id, dest, 'cancel')
+end
+
 local function replay(key)
   local id, dest, action = split_key(key)
   if not id then return 0 end
@@ -19,9 +34,9 @@ local function replay(key)
   call('ZREM', dead_key(dest), id .. ':' .. action)
   local create = action ~= 'create' and read_delivery(call('HGET', call_key(id), field_of(dest, 'create')))
   if create and not FINAL[create.state] then
-    local waiting = call('HGET', call_key(id), 'w:' .. dest)
-    call('HSET', call_key(id), 'w:' .. dest, waiting and (waiting .. ' ' .. action) or action)
+    wait_for_create(id, dest, action)
   else
+    if action == 'create' then revive_cancel(id, dest) end
     call('ZADD', due_key(dest), int(now), id .. ':' .. action)
     call('DEL', wake_key(dest))
   end
