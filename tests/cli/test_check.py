@@ -1,0 +1,38 @@
+"""``switchboard check``."""
+
+from tests.cli.conftest import CONFIG
+
+
+def test_a_good_configuration_is_ok(cli):
+    """Status 0, and no Redis is needed."""
+    assert {"ok": True, "faults": [], "warnings": []} == cli.json("check", REDIS_URL="")
+    assert "ok" in cli.run("check").stdout
+
+
+def test_every_fault_is_told_at_once(cli):
+    """Status 2; the faults are on standard error, and in the JSON value."""
+    cli.configure(CONFIG.replace('type = "motor-trade"\n', "").replace('captorra_id = "111111"\n', ""))
+    result = cli.run("check", "--json", status=2)
+
+    assert 2 == len(result.stderr.splitlines())
+    shown = cli.json("check", status=2)
+    assert (False, 2) == (shown["ok"], len(shown["faults"]))
+
+
+def test_a_missing_file_is_a_fault(cli):
+    """Status 2, with the name of the file."""
+    result = cli.run("check", status=2, SWITCHBOARD_CONFIG="/nowhere/switchboard.toml")
+
+    assert "/nowhere/switchboard.toml" in result.stderr
+
+
+def test_a_dialler_that_is_sent_answered_calls_is_a_warning(cli):
+    """Status 0 (contract, section 4); cancel_when_answered keeps them out, and so is no reason to warn."""
+    routes = CONFIG.replace('results = ["unanswered", "busy"]\n', "")
+    cli.configure(routes.replace('cancel_when_answered = "24h"\n', ""))
+
+    [warning] = cli.json("check")["warnings"]
+    assert "dialler" in warning
+    assert "warning: " in cli.run("check").stderr
+    cli.configure(routes)
+    assert [] == cli.json("check")["warnings"]
