@@ -1,0 +1,115 @@
+"""How requests about Callcap's numbers are shown, and what a person should do next."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from deploy.cli.values import iso
+from schemas.callcap_reply import numbers_in
+from schemas.callcap_request import Kind, Lookup, Outcome, RequestState
+from worker.ledger.numbers import NumberRecord
+
+_OFFERED = (
+    "Callcap still offers {number}, so most likely nothing was done. Make sure in Callcap, then try again with a new "
+    "key."
+)
+_NOT_OFFERED = (
+    "Callcap no longer offers {number}, so most likely it was provisioned. Do not provision it again: look for it in "
+    "Callcap. If it is not there, somebody else has it."
+)
+_NOT_LOOKED_UP = (
+    "{number} could not be looked up ({why}). The same command with --key {key} sends nothing and looks it up again."
+)
+_CHOSEN_BY_CALLCAP = (
+    "Callcap was to choose the number, so it cannot be looked up. Look in Callcap for a new campaign of this account "
+    "before you provision another one with a new key."
+)
+_UPDATE = "Look at {number} in Callcap; sending the same update once more, with a new key, does no harm."
+
+
+def request_shape(record: NumberRecord, *, outcome: Outcome | None = None) -> dict[str, Any]:
+    """Give a request whole; ``outcome``: a newer one than the ledger has."""
+    outcome = outcome or record.outcome or Outcome(state=record.state)
+    state = record.state if outcome is record.outcome else outcome.state
+    return {
+        "key": record.key,
+        "kind": record.request.kind.value,
+        "state": state.value,
+        "number": outcome.number or record.request.about or None,
+        "reason": outcome.reason,
+        "words": outcome.words,
+        "lookup": outcome.lookup.value,
+        "lookup_words": outcome.lookup_words,
+        "advice": advice(record, outcome, state=state),
+        "parameters": dict(record.request.parameters),
+        "numbers": list(outcome.numbers),
+        "reply": dict(outcome.document),
+        "written_at": iso(record.written_ms),
+        "sent_at": iso(record.claimed_ms),
+        "settled_at": iso(record.settled_ms),
+    }
+
+
+def search_shape(outcome: Outcome) -> dict[str, Any]:
+    """Give what a search found."""
+    return {
+        "state": outcome.state.value,
+        "numbers": list(outcome.numbers),
+        "reason": outcome.reason,
+        "words": outcome.words,
+        "reply": dict(outcome.document),
+    }
+
+
+def advice(record: NumberRecord, outcome: Outcome, *, state: RequestState) -> str:
+    """Say in plain words what is the matter and what to do; empty when it is done."""
+    key, number = record.key, outcome.number or record.request.about
+    match state:
+        case RequestState.DONE:
+            return ""
+        case RequestState.WAITING:
+            why = f" ({_why(outcome)})" if record.outcome else ""
+            return f"Callcap was not asked yet{why}. The same command with --key {key} sends it."
+        case RequestState.IN_FLIGHT:
+            return f"It is being sent by another process. The same command with --key {key} tells more in a minute."
+        case RequestState.FAILED:
+            return f"Callcap refused: {_why(outcome)}. When that is mended, try again with a new key."
+        case RequestState.UNKNOWN:
+            known = f"It is not known whether Callcap did it ({_why(outcome)}), and it is never sent again by itself. "
+            return known + _next_step(record, outcome, number).format(
+                number=number, key=key, why=outcome.lookup_words or "it was not tried"
+            )
+
+
+def _next_step(record: NumberRecord, outcome: Outcome, number: str) -> str:
+    if record.request.kind is not Kind.PROVISION:
+        return _UPDATE
+    if not number:
+        return _CHOSEN_BY_CALLCAP
+    return {Lookup.OFFERED: _OFFERED, Lookup.NOT_OFFERED: _NOT_OFFERED}.get(outcome.lookup, _NOT_LOOKED_UP)
+
+
+def _why(outcome: Outcome) -> str:
+    return f"{outcome.reason}: {outcome.words}" if outcome.words else outcome.reason
+
+
+def number_rows(outcome: Outcome) -> tuple[list[str], list[list[Any]]]:
+    """Give columns and rows of what a search found: beside each number whatever simple values its object has.
+
+    The shape of the reply is not documented, so the columns are what Callcap sends.
+    """
+    details: dict[str, Mapping[str, Any]] = {}
+    waiting: list[Any] = [outcome.document]
+    while waiting:
+        match waiting.pop():
+            case dict() as pairs:
+                simple = {name: value for name, value in pairs.items() if not isinstance(value, dict | list)}
+                for number in numbers_in(simple)[:1]:
+                    details[number] = {name: value for name, value in simple.items() if str(value) != number}
+                waiting += pairs.values()
+            case list() as items:
+                waiting += items
+            case _:
+                pass
+    columns = list(dict.fromkeys(name for number in outcome.numbers for name in details.get(number, {})))
+    rows = [[number, *(details.get(number, {}).get(name) for name in columns)] for number in outcome.numbers]
+    return ["number", *columns], rows

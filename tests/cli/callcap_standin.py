@@ -1,0 +1,60 @@
+"""The Callcap stand-in as a process, for tests of ``switchboard numbers``."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cli.conftest import CONFIG, Cli
+
+EXACT = ("--account", "L-3", "--phone-number", "3165550142")
+
+
+class Standin:
+    """The stand-in's control side."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def posts(self) -> int:
+        """Give how many POSTs came."""
+        return sum(entry["method"] == "POST" for entry in self._get("requests?vendor=callcap")["requests"])
+
+    def asked(self) -> int:
+        """Give how many requests came."""
+        return self._get("requests?vendor=callcap&limit=0")["counts"].get("callcap", 0)
+
+    def kept(self) -> list:
+        """Give what was provisioned."""
+        return self._get("records?vendor=callcap")
+
+    def lay(self, **fault) -> None:
+        """Lay a fault."""
+        data = json.dumps({"vendor": "callcap", **fault}).encode()
+        urllib.request.urlopen(f"{self.url}/control/faults", data=data, timeout=10).close()
+
+    def reset(self) -> None:
+        """Make it as new."""
+        urllib.request.urlopen(f"{self.url}/control/reset", data=b"", timeout=10).close()
+
+    def _get(self, path: str):
+        with urllib.request.urlopen(f"{self.url}/control/{path}", timeout=10) as reply:
+            return json.load(reply)
+
+
+@contextmanager
+def running() -> Iterator[Standin]:
+    """Run the stand-ins."""
+    command = [sys.executable, "-m", "deploy.local.standins", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield Standin(process.stdout.readline().split()[-1])
+        process.terminate()
+
+
+def configure(cli: Cli, url: str, encoding: str = "form") -> None:
+    """Configure Callcap at ``url``."""
+    callcap = f'[callcap]\nurl = "{url}/callcap/v3"\napi_key = "standin-callcap-key"\nencoding = "{encoding}"\n'
+    cli.configure(CONFIG + callcap)
