@@ -18,6 +18,7 @@ COMMANDS = {
     "spool": ("deploy.cli.spool:spool", "Look at the receiver's local journal, and drain it."),
     "destinations": ("deploy.cli.destinations:destinations", "Look at destinations, pause, resume or test them."),
     "suppress": ("deploy.cli.suppress:suppress", "Keep the list of numbers that no lead is made for."),
+    "numbers": ("deploy.cli.numbers:numbers", "Search, provision, update and list Callcap's phone numbers."),
     "erase": ("deploy.cli.erase:erase", "Remove what is kept of a person or of a call."),
 }
 """Name to place and short help, in the order of the help; one line a command or a group of them."""
