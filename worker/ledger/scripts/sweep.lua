@@ -13,7 +13,8 @@ local removed = 0
 for _, id in ipairs(ids) do
   local key = call_key(id)
   local h = call('HMGET', key, 'st', 'o', 'f')
-  local keep = (h[1] or 'w') == 'w' or tonumber(h[2] or '0') > 0
+  -- An event that is not planned yet may make a delivery still.
+  local keep = (h[1] or 'w') == 'w' or tonumber(h[2] or '0') > 0 or call('ZSCORE', WAITS, id)
   if not keep then
     local limit = retention
     if h[1] == 'u' or h[1] == 'x' or has_dead(id) then limit = dead_retention end
