@@ -36,6 +36,8 @@ class Receiver(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     """One request."""
 
+    server: Receiver
+
     def do_POST(self):
         """Take a webhook with the right token and an id."""
         body = self.rfile.read(int(self.headers["Content-Length"]))

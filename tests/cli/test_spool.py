@@ -2,7 +2,8 @@
 
 from contextlib import closing
 
-from receiver.spool_file import Body, SpoolFile, drain_lock
+from receiver.drain_lock import drain_lock
+from receiver.spool_file import Body, SpoolFile
 from worker.ledger.records import Incoming
 
 
