@@ -5,7 +5,7 @@ from schemas.delivery import Order, Prepared, Receipt, Request, Response
 from schemas.destination import Destination, VendorSpec
 from schemas.reply import normal, read_reply
 from tasks.vendor import Http
-from tasks.verdict import post_and_judge, refused, require_all, unanswered
+from tasks.verdict import post_and_judge, refused, require_caller, unanswered
 from worker.errors import Blocked, Permanent
 
 _EXISTS = "phone source already exists"
@@ -38,11 +38,11 @@ class Captorra:
         return True
 
     def prepare(self, order: Order) -> Prepared:
-        """Build the post; raises ``Skipped`` without a caller and ``Permanent`` without another required text."""
+        """Build the post; raises ``Skipped`` without a caller."""
         filled = fill_body(order.call, order.destination)
-        require_all(filled, SPEC, caller_key="ANI")
+        gaps = require_caller(filled, SPEC, caller_key="ANI")
         request = Request(method="POST", url=order.destination.url, json=filled.values)
-        return Prepared(request=request, notes=filled.notes, fields=filled.values)
+        return Prepared(request=request, notes=(*filled.notes, *gaps), fields=filled.values)
 
     def judge(self, order: Order, response: Response) -> Receipt:
         """Read the verdict (the document's "Responses"); its statuses are not documented, so words go first."""

@@ -8,7 +8,7 @@ from schemas.delivery import Order, Prepared, Receipt, Request, Response
 from schemas.destination import Destination, VendorSpec
 from schemas.reply import Reply, normal, read_reply
 from tasks.vendor import Http
-from tasks.verdict import failing, post_and_judge, refused, require_all, unanswered
+from tasks.verdict import failing, post_and_judge, refused, require_caller, unanswered
 from worker.errors import Blocked, Skipped
 
 CANCEL = "cancel"
@@ -44,12 +44,12 @@ class Comunik8:
         return True
 
     def prepare(self, order: Order) -> Prepared:
-        """Build the lead or its withdrawal; raises ``Skipped`` without a caller, ``Permanent`` without another text."""
+        """Build the lead or its withdrawal; raises ``Skipped`` when there is none to make."""
         if order.key.action != CANCEL:
             _require_missed(order)
         filled = fill_lead(order.call, order.destination)
-        require_all(filled, SPEC, caller_key="mobile")
-        values, notes, page = filled.values, filled.notes, "add"
+        gaps = require_caller(filled, SPEC, caller_key="mobile")
+        values, notes, page = filled.values, (*filled.notes, *gaps), "add"
         if order.key.action == CANCEL:
             values, notes, page = {key: filled.values[key] for key in ("type", "mobile")}, (), "cancel"
         request = Request(method="POST", url=page_url(order.destination, page), json=lead_body(values))

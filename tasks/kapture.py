@@ -7,7 +7,7 @@ from schemas.kapture_options import KaptureOptions
 from schemas.kapture_reply import KaptureReply, has_contact, parse_reply, repair
 from schemas.reply import Reply, normal, read_reply
 from tasks.vendor import Http
-from tasks.verdict import failing, post_and_judge, refused, require_all, unanswered
+from tasks.verdict import failing, post_and_judge, refused, require_caller, unanswered
 from worker.errors import Blocked, DeliveryError, Permanent, Skipped, Transient
 
 KNOWN = "customer_known"
@@ -57,12 +57,12 @@ class Kapture:
             if updating:
                 raise Skipped("contained")
             filled = fill_contact(order.call, order.destination)
-            require_all(filled, SPEC, caller_key="phone")
+            gaps = require_caller(filled, SPEC, caller_key="phone")
             body = filled.values | {CUSTOMER_ID: options.customer_id or ""}
             request = page_request(order.destination, "contact", body)
-            return Prepared(request=request, notes=filled.notes, fields=filled.values)
+            return Prepared(request=request, notes=(*filled.notes, *gaps), fields=filled.values)
         whole = fill_customer(order.call, order.destination)
-        require_all(whole, SPEC, caller_key="phone")
+        gaps = require_caller(whole, SPEC, caller_key="phone")
         update = fill_update(order.call, order.destination)
         operation, body = "add", whole.values
         remembered = order.memory.get(CUSTOMER_ID, "")
@@ -70,7 +70,7 @@ class Kapture:
             operation, body = "update", update.values | ({CUSTOMER_ID: remembered} if remembered else {})
         # The fields of an update also stand for an add: what an update leaves alone is nothing new for one.
         request = page_request(order.destination, operation, body)
-        return Prepared(request=request, notes=whole.notes, fields=update.values)
+        return Prepared(request=request, notes=(*whole.notes, *gaps), fields=update.values)
 
     def judge(self, order: Order, response: Response) -> Receipt:
         """Read the verdict (the document's responses and error messages, and the forms that are met in the wild)."""
@@ -109,7 +109,7 @@ class Kapture:
     def judge_probe(self, destination: Destination, response: Response) -> str:
         """Expect to be told that there is no such customer; whether the keys for writing are good it cannot tell."""
         reply, said = read_said(destination, response)
-        if said.status == "success" or said.customers or is_absent(said):
+        if said.status == "success" or said.customers or is_absent(reply, said):
             return "it answers, and takes the key for searching"
         raise failure_of(reply, said)
 
@@ -125,7 +125,7 @@ def _finds(order: Order, response: Response, *, phone: str) -> bool:
     reply, said = read_said(order.destination, response)
     if said.status == "success" or said.customers:
         return has_contact(said, phone=phone, call=order.call)
-    if is_absent(said):
+    if is_absent(reply, said):
         return False
     error = failure_of(reply, said)
     if isinstance(error, Transient):
@@ -133,9 +133,13 @@ def _finds(order: Order, response: Response, *, phone: str) -> bool:
     raise error
 
 
-def is_absent(said: KaptureReply) -> bool:
-    """Say whether Kapture's words say that nothing is there."""
-    return any(absent in normal(words) for words in said.words for absent in _ABSENT)
+def is_absent(reply: Reply, said: KaptureReply) -> bool:
+    """Say whether Kapture's words say that nothing is there.
+
+    With a status of failure only the vendor's own sentence counts: a web server that lacks the page says "Not Found".
+    """
+    known = _ABSENT if reply.status < 400 else _ABSENT[:1]  # noqa: PLR2004  the classes of failure
+    return any(absent in normal(words) for words in said.words for absent in known)
 
 
 def failure_of(reply: Reply, said: KaptureReply) -> DeliveryError:

@@ -22,16 +22,14 @@ async def post_and_judge(
     return judge(order, response)
 
 
-def require_all(filled: Filled, spec: VendorSpec, *, caller_key: str) -> None:
-    """Raise ``Skipped`` when the body has no caller, and ``Permanent`` when another required text is empty.
+def require_caller(filled: Filled, spec: VendorSpec, *, caller_key: str) -> tuple[str, ...]:
+    """Raise ``Skipped`` when the body has no caller; give a note for every other required text that is empty.
 
-    Such a call stays as it is however often it is sent; the configuration's ``fields`` may fill the gap.
+    What else is missing is for the vendor to judge: its words make a better dead letter than a guess of ours.
     """
     if caller_key not in filled.values:
         raise Skipped("no_caller")
-    missing = sorted(spec.required_fields - filled.values.keys())
-    if missing:
-        raise Permanent("invalid_payload", f"empty for this call: {', '.join(missing)}")
+    return tuple(f"{name} is empty for this call" for name in sorted(spec.required_fields - filled.values.keys()))
 
 
 def status_error(reply: Reply, words: str = "") -> DeliveryError | None:

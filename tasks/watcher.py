@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from worker.metrics import Metrics
 
 from schemas.destination import Destination
 from worker.ledger.history import Attempt
 from worker.ledger.records import Finish
+from worker.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 

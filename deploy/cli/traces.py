@@ -17,7 +17,7 @@ from worker.ledger.records import DeliveryRecord, StoredCall
 
 LONG_ID = 6  # characters; a shorter call id may be part of anything
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s().\-/]+(?=\d)")
-_REFUSED = frozenset({"rejected", "invalid_payload"})
+_REFUSED = frozenset({"rejected"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

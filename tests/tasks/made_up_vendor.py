@@ -13,7 +13,7 @@ from schemas.options import Option, OptionsSchema, secret
 from schemas.reply import flag_of, read_reply
 from tasks import registry
 from tasks.vendor import Http
-from tasks.verdict import post_and_judge, refused, require_all, unanswered
+from tasks.verdict import post_and_judge, refused, require_caller, unanswered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +68,9 @@ class Acme:
         to = order.destination
         by_code = {"number": phone_for(order.call, phone_format=to.phone_format, region=to.region)}
         filled = fill(to.fields, order.call, by_code=by_code, limits={"note": 10})
-        require_all(filled, SPEC, caller_key="number")
+        gaps = require_caller(filled, SPEC, caller_key="number")
         request = Request(method="POST", url=f"{to.url}/calls?token={to.options.token}", json=filled.values)
-        return Prepared(request=request, notes=filled.notes, fields=filled.values)
+        return Prepared(request=request, notes=(*filled.notes, *gaps), fields=filled.values)
 
     def judge(self, order: Order, response: Response) -> Receipt:
         """Read ``{"ok": true}``, or ``false`` with ``why``."""

@@ -81,13 +81,13 @@ def test_a_no_without_words_is_unrecognised(order):
         assert "unrecognised" == error.exhausted_as
 
 
-def test_a_call_with_neither_service_name_nor_id_names_what_is_missing(make_call):
-    """Name is required; the dead letter says so."""
+def test_a_call_with_neither_service_name_nor_id_notes_what_is_missing(make_call):
+    """Name is required; Captorra is asked all the same, and says so."""
     order = make_order(make_call(service_name=None, service_id=None), make_destination(SPEC))
-    with pytest.raises(Permanent) as caught:
-        VENDOR.prepare(order)
+    prepared = VENDOR.prepare(order)
 
-    assert ("invalid_payload", "empty for this call: Name") == (caught.value.reason, caught.value.detail)
+    assert "Name is empty for this call" in prepared.notes
+    assert "Name" not in prepared.request.json
 
 
 def test_a_withheld_caller_is_sent_where_the_configuration_fills_the_field(make_call):
