@@ -121,12 +121,13 @@ def test_a_required_text_that_is_empty_is_noted_and_left_to_the_vendor(vendor, s
     for key in sorted(vendor.spec.required_fields):
         destination = make_destination(vendor.spec, samples["table"], fields={key: "{PLA_Nothing}"})
         order = make_order(make_call(), destination)
+        notes, reason = (), ""
         try:
             notes = vendor.prepare(order).notes
         except Skipped as skipped:
-            assert "no_caller" == skipped.reason
-        else:
-            assert f"{key} is empty for this call" in notes
+            reason = skipped.reason
+
+        assert reason == "no_caller" or f"{key} is empty for this call" in notes
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 400, 404, 500, 503])
