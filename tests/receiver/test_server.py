@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import random
 
 import pytest
 
@@ -14,7 +15,7 @@ HEAD = f"POST /services/calldata?token={TOKEN} HTTP/1.1\r\nHost: x\r\n".encode()
 GOOD = HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 
-async def talk(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
+async def talk(port: int, *parts: bytes, pause: float = 0.0, silence: float = 1.0) -> bytes:
     """Send bytes and read until the server closes or is silent for a while."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
@@ -24,7 +25,7 @@ async def talk(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
             await asyncio.sleep(pause)
         got = b""
         while True:
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(silence):
                 chunk = await reader.read(65536)
             if not chunk:
                 return got
@@ -77,6 +78,40 @@ async def test_what_is_not_http_gets_400_in_the_same_shape(receiver, sent):
     assert ["PLA_Call_Id", "success", "error"] == list(answer)
     assert "false" == answer["success"]
     assert {} == receiver.ledger.events
+
+
+def mutated(dice: random.Random) -> bytes:
+    """Spoil a good request in a few places."""
+    raw = bytearray(GOOD)
+    for _ in range(dice.randint(1, 6)):
+        place = dice.randrange(len(raw))
+        match dice.randrange(3):
+            case 0:
+                raw[place] = dice.randrange(256)
+            case 1:
+                del raw[place : place + dice.randint(1, 20)]
+            case _:
+                raw[place:place] = dice.choice([b"\r\n", b"\x00", b" ", b"%", b":", b"\xff" * 9, b"\r\n\r\n"])
+    return bytes(raw)
+
+
+async def test_spoiled_requests_bring_no_server_error(receiver):
+    """Whatever byte is wrong: an answer in our shape, or none where the request never ended."""
+    dice = random.Random(5)
+    spoiled = [mutated(dice) for _ in range(1000)]
+    statuses = set()
+    for start in range(0, len(spoiled), 100):
+        raws = await asyncio.gather(
+            *(talk(receiver.port, request, silence=0.3) for request in spoiled[start : start + 100])
+        )
+        for raw in raws:
+            for status, answer in answers_of(raw):
+                assert ["PLA_Call_Id", "success", "error"] == list(answer)
+                statuses.add(status)
+
+    assert {200, 400, 401, 404} <= statuses
+    assert statuses <= {200, 400, 401, 404, 405, 413}
+    assert [200] == [status for status, _ in answers_of(await talk(receiver.port, GOOD))]
 
 
 async def test_garbage_behind_good_requests_costs_them_nothing(receiver):
