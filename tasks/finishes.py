@@ -52,3 +52,9 @@ class Finishes:
             except RedisError as error:
                 log.warning("ledger.unavailable", ends=len(ends), error=type(error).__name__)
                 await asyncio.sleep(RETRY_S)
+            except Exception:
+                if len(ends) > 1:
+                    return [answer for end in ends for answer in await self._persist([end])]
+                # A bug of ours: the delivery is tried again after its lease, and all others go on.
+                log.exception("delivery.finish_failed", delivery_id=str(ends[0].key))
+                return [Finished(applied=False, gate_event="", verdict=ends[0].verdict)]

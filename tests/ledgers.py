@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fakeredis import FakeAsyncRedis
+from fakeredis import FakeAsyncRedis, FakeServer
 from redis.asyncio import Redis
 
 from schemas.delivery import DeliveryKey
@@ -67,6 +67,8 @@ class Driver:
     ledger: Ledger
     time: HandedTime
     redis: Redis
+    server: FakeServer | None = None
+    """The fake Redis, which goes away when ``connected`` is set to false; ``None`` on a real one."""
 
     async def accept(self, call_id: str, record: str = 's{"a":"1"}', *, received_us: int | None = None) -> Accepted:
         """Accept one event."""
@@ -161,7 +163,10 @@ def key_of(call_id: str, action: str = "create", *, destination: str = "crm") ->
 @asynccontextmanager
 async def open_driver(url: str | None, timings: Timings | None = None) -> AsyncIterator[Driver]:
     """Open a driver on the Redis at ``url``, or on a fake one."""
-    redis: Redis = FakeAsyncRedis(decode_responses=True) if url is None else Redis.from_url(url, decode_responses=True)
+    server = FakeServer() if url is None else None
+    redis: Redis = (
+        Redis.from_url(url, decode_responses=True) if url else FakeAsyncRedis(server=server, decode_responses=True)
+    )
     time = HandedTime()
     async with redis:
-        yield Driver(Ledger(redis, clock_ms=time, timings=timings), time, redis)
+        yield Driver(Ledger(redis, clock_ms=time, timings=timings), time, redis, server)

@@ -1,0 +1,14 @@
+"""Fixtures for the tests of what is done."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.ledgers import Driver, open_driver
+
+
+@pytest.fixture
+async def driver() -> AsyncIterator[Driver]:
+    """Give a driver of an empty ledger on a fake Redis."""
+    async with open_driver(None) as made:
+        yield made

@@ -1,0 +1,120 @@
+"""The one writer of finishes: together, again until Redis is back, and never stopped by one bad end."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from tasks.finishes import Finishes
+from tests.ledgers import Driver, key_of
+from worker.ledger.history import Attempt, History
+from worker.ledger.ledger import Ledger
+from worker.ledger.records import Claimed, Finish, Verdict
+
+HALF_A_CHARACTER = History(notes=("\ud800",))
+"""What no text can hold on the wire."""
+
+
+def delivered(claimed: Claimed, **changes: object) -> Finish:
+    """End a claim well."""
+    end = Finish(key=claimed.key, fence=claimed.fence, verdict=Verdict.DELIVERED, effect="ok")
+    return replace(end, **changes)  # type: ignore[arg-type]
+
+
+async def test_ends_are_written_and_answered_each_for_itself(driver: Driver):
+    """Whoever writes an end is told whether it counted."""
+    await driver.make("c1", "c2")
+    first, second = await driver.take()
+    finishes = Finishes(driver.ledger)
+    answers = await asyncio.gather(
+        finishes.write(delivered(first)), finishes.write(delivered(second, fence=7)), finishes.write(delivered(second))
+    )
+
+    assert [True, False, True] == [finished.applied for finished in answers]
+    assert ["delivered", "delivered"] == await driver.states("c1", "c2")
+
+
+async def test_ends_that_collect_go_in_one_write(driver: Driver):
+    """Three hundred ends at once are a few round trips, each of at most 128."""
+
+    class Counting(Ledger):
+        async def finish(self, ends):
+            writes.append(len(ends))
+            return await super().finish(ends)
+
+    writes: list[int] = []
+    await driver.make(*(f"c{i:03}" for i in range(300)))
+    held = [claimed for _ in range(5) for claimed in await driver.take(want=64)]
+    finishes = Finishes(Counting(driver.redis, clock_ms=driver.time))
+    async with asyncio.timeout(10):
+        answers = await asyncio.gather(*(finishes.write(delivered(claimed)) for claimed in held))
+
+    assert all(finished.applied for finished in answers)
+    assert [128, 128, 44] == writes
+
+
+async def test_an_end_is_written_again_until_redis_is_back(driver: Driver):
+    """The vendor has answered: its verdict waits, and is not lost."""
+    await driver.make("c1")
+    claimed = await driver.take_one()
+    assert driver.server is not None
+    driver.server.connected = False
+    writing = asyncio.create_task(Finishes(driver.ledger).write(delivered(claimed)))
+    done, _ = await asyncio.wait([writing], timeout=0.1)
+    assert set() == done
+    driver.server.connected = True
+    async with asyncio.timeout(5):
+        finished = await writing
+
+    assert finished.applied
+    assert ["delivered"] == await driver.states("c1")
+
+
+async def test_an_end_that_cannot_be_written_spoils_no_other(driver: Driver):
+    """A bug of ours in one end leaves its delivery to its lease; the others are written."""
+    await driver.make("c1", "bad", "c2")
+    first, bad, second = await driver.take()
+    finishes = Finishes(driver.ledger)
+    ends = [delivered(first), delivered(bad, history=HALF_A_CHARACTER), delivered(second)]
+    async with asyncio.timeout(5):
+        answers = await asyncio.gather(*map(finishes.write, ends))
+
+    assert [True, False, True] == [finished.applied for finished in answers]
+    assert ["delivered", "in_flight", "delivered"] == await driver.states("c1", "bad", "c2")
+
+
+async def test_the_writer_goes_on_after_an_end_that_could_not_be_written(driver: Driver):
+    """The next end finds a writer."""
+    await driver.make("bad", "c1")
+    bad, first = await driver.take()
+    finishes = Finishes(driver.ledger)
+    async with asyncio.timeout(5):
+        assert not (await finishes.write(delivered(bad, history=HALF_A_CHARACTER))).applied
+        assert (await finishes.write(delivered(first))).applied
+
+
+async def test_an_end_whose_writer_was_cut_is_written_all_the_same(driver: Driver):
+    """At shutdown an attempt may be cut while its verdict is on its way."""
+    await driver.make("c1", "c2")
+    first, second = await driver.take()
+    finishes = Finishes(driver.ledger)
+    cut = asyncio.create_task(finishes.write(delivered(first)))
+    await asyncio.sleep(0)
+    cut.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cut
+    async with asyncio.timeout(5):
+        await finishes.write(delivered(second))
+
+    assert ["delivered", "delivered"] == await driver.states("c1", "c2")
+
+
+async def test_what_was_written_can_be_read_again(driver: Driver):
+    """The history goes through the ledger unchanged."""
+    await driver.make("c1")
+    claimed = await driver.take_one()
+    attempt = Attempt(number=1, at_ms=1, elapsed_ms=2, status=200, outcome="delivered", reply="späte Antwort")
+    await Finishes(driver.ledger).write(delivered(claimed, history=History().add(attempt, notes=["cut"])))
+
+    delivery = await driver.delivery("c1")
+    assert (key_of("c1"), (attempt,), ("cut",)) == (delivery.key, delivery.history.attempts, delivery.history.notes)
