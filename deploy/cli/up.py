@@ -12,6 +12,7 @@ from deploy.cli.console import Failed, Misconfigured, emit, json_option
 from deploy.local.board import Board
 from deploy.local.fault import StackFault
 from deploy.local.folder import Folder
+from deploy.local.interrupts import Interrupted
 from deploy.local.preparation import Wanted, prepare
 from deploy.local.table import Display
 from deploy.local.up import up as run_stack
@@ -47,11 +48,14 @@ def up(*, as_json: bool, **options: Any) -> None:
     try:
         board = _run(wanted, display)
     except SettingsError as error:
+        _emit_fault(str(error), as_json=as_json)
         raise Misconfigured(error.faults) from None
     except StackFault as error:
+        _emit_fault(str(error), as_json=as_json)
         raise Failed("\n".join(filter(None, [str(error), error.details]))) from None
-    except asyncio.CancelledError:
+    except Interrupted:
         if wanted.once:
+            _emit_fault("interrupted", as_json=as_json)
             raise Failed("interrupted before all had landed") from None
     if as_json:
         emit(board.as_json() if board else {"landed": True, "counts": {}, "calls": []})
@@ -64,3 +68,9 @@ def _run(wanted: Wanted, display: Display) -> Board | None:
     with folder.held():
         preparation = prepare(wanted, folder=folder, environ=os.environ)
         return asyncio.run(run_stack(preparation, folder=folder, display=display))
+
+
+def _emit_fault(text: str, *, as_json: bool) -> None:
+    """Whoever asked for one JSON value gets one, come what may."""
+    if as_json:
+        emit({"landed": False, "counts": {}, "calls": [], "error": text})

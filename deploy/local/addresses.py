@@ -9,8 +9,8 @@ from deploy.local.folder import Folder
 
 # Reserved for fiction by Australia's ACMA.
 _CALL = (
-    '{"PLA_Call_Id": "my-first-call", "PLA_Caller_Phone_Number": "+61491570266", "PLA_CallResult": "Answered", '
-    '"PLA_Duration": "50s"}'
+    '{"PLA_Call_Id": "my-first-call", "PLA_Caller_Phone_Number": "+61491570266", "PLA_Dealer_Name": "Smith Law", '
+    '"PLA_CallResult": "Answered", "PLA_Duration": "50s"}'
 )
 
 
@@ -29,13 +29,14 @@ def address_lines(
     user, _, password = environment["FLOWER_BASIC_AUTH"].partition(":")
     login = f"user {user}, password {password}" if "FLOWER_BASIC_AUTH" in environment.made else f"user {user}"
     lines = [
+        "",
         f"Webhook    {webhook}",
         f"Flower     {ports.flower_url}  ({login})",
         f"Metrics    {ports.receiver_url}/metrics  http://127.0.0.1:{ports.worker_metrics}/metrics",
         f"Logs       {folder.logs}/",
     ]
     if ports.standins is not None:
-        lines.insert(3, f"Stand-ins  {ports.standins_url}/control/records")
+        lines.insert(4, f"Stand-ins  {ports.standins_url}/control/records")
         lines += ["", "A call of your own:", f"  curl -d '{_CALL}' '{webhook}'"]
     return [*lines, "", "In another terminal:", f"  . {folder.environment}; {name} calls list", ""]
 

@@ -31,6 +31,8 @@ class Arrivals:
         status = {one.name: one for one in overview.destinations}
         lines = []
         for stored in reversed(await self._ledger.load(newest)):
+            if stored.planned_version < stored.version:
+                continue  # nobody has looked at it yet
             if stored.state == "waiting":
                 lines.append(f"{stored.call_id}  received, waits for its other event")
             elif stored.state in {"unrouted", "no_start"}:

@@ -25,6 +25,8 @@ class Board:
     """By call id and destination."""
     problems: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """What is wrong with final cells, in words."""
+    earlier: int = 0
+    """How many final cells are older than the stand-ins, which therefore know nothing of them."""
 
     @property
     def settled(self) -> bool:
@@ -99,7 +101,13 @@ class Lookout:
                     calls[call_id] = merge(call_id, found.events, default_region=self.default_region).call
                     cells[call_id, name] = cell_of(found, name, status=status.get(name), now_ms=overview.now_ms)
         problems = await self._problems(calls, cells)
-        return Board(calls=calls, destinations=tuple(self.destinations), cells=cells, problems=problems)
+        return Board(
+            calls=calls,
+            destinations=tuple(self.destinations),
+            cells=cells,
+            problems=problems,
+            earlier=sum(cell.record is not None and 0 < cell.since_ms < self.since_ms for cell in cells.values()),
+        )
 
     async def _problems(
         self, calls: Mapping[str, Call | None], cells: Mapping[tuple[str, str], Cell]

@@ -58,7 +58,10 @@ class Display:
         counts = ", ".join(f"{count} {outcome}" for outcome, count in totals(board.cells).items())
         if board.landed:
             self.say(f"All {len(board.calls)} calls landed as they should in {seconds:.1f} s: {counts}.", style="green")
-            self.say("Every delivered call has one record at its stand-in.", style="green")
+            if board.earlier:
+                self.say(f"{board.earlier} of them landed before: these stand-ins were not there then.")
+            else:
+                self.say("Every delivered call has one record at its stand-in.", style="green")
             return
         self.say(f"Not all has landed after {seconds:.1f} s: {counts}.", style="bold red")
         for line in [*(f"{key[0]} at {key[1]}: {text}" for key, text in board.problems.items()), *board.unfinished()]:
@@ -88,5 +91,5 @@ def _words(cell: Cell) -> str:
         return cell.outcome
     brief = [note for note in cell.notes if note == "duplicate"]
     if cut := sum(" cut from " in note for note in cell.notes):
-        brief.append(f"{cut} cut")
+        brief.append(f"{cut} texts cut" if cut > 1 else "a text cut")
     return ", ".join([cell.outcome, *brief])

@@ -1,66 +1,59 @@
 """``switchboard up``: the whole system on this machine, sample calls through it, until Ctrl-C."""
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 
 import aiohttp
 from redis import RedisError
 
 from deploy.local.addresses import address_lines, command_name
 from deploy.local.arrivals import Arrivals
-from deploy.local.board import Board, Lookout
+from deploy.local.board import Board
+from deploy.local.fault import StackFault
 from deploy.local.folder import Folder
 from deploy.local.interrupts import Interrupts
 from deploy.local.preparation import Preparation
 from deploy.local.programs import programs
-from deploy.local.samples import CALLS, EXPECTED, play, read_expected, read_webhooks
+from deploy.local.running import Running
+from deploy.local.sample_run import land_sample
 from deploy.local.stack import Stack, check_redis, start_server
 from deploy.local.table import Display
 from worker.broker import open_redis
 from worker.ledger.ledger import Ledger
 
-LANDING_S = 60.0  # the sample lands in about two seconds
-_SETTLED_S = 3.0  # what is settled and still wrong may be about to change: a withdrawal that follows its lead
-_LOOK_S = 0.1
 _STAY_S = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """A stack that is ready."""
-
-    preparation: Preparation
-    stack: Stack
-    ledger: Ledger
-    session: aiohttp.ClientSession
-    since_ms: int
-    """When it was started, by the ledger's clock."""
 
 
 async def up(preparation: Preparation, *, folder: Folder, display: Display) -> Board | None:
     """Run the stack until Ctrl-C, or with ``once`` until all has landed; the folder must be held.
 
     Gives the last board of the sample calls, ``None`` when there are none. Raises ``StackFault`` when the stack cannot
-    start or go on, ``asyncio.CancelledError`` when interrupted; stops everything in any case.
+    start or go on, ``Interrupted`` when the user ended it; stops everything in any case.
     """
     async with AsyncExitStack() as opened:
-        running = await _start(preparation, opened, folder=folder, display=display)
-        board = None
-        if preparation.ports.standins is not None:
-            board = await _land_sample(running, display)
-        if preparation.wanted.once:
+        interrupts = opened.enter_context(Interrupts(say=display.say))
+
+        async def work() -> Board | None:
+            running = await _start(preparation, opened, interrupts, folder=folder, display=display)
+            board = await land_sample(running, display) if preparation.ports.standins is not None else None
+            if board is None:
+                display.say("Everything is ready; sample calls are for the bundled configuration alone.")
+            if not preparation.wanted.once:
+                for line in _addresses(running, folder):
+                    display.say(line)
+                await _stay(running, display, known=list(board.calls) if board else [])
             return board
-        for line in _addresses(running, folder):
-            display.say(line)
-        known = board.calls if board else ()
-        await _stay(running, display, known=list(known))
-    return board
+
+        try:
+            return await interrupts.guard(work())
+        except RedisError as error:
+            raise StackFault(f"Redis does not do what it is asked for: {error}") from error
 
 
-async def _start(preparation: Preparation, opened: AsyncExitStack, *, folder: Folder, display: Display) -> Running:
+async def _start(
+    preparation: Preparation, opened: AsyncExitStack, interrupts: Interrupts, *, folder: Folder, display: Display
+) -> Running:
     """Start Redis, then all else; what is to be stopped is left to ``opened``."""
-    interrupts = opened.enter_context(Interrupts(say=display.say))
     wanted, server, environment = preparation.wanted, preparation.server, preparation.environment
     if server is not None and not wanted.keep:
         folder.clear()
@@ -88,49 +81,21 @@ async def _start(preparation: Preparation, opened: AsyncExitStack, *, folder: Fo
     return Running(preparation=preparation, stack=stack, ledger=ledger, session=session, since_ms=since_ms)
 
 
-async def _land_sample(running: Running, display: Display) -> Board:
-    """Send the sample calls and watch them until all is settled or the time is over."""
-    preparation, loop = running.preparation, asyncio.get_running_loop()
-    webhooks = read_webhooks(CALLS, now_ms=await running.ledger.now_ms())
-    call_ids = list(dict.fromkeys(webhook.call_id for webhook in webhooks))
-    # Their times are new each time: what is kept would only be changed.
-    kept = {stored.call_id for stored in await running.ledger.load(call_ids)}
-    if kept:
-        display.say(f"{len(kept)} of {len(call_ids)} sample calls are in the ledger already and are not sent again")
-    lookout = Lookout(
-        ledger=running.ledger, session=running.session, standins_url=preparation.ports.standins_url,
-        destinations=preparation.settings.destinations, default_region=preparation.settings.calls.default_region,
-        call_ids=call_ids, expected=read_expected(EXPECTED), since_ms=running.since_ms,
-    )  # fmt: skip
-    started = loop.time()
-    with display.watching():
-        await play(
-            webhooks, url=preparation.ports.receiver_url, token=preparation.environment["DELACON_TOKEN"],
-            session=running.session, leave_out=kept,
-        )  # fmt: skip
-        board, settled = None, started
-        while board is None or not board.landed:
-            running.stack.mend()
-            with suppress(RedisError):  # killed, and started again by mend
-                board = await lookout.look()
-                display.show(board)
-                settled = settled if board.settled else loop.time()
-            if board is not None and (loop.time() - settled > _SETTLED_S or loop.time() - started > LANDING_S):
-                break
-            await asyncio.sleep(_LOOK_S)
-    display.conclude(board, seconds=loop.time() - started)
-    return board
-
-
 async def _stay(running: Running, display: Display, *, known: list[str]) -> None:
     """Tell of further calls, and start again what is killed, until interrupted."""
     destinations = running.preparation.settings.destinations
     arrivals = Arrivals(running.ledger, destinations=destinations, since_ms=running.since_ms, known=known)
+    fault = ""
     while True:
         running.stack.mend()
-        with suppress(RedisError):
+        try:
             for line in await arrivals.news():
                 display.say(line)
+            fault = ""
+        except RedisError as error:
+            if str(error) != fault:
+                fault = str(error)
+                display.say(f"redis: {fault}", style="red")
         await asyncio.sleep(_STAY_S)
 
 
