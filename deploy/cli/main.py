@@ -20,6 +20,7 @@ COMMANDS = {
     "suppress": ("deploy.cli.suppress:suppress", "Keep the list of numbers that no lead is made for."),
     "numbers": ("deploy.cli.numbers:numbers", "Search, provision, update and list Callcap's phone numbers."),
     "erase": ("deploy.cli.erase:erase", "Remove what is kept of a person or of a call."),
+    "kapture": ("deploy.cli.kapture:kapture", "Look into a Kapture account, and find what it lacks."),
 }
 """Name to place and short help, in the order of the help; one line a command or a group of them."""
 
