@@ -38,7 +38,7 @@ def address_lines(
     if ports.standins is not None:
         lines.insert(4, f"Stand-ins  {ports.standins_url}/control/records")
         lines += ["", "A call of your own:", f"  curl -d '{_CALL}' '{webhook}'"]
-    return [*lines, "", "In another terminal:", f"  . {folder.environment}; {name} calls list", ""]
+    return [*lines, "", "In another terminal:", f"  (. {folder.environment}; {name} calls list)", ""]
 
 
 def command_name() -> str:
