@@ -9,6 +9,7 @@ from deploy.cli.session import Session
 from deploy.cli.values import iso
 from schemas.delacon import Merged, merge
 from schemas.delivery import FINAL, State
+from tasks.registry import VENDORS
 from worker.ledger.browse import DeadLetter
 from worker.ledger.history import Attempt
 from worker.ledger.overview import DestinationStatus
@@ -16,6 +17,7 @@ from worker.ledger.records import DeliveryRecord, StoredCall
 
 KINDS = {"s": "start", "e": "end", "p": "end", "c": "start and end", "q": "start and end"}
 NO_DESTINATION = "no_destination"
+CHANGED_SINCE = "the call has changed since; the vendor takes no updates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def call_shape(stored: StoredCall, gates: Gates) -> dict[str, Any]:
             {"received_at": iso(event.received_us / 1000), "kind": KINDS[event.kind], "values": dict(event.values)}
             for event in sorted(stored.events, key=lambda event: event.received_us)
         ],
-        "deliveries": [_delivery_of_call(record, gates) for record in in_order(stored, gates.session)],
+        "deliveries": [_delivery_of_call(record, gates, stored) for record in in_order(stored, gates.session)],
     }
 
 
@@ -151,14 +153,16 @@ def print_attempts(attempts: Sequence[Mapping[str, Any]]) -> None:
         print_table(columns, [[attempt[name] for name in columns] for attempt in attempts], empty="")
 
 
-def _delivery_of_call(record: DeliveryRecord, gates: Gates) -> dict[str, Any]:
+def _delivery_of_call(record: DeliveryRecord, gates: Gates, stored: StoredCall) -> dict[str, Any]:
     state, reason = gates.state_of(record)
+    vendor = VENDORS.get(gates.session.vendor_of(record.key.destination) or "")
+    outdated = record.state is State.DELIVERED and 0 < record.history.sent_version < stored.version
     return {
         "destination": record.key.destination,
         "vendor": gates.session.vendor_of(record.key.destination),
         "action": record.key.action,
         "state": state,
         "reason": reason,
-        "notes": list(record.history.notes),
+        "notes": [*record.history.notes, *([CHANGED_SINCE] if outdated and vendor and not vendor.updates else [])],
         "attempts": [attempt_shape(attempt) for attempt in record.history.attempts],
     }
