@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import structlog
 from redis import RedisError
@@ -38,13 +39,15 @@ class Pump:
         self._under_way: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._more = False
+        self._woken = False
+        self._not_before = 0.0
         self._running = False
         self._stopping = False
 
     async def run(self, keys: Sequence[DeliveryKey] = ()) -> None:
         """Deliver ``keys`` and whatever else is due until nothing is left; a run under way takes the keys over."""
         self._handed = [*self._handed, *keys][-CLAIM_LIMIT:]
-        self._more = True
+        self._more = self._woken = True
         self._changed.set()
         if self._running:
             return
@@ -65,29 +68,26 @@ class Pump:
             task.cancel()
 
     async def _run(self) -> None:
-        first = True
+        clock = asyncio.get_running_loop().time
         while not self._stopping:
             self._changed.clear()
-            pause_s: float | None = None
             free = self.destination.concurrency - len(self._under_way)
-            if self._more and free > 0:
+            pause_s = self._not_before - clock()
+            if self._more and free > 0 and pause_s <= 0:
                 self._more = False
-                pause_s = await self._claim(min(free, CLAIM_LIMIT), first=first)
-                first = False
-                if pause_s is None and (self._more or not self._under_way):
-                    continue
-            elif not self._under_way:
+                await self._claim(min(free, CLAIM_LIMIT))
+                continue
+            if not self._more and not self._under_way:
                 return
-            try:
-                await asyncio.wait_for(self._changed.wait(), pause_s)
-            except TimeoutError:
-                self._more = True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), pause_s if self._more and free > 0 else None)
         while self._under_way:
             await asyncio.wait(self._under_way)
 
-    async def _claim(self, want: int, *, first: bool) -> float | None:
-        """Claim and start attempts; give the seconds to wait when the destination's rate allows none now."""
+    async def _claim(self, want: int) -> None:
+        """Claim and start attempts; note whether there is more to claim, and from when the rate allows it."""
         keys, self._handed = self._handed, []
+        first, self._woken = self._woken, False
         rate = self.destination.rate_per_s
         try:
             claim = await self._ledger.claim(
@@ -96,17 +96,18 @@ class Pump:
         except RedisError as error:
             # What is due stays due: the clock sends the next wake-up when Redis is back.
             log.warning("ledger.unavailable", destination=self.destination.name, error=type(error).__name__)
-            return None
+            return
         for item in claim.items:
             task = asyncio.ensure_future(self._deliver(item))
             self._under_way.add(task)
             task.add_done_callback(self._done)
         if claim.verdict == "limited":
-            return max(claim.wait_ms, 1) / 1000
-        if len(claim.items) >= want or (claim.items and rate is not None):
+            self._not_before = asyncio.get_running_loop().time() + max(claim.wait_ms, 1) / 1000
+        if claim.verdict == "limited" or len(claim.items) >= want or (claim.items and rate is not None):
             self._more = True
-        return None
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         self._changed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("delivery.failed", destination=self.destination.name, exc_info=error)

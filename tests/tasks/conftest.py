@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.ledgers import Driver, open_driver
+from tests.tasks.hands import Hands
 
 
 @pytest.fixture
@@ -12,3 +13,9 @@ async def driver() -> AsyncIterator[Driver]:
     """Give a driver of an empty ledger on a fake Redis."""
     async with open_driver(None) as made:
         yield made
+
+
+@pytest.fixture
+def hands(driver: Driver) -> Hands:
+    """Give hands that deliver."""
+    return Hands(driver)
