@@ -6,7 +6,7 @@ from redis import RedisError
 
 from deploy.local.board import Board, Lookout
 from deploy.local.running import Running
-from deploy.local.samples import CALLS, EXPECTED, play, read_expected, read_webhooks
+from deploy.local.samples import Player, read_expected, read_samples
 from deploy.local.table import Display
 
 LANDING_S = 60.0  # the sample lands in about two seconds
@@ -17,7 +17,7 @@ _LOOK_S = 0.1
 async def land_sample(running: Running, display: Display) -> Board:
     """Send the sample calls and watch them until all is settled or the time is over."""
     preparation, loop = running.preparation, asyncio.get_running_loop()
-    webhooks = read_webhooks(CALLS, now_ms=await running.ledger.now_ms())
+    webhooks = read_samples(now_ms=await running.ledger.now_ms())
     call_ids = list(dict.fromkeys(webhook.call_id for webhook in webhooks))
     # Their times are new each time: what was kept whole would only be changed.
     kept = {stored.call_id for stored in await running.ledger.load(call_ids) if stored.state != "waiting"}
@@ -26,14 +26,15 @@ async def land_sample(running: Running, display: Display) -> Board:
     lookout = Lookout(
         ledger=running.ledger, session=running.session, standins_url=preparation.ports.standins_url,
         destinations=preparation.settings.destinations, default_region=preparation.settings.calls.default_region,
-        call_ids=call_ids, expected=read_expected(EXPECTED), since_ms=running.since_ms,
+        call_ids=call_ids, expected=read_expected(), since_ms=running.since_ms,
+    )  # fmt: skip
+    player = Player(
+        url=preparation.ports.receiver_url, token=preparation.environment["DELACON_TOKEN"],
+        session=running.session, mend=running.stack.mend,
     )  # fmt: skip
     started = loop.time()
     with display.watching():
-        await play(
-            webhooks, url=preparation.ports.receiver_url, token=preparation.environment["DELACON_TOKEN"],
-            session=running.session, leave_out=kept,
-        )  # fmt: skip
+        await player.play(webhooks, leave_out=kept)
         board, settled = None, started
         while board is None or not board.landed:
             running.stack.mend()

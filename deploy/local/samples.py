@@ -1,77 +1,70 @@
-"""The sample calls: read from a file of webhooks, sent through the real receiver."""
+"""The sample calls: read from the bundled file of webhooks, sent through the real receiver."""
 
+import asyncio
 import json
-import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Literal
 
 import aiohttp
 
+from deploy.cli.playing import Webhook, read_file
 from deploy.local.fault import StackFault
-from schemas.delacon import read_event
 
-CALLS = Path(__file__).with_name("calls.jsonl")
-EXPECTED = Path(__file__).with_name("expected.json")
+_CALLS = Path(__file__).with_name("calls.jsonl")
+_EXPECTED = Path(__file__).with_name("expected.json")
 
-_NOW = re.compile(r"\{\{now_ms-(\d+)\}\}")
 _ANSWER = aiohttp.ClientTimeout(total=10)
-
-PathKind = Literal["create", "update", "either"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
-    """One request as Delacon would send it."""
-
-    call_id: str
-    kind: PathKind
-    body: bytes = field(repr=False)
-
-    @property
-    def path(self) -> str:
-        """Give the path of the receiver that takes it (contract, section 5)."""
-        return "/services/calldata" + ("" if self.kind == "either" else f"/{self.kind}")
+_PATIENCE_S = 30.0  # a receiver that was killed is back within a few seconds
+_AGAIN_S = 0.2
+_OUR_FAULT = 400  # up to 499: sending it again would not help
+_THEIR_FAULT = 500
 
 
-def read_webhooks(file: Path, *, now_ms: int) -> list[Webhook]:
-    """Read a file of webhooks, one JSON object a line: a path, and a body as JSON or raw.
-
-    ``{{now_ms-N}}`` in a line becomes the moment N milliseconds before ``now_ms``.
-    """
-    webhooks = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        value = json.loads(_NOW.sub(lambda match: str(now_ms - int(match[1])), line))
-        kind: PathKind = value["path"]
-        text = value["raw"] if "raw" in value else json.dumps(value["body"], ensure_ascii=False)
-        body = text.encode()
-        webhooks.append(Webhook(call_id=read_event(body, path_kind=kind).call_id, kind=kind, body=body))
-    return webhooks
+def read_samples(*, now_ms: int) -> list[Webhook]:
+    """Read the sample calls, their times counted back from ``now_ms``."""
+    return read_file(_CALLS.read_text(encoding="utf-8"), now_ms=now_ms)
 
 
-def read_expected(file: Path) -> dict[str, dict[str, str]]:
+def read_expected() -> dict[str, dict[str, str]]:
     """Read what is to become of the sample calls: call id, then destination, to the outcome."""
-    expected: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))
+    expected: dict[str, dict[str, str]] = json.loads(_EXPECTED.read_text(encoding="utf-8"))
     return expected
 
 
-async def play(
-    webhooks: Iterable[Webhook], *, url: str, token: str, session: aiohttp.ClientSession, leave_out: Collection[str]
-) -> None:
-    """Send webhooks one after the other, as their order is part of the sample, but for calls to be left out.
+class Player:
+    """Sends webhooks as Delacon would; ``mend`` is called while the receiver does not answer."""
 
-    Raises ``StackFault`` when the receiver does not take one.
-    """
-    for webhook in webhooks:
-        if webhook.call_id in leave_out:
-            continue
+    def __init__(self, *, url: str, token: str, session: aiohttp.ClientSession, mend: Callable[[], None]) -> None:
+        self._url = url
+        self._headers = {"Authorization": aiohttp.encode_basic_auth("delacon", token)}
+        self._session = session
+        self._mend = mend
+
+    async def play(self, webhooks: Iterable[Webhook], *, leave_out: Collection[str]) -> None:
+        """Send one after the other, for their order is part of the sample, but for calls to be left out.
+
+        Raises ``StackFault`` when the receiver refuses one or answers nothing for half a minute.
+        """
+        for webhook in webhooks:
+            if webhook.call_id not in leave_out:
+                await self._send(webhook)
+
+    async def _send(self, webhook: Webhook) -> None:
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+        while fault := await self._post(webhook):
+            if asyncio.get_running_loop().time() > deadline:
+                raise StackFault(f"the receiver does not take {webhook.call_id}: {fault}")
+            self._mend()
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _post(self, webhook: Webhook) -> str:
+        """Post one webhook; give why it should be sent again, nothing when it was taken."""
+        url = self._url + webhook.path
         try:
-            async with session.post(
-                f"{url}{webhook.path}", params={"token": token}, data=webhook.body, timeout=_ANSWER
-            ) as reply:
+            async with self._session.post(url, data=webhook.body, headers=self._headers, timeout=_ANSWER) as reply:
                 answer = await reply.json()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise StackFault(f"the receiver gave no answer to a sample call ({type(error).__name__})") from error
-        if answer.get("success") != "true":
-            raise StackFault(f"the receiver refused {webhook.call_id}: {answer.get('error')}")
+            return f"no answer ({type(error).__name__})"
+        if _OUR_FAULT <= reply.status < _THEIR_FAULT:
+            raise StackFault(f"the receiver refuses {webhook.call_id}: {answer['error']}")
+        return "" if answer["success"] == "true" else f"{reply.status} {answer['error']}"
