@@ -42,7 +42,7 @@ class Watcher:
         """Publish calls whose start never came."""
         for call_id in call_ids:
             log.warning("call.no_start", call_id=call_id)
-            self._tell("calls.dead", call_id, "no_start")
+            self._tell("calls.dead", f"{call_id}:calls:start", "no_start")  # the key that `dead show` takes
 
     def _tell(self, queue: str, key: str, reason: str) -> None:
         if self._publish is not None:
