@@ -26,6 +26,13 @@ def command(stack: Stack, *arguments: str, environ: dict[str, str] | None = None
     return done.returncode, json.loads(done.stdout)
 
 
+def end(stack: Stack, name: str) -> int:
+    """End a process by SIGTERM, wait for it and give its exit status."""
+    process = stack.processes.pop(name)
+    process.terminate()
+    return process.wait(30)
+
+
 def get(url: str, *, user: str = "", data: bytes | None = None, timeout_s: float = 10) -> tuple[int, str]:
     """Get a page, or post ``data``; ``user`` is ``name:password``. Gives the status and the text."""
     request = urllib.request.Request(url, data=data)
