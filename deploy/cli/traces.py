@@ -57,7 +57,8 @@ def mentions_number(body: bytes, number: str) -> bool:
     """Say whether a body holds a number (E.164), in whatever form it is written."""
     national = phonenumbers.national_significant_number(phonenumbers.parse(number))
     text = body.decode("utf-8", "replace")
-    return any(national in _BETWEEN_DIGITS.sub("", form) for form in (text, unquote_plus(text)))
+    whole = re.compile(rf"{national}(?!\d)")  # a country's code or a trunk prefix may stand before it
+    return any(whole.search(_BETWEEN_DIGITS.sub("", form)) for form in (text, unquote_plus(text)))
 
 
 def mentions_call(body: bytes, call_id: str) -> bool:

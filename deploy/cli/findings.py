@@ -1,0 +1,121 @@
+"""What ``switchboard doctor`` looks at: Redis, the work, the spool, Flower."""
+
+import http.client
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from redis import RedisError
+from redis.asyncio import Redis
+
+from deploy.cli.console import Failed
+from deploy.cli.spool import look
+from receiver.ready import durability
+from worker.broker import open_redis
+from worker.ledger.ledger import Ledger
+from worker.ledger.overview import Overview
+
+OLDEST_DUE_S = 60.0  # due work is taken within a second; later, nobody takes it
+REDIS_S = 5.0
+FLOWER_S = 2.0
+FLOWER_PORT = 5555  # its own default
+LEAST_REDIS = (6, 2)
+_LOSES = {
+    "always": "a killed Redis loses nothing",
+    "everysec": "a killed Redis may lose up to 2 s; appendfsync always loses nothing",
+    "none": "a restarted Redis loses everything: set appendonly yes and appendfsync always",
+    "unknown": "Redis does not say whether it keeps what it took",
+}
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found: values by name, what is wrong, and what is worth knowing."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+async def look_at_redis(found: Findings, redis_url: str, names: list[str]) -> None:
+    """Look at the server, and at what the ledger says of workers and due work."""
+    found.values |= {"redis": "down", "durability": "unknown", "workers": None, "oldest_due_seconds": None}
+    try:
+        async with open_redis(redis_url, timeout_s=REDIS_S) as redis:
+            await _look_at_server(found, redis)
+            _look_at_work(found, await Ledger(redis).overview(names))
+    except (RedisError, OSError) as error:
+        found.wrong.append(f"redis: does not answer: {error}")
+
+
+async def _look_at_server(found: Findings, redis: Redis) -> None:
+    about: dict[str, Any] = await redis.info()
+    found.values["redis"] = "ok"
+    version = str(about.get("redis_version", "0"))
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < LEAST_REDIS:
+        found.wrong.append(f"redis: {version} is older than 6.2")
+    if about.get("role") != "master":
+        found.wrong.append("redis: this is a replica, which takes no writes")
+    if about.get("cluster_enabled"):
+        found.wrong.append("redis: a Cluster cannot be used; give one primary")
+    if about.get("maxmemory") and about.get("maxmemory_policy") != "noeviction":
+        found.wrong.append(f"redis: maxmemory-policy is {about['maxmemory_policy']}: it may drop calls; set noeviction")
+    kept = found.values["durability"] = await durability(redis)
+    if kept != "always":
+        (found.wrong if kept == "none" else found.warnings).append(f"durability: {kept}: {_LOSES[kept]}")
+
+
+def _look_at_work(found: Findings, overview: Overview) -> None:
+    oldest = round(overview.oldest_due_seconds, 3)
+    found.values |= {"workers": overview.workers, "oldest_due_seconds": oldest}
+    if not overview.workers:
+        found.wrong.append("workers: none has shown itself in the last 10 s")
+    if oldest > OLDEST_DUE_S:
+        found.wrong.append(f"oldest_due_seconds: {oldest:.0f}: due work is not taken")
+    for status in overview.destinations:
+        if status.shut_by:
+            found.warnings.append(f"destinations: {status.name} is held ({status.shut_by}), {status.queued} wait")
+        if status.dead:
+            found.warnings.append(f"dead letters: {status.dead} of {status.name}")
+    for count, what in (
+        (overview.no_start, "calls whose start never came"),
+        (overview.unrouted, "calls that match no route"),
+        (overview.quarantined, "bodies in quarantine"),
+    ):
+        if count:
+            found.warnings.append(f"{count} {what}")
+
+
+def look_at_spool(found: Findings, path: Path | None) -> None:
+    """Look whether the spool can be read, and whether something waits in it."""
+    try:
+        found.values["spool"] = {"state": "ok" if path else "off", **look(path)}
+    except Failed as error:
+        found.values["spool"] = {"state": "failing"}
+        found.wrong.append(f"spool: {error.message}")
+        return
+    if found.values["spool"]["events"]:
+        found.warnings.append(f"spool: {found.values['spool']['events']} events wait for Redis")
+
+
+def look_at_flower(found: Findings) -> str:
+    """Say whether Flower runs on this machine and asks for a password; an open one is wrong."""
+    host = os.environ.get("FLOWER_ADDRESS") or "127.0.0.1"
+    port = os.environ.get("FLOWER_PORT", "")
+    connection = http.client.HTTPConnection(host, int(port) if port.isdigit() else FLOWER_PORT, timeout=FLOWER_S)
+    try:
+        connection.request("GET", "/")
+        reply = connection.getresponse()
+        if "tornado" not in (reply.getheader("Server") or "").lower():
+            return "not running here"
+        if reply.status == http.client.UNAUTHORIZED:
+            return "asks for a password"
+    except (OSError, ValueError, http.client.HTTPException):
+        if not os.environ.get("FLOWER_BASIC_AUTH"):
+            found.warnings.append("flower: FLOWER_BASIC_AUTH is not set here, so Flower does not start")
+        return "not running here"
+    finally:
+        connection.close()
+    found.wrong.append(f"flower: on {host} it asks for no password")
+    return "open"
