@@ -58,7 +58,7 @@ class Call:
 
     def text(self, name: str) -> str:
         """Give one canonical field, or a raw ``PLA_*`` key, as text; absent is empty text."""
-        if name not in CANONICAL:
+        if name not in _CANONICAL:
             return self.raw.get(name, "")
         value = getattr(self, name)
         if value is None:
@@ -78,6 +78,7 @@ class Call:
 
 
 CANONICAL: tuple[str, ...] = tuple(f.name for f in fields(Call) if f.name not in {"raw", "notes"})
+_CANONICAL = frozenset(CANONICAL)
 
 
 def iso_utc(moment: datetime) -> str:

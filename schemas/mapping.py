@@ -48,18 +48,17 @@ def fill(
 
     Texts are trimmed, cut to ``limits`` (characters) with a note that tells no content, and left out when empty.
     """
+    texts = dict(by_code)
+    for key, template in fields.items():
+        texts[key] = "" if template is None else template.render(call.text)
     values: dict[str, str] = {}
     notes: list[str] = []
-    for key in (*by_code, *(key for key in fields if key not in by_code)):
-        text = by_code.get(key, "")
-        if key in fields:
-            template = fields[key]
-            text = "" if template is None else template.render(call.text)
-        text = text.strip()
-        limit = limits.get(key, len(text))
-        kept, is_cut = cut(text, limit)
-        if is_cut:
-            notes.append(f"{key} cut from {len(text)} to {limit} characters")
-        if kept := kept.strip():
+    for key, text in texts.items():
+        kept = text.strip()
+        limit = limits.get(key)
+        if limit is not None and len(kept) > limit:
+            notes.append(f"{key} cut from {len(kept)} to {limit} characters")
+            kept = cut(kept, limit)[0].strip()
+        if kept:
             values[key] = kept
     return Filled(values, tuple(notes))

@@ -44,4 +44,7 @@ class Template:
 
     def render(self, value_of: Callable[[str], str]) -> str:
         """Fill in the names, usually by ``call.text``; an absent value gives empty text."""
+        if len(self.parts) == 1:  # nearly all are one name
+            is_name, text = self.parts[0]
+            return value_of(text) if is_name else text
         return "".join(value_of(text) if is_name else text for is_name, text in self.parts)
