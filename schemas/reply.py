@@ -1,12 +1,15 @@
 """A vendor's reply, read tolerantly: JSON or not, any letter case, slips of the vendors' own documents."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.blanking import blank
 from schemas.delivery import Response
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 LONGEST_WORDS = 2048
 """Characters of a reply that are kept as the vendor's words (contract, section 6)."""
@@ -98,6 +101,8 @@ def _object(text: str) -> dict[str, Any] | None:
     """Parse one JSON object, or the first object of a list."""
     try:
         value = json.loads(text)
+        if _SURROGATE.search(text):  # half a character, which can be neither stored nor sent on
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
     if isinstance(value, list):

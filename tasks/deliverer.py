@@ -8,13 +8,14 @@ from time import monotonic
 from typing import Protocol
 
 import structlog
+from redis import RedisError
 
 from schemas.delivery import Order
 from schemas.destination import Destination
 from tasks.attempt import Wire, attempt
 from tasks.finishes import Finishes
 from tasks.order import order_of, sent_before, skip_reason
-from tasks.settle import interrupted, noting_interruption, settle
+from tasks.settle import interrupted, noting_interruption, settle, unexpected
 from tasks.vendor import Http, Vendor
 from worker.ledger.history import Attempt
 from worker.ledger.ledger import Ledger
@@ -76,13 +77,24 @@ class Deliverer:
                 order, vendor=self._vendor, wire=wire, now=started, skip=await self._skip(order, claimed),
                 sent_before=sent_before(claimed),
             )  # fmt: skip
+            elapsed_ms = round((monotonic() - began) * 1000)
+            end, made = settle(tried, order=order, claimed=claimed, at_ms=at_ms, elapsed_ms=elapsed_ms, rng=self._rng)
         except asyncio.CancelledError:
             delay_ms = 0 if self._vendor.resend_is_safe(self._destination) else self._lease_ms
             end = interrupted(claimed, at_ms=at_ms, delay_ms=delay_ms, sent=wire.request is not None)
             await self._finishes.write(end)
             return
-        elapsed_ms = round((monotonic() - began) * 1000)
-        end, made = settle(tried, order=order, claimed=claimed, at_ms=at_ms, elapsed_ms=elapsed_ms, rng=self._rng)
+        except RedisError as error:
+            # What is not known of the call cannot be sent: it goes back as if it had not been claimed.
+            log.warning("ledger.unavailable", delivery_id=str(claimed.key), error=type(error).__name__)
+            await self._finishes.write(interrupted(claimed, at_ms=at_ms, delay_ms=0, sent=False))
+            return
+        except Exception as error:
+            log.exception("delivery.attempt_failed", delivery_id=str(claimed.key), error=type(error).__name__)
+            end, made = unexpected(
+                claimed, destination=self._destination, at_ms=at_ms, error=error, sent=wire.request is not None,
+                rng=self._rng,
+            )  # fmt: skip
         await self._write(end, made, claimed=claimed)
 
     async def _skip(self, order: Order, claimed: Claimed) -> str:

@@ -8,6 +8,7 @@ import orjson
 
 from schemas.blanking import blank
 from schemas.delivery import Blocked, Dead, Delivered, Order, Prepared, Retry, Skipped
+from schemas.destination import Destination
 from tasks.attempt import Tried, digest
 from worker.backoff import wait_s
 from worker.ledger.history import Attempt, History
@@ -112,6 +113,23 @@ def payload_of(prepared: Prepared | None, order: Order) -> str:
         return ""
     body = prepared.request.json if prepared.request.json is not None else prepared.request.form
     return blank(orjson.dumps(body).decode(), order.destination.secrets)[:8192]
+
+
+def unexpected(
+    claimed: Claimed, *, destination: Destination, at_ms: int, error: Exception, sent: bool, rng: Random
+) -> tuple[Finish, Attempt]:
+    """End an attempt that an error of ours ended outside of it: by the schedule, then dead (contract, section 6)."""
+    delay_s = wait_s(destination.retry_s, claimed.step + 1, rng=rng)
+    verdict = Verdict.DEAD if delay_s is None else Verdict.RETRY
+    made = Attempt(
+        number=claimed.number, at_ms=at_ms, elapsed_ms=0, status=None, outcome=NAMES[verdict], reason="unexpected",
+        reply=type(error).__name__, unknown=sent,
+    )  # fmt: skip
+    finish = Finish(
+        key=claimed.key, fence=claimed.fence, verdict=verdict, reason="unexpected",
+        delay_ms=round((delay_s or 0) * 1000), effect="none" if sent else "skip", history=claimed.history.add(made),
+    )  # fmt: skip
+    return finish, made
 
 
 def interrupted(claimed: Claimed, *, at_ms: int, delay_ms: int, sent: bool) -> Finish:

@@ -1,0 +1,86 @@
+"""A deliverer on a real ledger, with real vendors and a fake HTTP, driven in the words of the tests."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import orjson
+
+from schemas.destination import Destination
+from tasks.deliverer import Deliverer
+from tasks.finishes import Finishes
+from tasks.registry import VENDORS
+from tests.destinations import make_destination
+from tests.fakes import FakeHttp, reply
+from tests.ledgers import LEASE_MS, NOON, Driver
+from worker.ledger.history import Attempt
+from worker.ledger.ledger import Ledger
+from worker.ledger.records import Finish
+
+CALLER = "+61491570156"
+EVENT = {
+    "PLA_CID": "123", "PLA_Caller_Phone_Number": "0491570156", "PLA_CallStartTime": str(NOON),
+    "PLA_CallResult": "Unanswered", "PLA_Duration": "7s",
+}  # fmt: skip
+SAVED = reply(b'{"saved": true, "processed": true}')
+
+
+@dataclass
+class Watched:
+    """Keeps what it is told."""
+
+    attempts: list[tuple[str, float | None]] = field(default_factory=list)
+    dead_letters: list[str] = field(default_factory=list)
+
+    def attempted(self, destination: Destination, end: Finish, made: Attempt, *, call_to_crm_s: float | None) -> None:
+        """Keep the outcome."""
+        self.attempts.append((made.outcome, call_to_crm_s))
+
+    def dead(self, destination: Destination, end: Finish) -> None:
+        """Keep the reason."""
+        self.dead_letters.append(end.reason)
+
+
+@dataclass
+class Desk:
+    """A deliverer for one destination, and what is around it."""
+
+    driver: Driver
+    http: FakeHttp
+    destination: Destination
+    watched: Watched
+    deliverer: Deliverer
+
+    async def make(self, call_id: str = "c1", *, group: str = "") -> None:
+        """Accept a call and make its delivery."""
+        await self.driver.accept(call_id, "c" + orjson.dumps(EVENT, option=orjson.OPT_SORT_KEYS).decode())
+        await self.driver.make(call_id, group=group)
+
+    async def deliver(self, call_id: str = "c1") -> str:
+        """Make, claim and deliver a call; give the state that its delivery comes to."""
+        await self.make(call_id)
+        return await self.again(call_id)
+
+    async def again(self, call_id: str = "c1") -> str:
+        """Claim and deliver what is due."""
+        await self.deliverer.deliver(await self.driver.take_one())
+        return str((await self.driver.delivery(call_id)).state)
+
+    async def last(self) -> tuple[str, str, int | None, str]:
+        """Give outcome, reason, status and words of the last attempt."""
+        attempt = (await self.driver.delivery("c1")).history.attempts[-1]
+        return attempt.outcome, attempt.reason, attempt.status, attempt.reply
+
+
+def make_desk(driver: Driver, vendor: str = "comunik8", *, ledger: Ledger | None = None, **changes: Any) -> Desk:
+    """Make a desk."""
+    destination = make_destination(VENDORS[vendor].spec, **changes)
+    http, watched = FakeHttp(always=SAVED), Watched()
+    deliverer = Deliverer(
+        destination, vendor=VENDORS[vendor], ledger=ledger or driver.ledger, http=http,
+        finishes=Finishes(driver.ledger), watcher=watched,
+        now=lambda: datetime.fromtimestamp(driver.time.ms / 1000, UTC), rng=Random(1), default_region="AU",
+        lease_ms=LEASE_MS,
+    )  # fmt: skip
+    return Desk(driver, http, destination, watched, deliverer)
