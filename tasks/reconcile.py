@@ -1,26 +1,15 @@
-"""Finds the customers that the ledger has delivered and Kapture does not have, and delivers them again."""
+"""Finds out which customers that were delivered Kapture does not have: by its list, then by searching."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from schemas.call import Call
-from schemas.delacon import merge
-from schemas.delivery import FINAL, DeliveryKey, State
 from schemas.destination import Destination
-from schemas.kapture import fill_customer
 from schemas.kapture_customer import Customer
 from schemas.kapture_options import KaptureOptions
-from schemas.kapture_reply import digits_of
 from tasks import kapture_api
-from tasks.kapture import CUSTOMER_ID
+from tasks.delivered_callers import Delivered
 from tasks.vendor import Http
 from worker.errors import Permanent
-from worker.ledger import browse
-from worker.ledger.ledger import Ledger
-from worker.ledger.records import StoredCall
-from worker.ledger.redeliver import memories, redeliver
 
 MARGIN_MS = 86_400_000
 """Kapture's list is read a day further on both sides: in which zone it keeps its dates is nowhere said."""
@@ -31,34 +20,6 @@ DELIVERY_MS = 2 * 86_400_000
 
 SIDE_BY_SIDE = 8
 """Searches at a time: deliveries go on beside them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
-    """One caller whom the ledger has delivered, and what Kapture may know the customer by."""
-
-    key: DeliveryKey
-    """The newest delivered call's."""
-    delivered_ms: int
-    calls: int
-    group: str = field(repr=False)
-    customer_id: str
-    """As Kapture gave it; empty when it gave none."""
-    code: str = field(repr=False)
-    phone: str = field(repr=False)
-    """As it was sent."""
-    numbers: frozenset[str] = field(repr=False)
-    """Its forms, by their digits."""
-    started_at: datetime
-    under_way: bool
-    """Another delivery of this caller waits or is under way."""
-    remembered: bool
-    """The next delivery of this caller would update; else it adds."""
-
-    @property
-    def pending(self) -> bool:
-        """Say whether a delivery that will add the customer waits already."""
-        return self.under_way and not self.remembered
 
 
 class Listing:
@@ -99,31 +60,6 @@ def windows_of(since_ms: int, until_ms: int, *, now_ms: int) -> list[kapture_api
     """Give the windows in which the customers of calls received in a span were added."""
     latest = min(until_ms + DELIVERY_MS, max(now_ms, until_ms))
     return kapture_api.windows(since_ms - MARGIN_MS, latest + MARGIN_MS)
-
-
-async def delivered_callers(
-    ledger: Ledger, destination: Destination, *, since_ms: int, until_ms: int, default_region: str
-) -> list[Delivered]:
-    """Give the callers of the calls received in a span that were delivered, by their newest call first."""
-    found: dict[str, Delivered] = {}
-    under_way: set[str] = set()
-    async for stored, group, is_open in _calls(ledger, destination.name, since_ms=since_ms, until_ms=until_ms):
-        if is_open:
-            under_way.add(group)
-        create = stored.deliveries[destination.name, "create"]
-        if create.state is not State.DELIVERED:
-            continue
-        if group in found:
-            found[group] = replace(found[group], calls=found[group].calls + 1)
-            continue
-        call = merge(stored.call_id, stored.events, default_region=default_region).call
-        found[group] = _delivered(call, destination, create.key, group=group, delivered_ms=create.at_ms)
-    callers = list(found.values())
-    remembered = await memories(ledger, destination.name, [one.group for one in callers])
-    return [
-        replace(one, under_way=one.group in under_way, remembered=bool(memory), customer_id=memory.get(CUSTOMER_ID, ""))
-        for one, memory in zip(callers, remembered, strict=True)
-    ]
 
 
 async def absent_among(
@@ -167,11 +103,6 @@ async def is_absent(one: Delivered, destination: Destination, *, http: Http) -> 
     return True
 
 
-async def deliver_again(ledger: Ledger, absent: Sequence[Delivered]) -> int:
-    """Deliver the newest call of each absent customer again, as an add; give how many were still delivered."""
-    return sum(await redeliver(ledger, [one.key for one in absent]))
-
-
 def _questions(one: Delivered) -> list[Mapping[str, str]]:
     asked = [kapture_api.by_id(one.customer_id)] if one.customer_id else []
     if one.code:
@@ -179,27 +110,3 @@ def _questions(one: Delivered) -> list[Mapping[str, str]]:
     if one.phone:
         asked.append({"phone": one.phone})
     return list(asked)
-
-
-async def _calls(
-    ledger: Ledger, destination: str, *, since_ms: int, until_ms: int
-) -> AsyncIterator[tuple[StoredCall, str, bool]]:
-    """Give the calls with a delivery to the destination, their group, and whether one of theirs is not final."""
-    async for page in browse.call_ids(ledger, since_ms=since_ms, until_ms=until_ms):
-        for stored in await ledger.load(page):
-            records = [record for (name, _), record in stored.deliveries.items() if name == destination]
-            if (destination, "create") in stored.deliveries:
-                group = stored.deliveries[destination, "create"].group or stored.call_id
-                yield stored, group, any(record.state not in FINAL for record in records)
-
-
-def _delivered(call: Call, destination: Destination, key: DeliveryKey, *, group: str, delivered_ms: int) -> Delivered:
-    options: KaptureOptions = destination.options
-    sent = fill_customer(call, destination).values
-    phone = sent.get("phone", "")
-    numbers = {digits_of(phone), call.caller_digits or "", call.caller_national or ""} - {""}
-    return Delivered(
-        key=key, delivered_ms=delivered_ms, calls=1, group=group, customer_id="",
-        code="" if options.mode == "contact" else sent.get("customer_code", ""), phone=phone,
-        numbers=frozenset(numbers), started_at=call.started_at, under_way=False, remembered=False,
-    )  # fmt: skip

@@ -1,21 +1,20 @@
 """``switchboard kapture``: look into a Kapture account, and change by hand what is there."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, emit, json_option, print_table, progress, shown
+from deploy.cli.console import Failed, json_option, progress
 from deploy.cli.kapture_account import (
     account_of,
     ask,
-    customer_shape,
     destination_option,
     has_key,
     since_option,
     span,
     until_option,
 )
+from deploy.cli.kapture_answers import pairs, show, tell
 from deploy.cli.kapture_reconcile import reconcile
 from deploy.cli.session import read_settings
 from schemas.destination import Destination
@@ -56,7 +55,7 @@ def search(*, destination: str | None, as_json: bool, **by: str | None) -> None:
         return []
 
     found = ask(account, work)
-    _show(found, as_json=as_json, empty="Kapture knows no such customer.")
+    show(found, as_json=as_json, empty="Kapture knows no such customer.")
     if not found:
         raise SystemExit(1)
 
@@ -78,7 +77,7 @@ def select(*, since_ms: int | None, until_ms: int | None, destination: str | Non
         with progress(len(wanted), "reading") as advance:
             return await kapture_api.select_all(account, wanted, http=http, advance=advance)
 
-    _show(ask(account, work), as_json=as_json, empty="Kapture lists no customer for this time.")
+    show(ask(account, work), as_json=as_json, empty="Kapture lists no customer for this time.")
 
 
 @kapture.command
@@ -89,7 +88,7 @@ def select(*, since_ms: int | None, until_ms: int | None, destination: str | Non
 def update(*, customer_id: str, fields: tuple[str, ...], destination: str | None, as_json: bool) -> None:
     """Change fields of a customer, such as city=Perth. An unknown customer is status 1, and none is added."""
     account = account_of(read_settings()[1], destination, needs=["update"])
-    values = _pairs(fields)
+    values = pairs(fields)
 
     async def work(http: Http) -> KaptureReply:
         # The page adds whom it does not find, so look first, where there is a key for looking.
@@ -98,7 +97,7 @@ def update(*, customer_id: str, fields: tuple[str, ...], destination: str | None
         return await kapture_api.update(account, customer_id, values, http=http)
 
     said = ask(account, work)
-    _tell(account, customer_id, said, as_json=as_json)
+    tell(account, customer_id, said, as_json=as_json)
     if said.customer_id and said.customer_id != customer_id:
         raise Failed(f"Kapture says that it changed customer {said.customer_id}.")
 
@@ -114,7 +113,7 @@ def add_contact(
 ) -> None:
     """Add a contact to a customer; name=, phone= and email= are required, others such as gender= may follow."""
     account = account_of(read_settings()[1], destination, needs=["contact"])
-    values = _pairs(fields)
+    values = pairs(fields)
     if missing := [name for name in OF_CONTACTS if not values.get(name)]:
         raise click.UsageError(f"A contact needs {', '.join(f'{name}=' for name in missing)}.")
 
@@ -126,7 +125,7 @@ def add_contact(
                 raise Failed(f"Customer {customer_id} has a contact with this number; --again adds another.")
         return await kapture_api.add_contact(account, customer_id, values, http=http)
 
-    _tell(account, customer_id, ask(account, work), as_json=as_json)
+    tell(account, customer_id, ask(account, work), as_json=as_json)
 
 
 def _wanted(given: Mapping[str, str], account: Destination) -> Sequence[Mapping[str, str]]:
@@ -148,40 +147,3 @@ async def _find(account: Destination, customer_id: str, *, http: Http) -> list[C
     if not any(customer.customer_id in {"", customer_id} for customer in found):
         raise Failed(f"There is no customer {customer_id}.")
     return found
-
-
-def _pairs(fields: Sequence[str]) -> dict[str, str]:
-    """Read FIELD=VALUE; an empty value is sent as such."""
-    values: dict[str, str] = {}
-    for text in fields:
-        name, equals, value = text.partition("=")
-        name = name.strip()
-        if not equals or not name:
-            raise click.UsageError(f"{text!r} is not FIELD=VALUE.")
-        if name == "customer_id" or name in values:
-            raise click.UsageError(f"{name} is given already.")
-        values[name] = value.strip()
-    return values
-
-
-def _show(found: Sequence[Customer], *, as_json: bool, empty: str) -> None:
-    if as_json:
-        emit([customer_shape(customer) for customer in found])
-        return
-    columns = ("customer_id", "name", "phones", "emails", "customer_code", "created")
-    rows = [
-        (one.customer_id, one.name, ", ".join(one.phones), ", ".join(one.emails), one.code, one.created)
-        for one in found
-    ]
-    print_table(columns, rows, empty=empty)
-
-
-def _tell(account: Destination, customer_id: str, said: KaptureReply, *, as_json: bool) -> None:
-    message = "; ".join(said.words)
-    if as_json:
-        result: dict[str, Any] = {
-            "destination": account.name, "customer_id": customer_id, "status": said.status, "message": message,
-        }  # fmt: skip
-        emit(result)
-    else:
-        click.echo(shown(f"{customer_id}: {message or said.status}"))

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
@@ -11,7 +11,6 @@ from deploy.cli.console import Failed, Misconfigured
 from deploy.cli.values import Moment
 from schemas.blanking import blank
 from schemas.destination import Destination
-from schemas.kapture_customer import Customer
 from schemas.kapture_options import KaptureOptions
 from tasks.vendor import Http
 from worker.errors import DeliveryError, Transient
@@ -89,16 +88,3 @@ def span(since_ms: int | None, until_ms: int | None) -> tuple[int, int]:
     if since >= until:
         raise click.UsageError("--since must be before --until.")
     return since, until
-
-
-def customer_shape(customer: Customer) -> dict[str, Any]:
-    """Give a customer as JSON; ``record`` is all that Kapture gave, its outer keys in lower case."""
-    return {
-        "customer_id": customer.customer_id,
-        "customer_code": customer.code,
-        "name": customer.name,
-        "phones": list(customer.phones),
-        "emails": list(customer.emails),
-        "created": customer.created,
-        "record": dict(customer.record),
-    }

@@ -14,7 +14,7 @@ from deploy.cli.values import iso
 from schemas.destination import Destination
 from schemas.kapture_options import KaptureOptions
 from tasks import reconcile as task
-from tasks.reconcile import Delivered
+from tasks.delivered_callers import Delivered, deliver_again, delivered_callers
 from tasks.vendor import Http
 
 STEP = 200  # deliveries put back a round trip
@@ -82,7 +82,7 @@ async def _look(session: Session, account: Destination, *, since: int, until: in
     wanted = task.windows_of(since, until, now_ms=round(time.time() * 1000))
     with progress(0 if _contact(account) else len(wanted), "reading Kapture's list") as advance:
         listing = await task.read_listing(account, wanted, http=http, advance=advance)
-    callers = await task.delivered_callers(
+    callers = await delivered_callers(
         session.ledger, account, since_ms=since, until_ms=until,
         default_region=session.settings.calls.default_region,
     )  # fmt: skip
@@ -102,7 +102,7 @@ async def _fix(session: Session, absent: Sequence[Delivered]) -> int:
     with progress(len(absent), "delivering again") as advance:
         for start in range(0, len(absent), STEP):
             step = absent[start : start + STEP]
-            fixed += await task.deliver_again(session.ledger, step)
+            fixed += await deliver_again(session.ledger, step)
             advance(len(step))
     return fixed
 
