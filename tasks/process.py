@@ -24,6 +24,7 @@ from worker.runtime import Runtime, runtime, start
 from worker.settings import LEASE_MARGIN_S, load_settings
 
 DISPATCH_THREADS = 4  # the rest of the pool: one thread a destination
+CALLCAP_THREADS = 2  # requests to Callcap under way at once; the others wait in line and hold no thread
 
 
 def connect_signals() -> None:
@@ -76,7 +77,8 @@ def _read_configuration(*, conf: Any, **_: Any) -> None:
         print(error, file=sys.stderr)  # noqa: T201  there is no log yet
         raise SystemExit(2) from None
     configure_logging(environment.log_format, environment.log_level, secrets=settings.secrets)
-    conf.worker_concurrency = len(settings.destinations) + DISPATCH_THREADS
+    callcap_threads = CALLCAP_THREADS if settings.callcap else 0
+    conf.worker_concurrency = len(settings.destinations) + DISPATCH_THREADS + callcap_threads
     conf.switchboard = (environment, settings)
 
 
