@@ -15,7 +15,7 @@ def make_stack(tmp_path: Path, redis_url: str, standins_process: str) -> Iterato
     made: list[Stack] = []
 
     def make(**options: Any) -> Stack:
-        stack = Stack(tmp_path, redis_url=redis_url, standins_url=standins_process, **options)
+        stack = Stack(tmp_path, **{"redis_url": redis_url, "standins_url": standins_process, **options})
         made.append(stack)
         return stack
 

@@ -16,6 +16,7 @@ class Proxy:
         self._forwarding: set[asyncio.Task[None] | None] = set()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+        self._writers: list[asyncio.StreamWriter] = []
 
     def start(self) -> None:
         """Listen; ``port`` is set when this returns."""
@@ -31,7 +32,7 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._open.set)
 
     def stop(self) -> None:
-        """End."""
+        """End, and drop every connection, dead ones too."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
 
@@ -42,12 +43,25 @@ class Proxy:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
+        self._loop.run_until_complete(self._drop_all(server))
+        self._loop.close()
+
+    async def _drop_all(self, server: asyncio.Server) -> None:
+        server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        piping = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in piping:
+            task.cancel()
+        await asyncio.gather(*piping, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._forwarding.add(asyncio.current_task())  # else a half-open pair is garbage, and collected
+        self._writers.append(writer)
         await self._open.wait()
         with suppress(OSError):
             there, out = await asyncio.open_connection("127.0.0.1", self._target)
+            self._writers.append(out)
             await asyncio.gather(self._pipe(reader, out), self._pipe(there, writer))
 
     async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
