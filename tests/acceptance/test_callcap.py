@@ -81,7 +81,10 @@ def test_a_provisioning_whose_reply_is_lost_is_posted_exactly_once(redis_url: st
 
 
 def test_a_task_carries_a_key_alone_and_provisions_once(make_stack: Callable[..., Stack], redis_url: str):
-    """Another program writes the request and sends its key, here three times; the worker provisions once."""
+    """Another program writes the request and sends its key, here three times; the worker provisions once.
+
+    An update goes the same way; a key that nobody wrote is passed over.
+    """
     stack = make_stack(config=CONFIG)
     asyncio.run(provisioner.write(redis_url, "shop-a", EXACT))
     _send(redis_url, "provision", "shop-a", times=3)
@@ -94,10 +97,18 @@ def test_a_task_carries_a_key_alone_and_provisions_once(make_stack: Callable[...
     assert record is not None
     assert record.outcome is not None
     assert (RequestState.DONE, "3165550142") == (record.state, record.outcome.number)
+    update = NumberRequest(kind=Kind.UPDATE, number="3165550142", parameters={"memo1": "456"})
+    asyncio.run(provisioner.write(redis_url, "shop-u", update))
+    for key in ("shop-x", "shop-u"):
+        _send(redis_url, "update", key)
+    stack.wait_for(lambda: not _is_open(redis_url, "shop-u"), 20, "the update")
+    [kept] = stack.records("callcap")
+    assert "456" == kept["values"]["memo1"]
+    assert "number_request.absent" in stack.log("worker0")
     assert b"shop-a" in messages
     assert b"316555" not in messages
     assert "316555" not in stack.log("worker0")
-    assert {"3165550142": 1} == _posts(stack.standins_url)
+    assert ["POST", "POST"] == [one["method"] for one in _requests(stack.standins_url)]
 
 
 def test_a_worker_killed_in_the_middle_of_a_provisioning_does_not_post_again(
@@ -173,5 +184,9 @@ def _control(url: str, path: str, body: Any = None) -> Any:
 
 def _posts(url: str) -> Counter[str]:
     """Give how often each number was posted."""
-    requests = _control(url, "requests?vendor=callcap")["requests"]
-    return Counter(parse_qs(one["body"])["phoneNumber"][0] for one in requests if one["method"] == "POST")
+    return Counter(parse_qs(one["body"])["phoneNumber"][0] for one in _requests(url) if one["method"] == "POST")
+
+
+def _requests(url: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _control(url, "requests?vendor=callcap")["requests"]
+    return found

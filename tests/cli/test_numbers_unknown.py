@@ -1,5 +1,10 @@
 """``switchboard numbers`` says what to do when Callcap refused, was not reached, or left it open what it did."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -81,4 +86,25 @@ def test_what_did_not_reach_callcap_may_be_tried_again_with_its_key(cli, standin
 
     assert "Callcap was not asked yet (connect: no connection)." in failed.stderr
     assert "done" == done["state"]
+    assert 1 == standin.posts()
+
+
+def test_ctrl_c_in_the_middle_says_how_to_learn_what_became_of_it(cli, standin):
+    """The request was posted and its reply not waited for: unknown at once, looked up by the same command."""
+    standin.lay(mode="store_then_hang", times=1)
+    command = [sys.executable, "-m", "deploy.cli.main", "numbers", "provision", *EXACT, "--key", "k"]
+    environ = {**os.environ, **cli.environ}
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 20
+        while not standin.kept() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        words = process.communicate(timeout=20)[1]
+
+    assert 1 == process.returncode
+    assert "Interrupted. The same command with --key k tells what became of it." in words
+    assert "Traceback" not in words
+    failed = cli.run("numbers", "provision", *EXACT, "--key", "k", status=1)
+    assert "Callcap no longer offers 3165550142" in failed.stderr
+    assert "interrupted" == cli.json("numbers", "list", "--key", "k")["reason"]
     assert 1 == standin.posts()
