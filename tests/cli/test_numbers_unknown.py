@@ -1,9 +1,11 @@
 """``switchboard numbers`` says what to do when Callcap refused, was not reached, or left it open what it did."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -108,3 +110,23 @@ def test_ctrl_c_in_the_middle_says_how_to_learn_what_became_of_it(cli, standin):
     assert "Callcap no longer offers 3165550142" in failed.stderr
     assert "interrupted" == cli.json("numbers", "list", "--key", "k")["reason"]
     assert 1 == standin.posts()
+
+
+def test_an_answer_that_redis_did_not_take_is_still_told(cli, standin, make_redis_server):
+    """Status 0, for the number is ours: a script that saw a failure here might buy a second one."""
+    server = make_redis_server()
+    standin.lay(latency_ms=700)
+
+    def kill_when_asked() -> None:
+        deadline = time.monotonic() + 20
+        while not standin.asked() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        server.kill()
+
+    killer = threading.Thread(target=kill_when_asked)
+    killer.start()
+    done = cli.run("numbers", "provision", *EXACT, "--key", "k", "--json", REDIS_URL=server.url)
+    killer.join()
+
+    assert ("done", "3165550142") == tuple(json.loads(done.stdout)[name] for name in ("state", "number"))
+    assert "The ledger did not take this outcome and will call request k unknown; keep this output." in done.stderr
