@@ -58,10 +58,9 @@ class StoredEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """A call as its events make it, and which of them are in."""
+class Arrivals:
+    """Which of a call's events are in; cheap to tell, for nothing of their values is read."""
 
-    call: Call
     revision: int
     has_start: bool
     has_end: bool
@@ -70,6 +69,19 @@ class Merged:
     """Start and whole end are both in."""
     first_start_us: int | None
     first_end_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A call as its events make it, and which of them are in."""
+
+    call: Call
+    arrivals: Arrivals
+
+    @property
+    def revision(self) -> int:
+        """Give how often an event of a kind that was in already came, from 1."""
+        return self.arrivals.revision
 
 
 def read_event(body: bytes, *, path_kind: PathKind) -> Event:
@@ -107,15 +119,9 @@ def merge(call_id: str, events: Iterable[StoredEvent], *, default_region: str) -
     """
     start: dict[str, str] = {}
     end: dict[str, str] = {}
-    first: dict[str, int] = {}
-    repeats, whole_end = 0, False
     ordered = _in_order(events)
     for event in ordered:
         sides = _SIDES[event.kind]
-        repeats += not sides.isdisjoint(first)
-        for side in sides:
-            first.setdefault(side, event.received_us)
-        whole_end = whole_end or event.kind in {"e", "c"}
         if "e" not in sides:
             start.update(event.values)
         elif "s" not in sides:
@@ -125,8 +131,20 @@ def merge(call_id: str, events: Iterable[StoredEvent], *, default_region: str) -
             end.update((key, value) for key, value in event.values.items() if key not in START_KEYS)
     received_us = ordered[0].received_us if ordered else 0
     call = load_call(call_id, start | end, first_received_us=received_us, default_region=default_region)
-    return Merged(
-        call=call,
+    return Merged(call, arrivals_of((event.received_us, event.kind) for event in ordered))
+
+
+def arrivals_of(events: Iterable[tuple[int, str]]) -> Arrivals:
+    """Tell which events are in, from the receipt (microseconds) and the kind of each, in any order."""
+    first: dict[str, int] = {}
+    repeats, whole_end = 0, False
+    for received_us, kind in sorted(events):
+        sides = _SIDES[kind]
+        repeats += not sides.isdisjoint(first)
+        for side in sides:
+            first.setdefault(side, received_us)
+        whole_end = whole_end or kind in {"e", "c"}
+    return Arrivals(
         revision=1 + repeats,
         has_start="s" in first,
         has_end="e" in first,

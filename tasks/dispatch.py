@@ -31,16 +31,19 @@ class Dispatched:
     no_start: tuple[str, ...]
 
 
-async def dispatch(call_ids: Sequence[str], *, ledger: Ledger, planner: Planner) -> Dispatched:
+async def dispatch(call_ids: Sequence[str], *, ledger: Ledger, planner: Planner, new_only: bool = False) -> Dispatched:
     """Plan the calls given, or without any all whose wait is over; raises ``redis.RedisError``.
 
     Safe to repeat and to run side by side: a plan made from an older version of its call is not applied.
+    ``new_only`` passes over the given calls that were planned with all their events already.
     """
     created: dict[str, list[str]] = {}
     no_start: list[str] = []
     if call_ids:
         for start in range(0, len(call_ids), BATCH):
-            no_start += await _dispatch_some(call_ids[start : start + BATCH], ledger, planner, created)
+            no_start += await _dispatch_some(
+                call_ids[start : start + BATCH], ledger, planner, created, new_only=new_only
+            )
     else:
         while due := await ledger.calls_due(limit=BATCH):
             no_start += await _dispatch_some(due, ledger, planner, created)
@@ -50,7 +53,12 @@ async def dispatch(call_ids: Sequence[str], *, ledger: Ledger, planner: Planner)
 
 
 async def _dispatch_some(
-    call_ids: Iterable[str], ledger: Ledger, planner: Planner, created: dict[str, list[str]]
+    call_ids: Iterable[str],
+    ledger: Ledger,
+    planner: Planner,
+    created: dict[str, list[str]],
+    *,
+    new_only: bool = False,
 ) -> list[str]:
     """Dispatch one batch: add the keys made due to ``created`` and give the calls whose start never came."""
     no_start: list[str] = []
@@ -58,6 +66,8 @@ async def _dispatch_some(
     wanted = dict.fromkeys(call_ids)
     stored = await ledger.load(wanted)
     await ledger.forget_waits(list(wanted.keys() - {call.call_id for call in stored}))
+    if new_only:
+        stored = [call for call in stored if call.planned_version != call.version]
     plans = [planner.plan(call, now_ms=now_ms) for call in stored]
     for before, plan, planned in zip(stored, plans, await ledger.plan(plans), strict=True):
         if not planned.applied:

@@ -87,10 +87,10 @@ class Importer:
             return False
         merged = merge(event.call_id, held, default_region=self._default_region)
         sides = {
-            "s": merged.has_start,
-            "p": merged.has_end,
-            "q": merged.has_start and merged.has_end,
+            "s": merged.arrivals.has_start,
+            "p": merged.arrivals.has_end,
+            "q": merged.arrivals.has_start and merged.arrivals.has_end,
             "e": not _WHOLE_ENDS.isdisjoint(one.kind for one in held),
-            "c": merged.whole,
+            "c": merged.arrivals.whole,
         }
         return sides[event.kind] and event.values.items() <= merged.call.raw.items()

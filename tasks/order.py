@@ -1,19 +1,11 @@
 """Makes the order of an attempt out of a claim."""
 
-from functools import lru_cache
-
 import orjson
 
-from schemas.delacon import Merged, merge
 from schemas.delivery import Order, State
 from schemas.destination import Destination
-from worker.ledger.records import Claimed, DeliveryRecord, read_stored
-
-
-@lru_cache(maxsize=4096)
-def merged(call_id: str, events: tuple[str, ...], default_region: str) -> Merged:
-    """Merge a call's stored events; the deliveries of one call share the work."""
-    return merge(call_id, [read_stored(event) for event in events], default_region=default_region)
+from tasks.merging import merged
+from worker.ledger.records import Claimed, DeliveryRecord
 
 
 def order_of(claimed: Claimed, *, destination: Destination, default_region: str) -> Order:

@@ -28,7 +28,7 @@ def dispatch(call_ids: list[str]) -> None:
     owned = runtime()
     planner = Planner(settings=owned.settings, vendors=VENDORS)
     try:
-        done = owned.run(dispatch_calls(call_ids, ledger=owned.ledger, planner=planner))
+        done = owned.run(dispatch_calls(call_ids, ledger=owned.ledger, planner=planner, new_only=True))
     except RedisError as error:
         # The calls stay due: the clock sends the next wake-up.
         log.warning("ledger.unavailable", error=type(error).__name__)

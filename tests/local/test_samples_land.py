@@ -67,7 +67,7 @@ def test_every_sample_call_is_whole():
     """Each call has its start, its end and a result that the routes know; nothing waits."""
     merged = samples()
 
-    assert all(one.whole for one in merged.values())
+    assert all(one.arrivals.whole for one in merged.values())
     assert {"answered", "unanswered", "busy"} == {one.call.result for one in merged.values()}
 
 

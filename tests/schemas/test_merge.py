@@ -84,8 +84,9 @@ class TestDocument:
             )
             == result.call
         )
-        assert (1, True, True, True) == (result.revision, result.has_start, result.has_end, result.whole)
-        assert {FIRST_US, FIRST_US + 1} == {result.first_start_us, result.first_end_us}
+        told = result.arrivals
+        assert (1, True, True, True) == (result.revision, told.has_start, told.has_end, told.whole)
+        assert {FIRST_US, FIRST_US + 1} == {told.first_start_us, told.first_end_us}
         assert 28 == len(result.call.raw)
 
 
@@ -153,19 +154,20 @@ class TestProgress:
         """A second event of a kind already in makes a revision; a partial end is no whole one."""
         result = merged(*(event(second, kind, n=str(second)) for second, kind in enumerate(kinds)))
 
-        told = {"start": result.has_start, "end": result.has_end, "whole": result.whole}
+        arrivals = result.arrivals
+        told = {"start": arrivals.has_start, "end": arrivals.has_end, "whole": arrivals.whole}
 
         assert revision == result.revision
         assert inside.split() == [name for name, is_in in told.items() if is_in]
 
     def test_the_first_receipts_are_told(self):
         """Waits are counted from the first start and the first end."""
-        result = merged(event(5, "e"), event(3, "p"), event(4, "s"), event(9, "c"))
+        result = merged(event(5, "e"), event(3, "p"), event(4, "s"), event(9, "c")).arrivals
 
         assert FIRST_US + 4_000_000 == result.first_start_us
         assert FIRST_US + 3_000_000 == result.first_end_us
-        assert merged(event(0, "e")).first_start_us is None
-        assert merged(event(0, "s")).first_end_us is None
+        assert merged(event(0, "e")).arrivals.first_start_us is None
+        assert merged(event(0, "s")).arrivals.first_end_us is None
 
     def test_end_keys_are_documented(self):
         """The two layers share out the document's keys."""

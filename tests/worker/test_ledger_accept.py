@@ -1,7 +1,5 @@
 """Accepting: what is stored, what is the same, and what one bad item does to its group."""
 
-from typing import Any
-
 import pytest
 from redis import RedisError
 
@@ -79,15 +77,19 @@ async def test_a_foreign_key_of_the_wrong_type_spoils_its_own_item_only(driver: 
     assert 2 == len(await driver.ledger.load(["c1", "c2"]))
 
 
-async def test_a_call_of_very_many_events_is_accepted_and_claimed(driver: Driver):
-    """More events than Lua takes arguments in one call spoil neither their group nor a claim."""
-    events: dict[Any, Any] = {f"e{i}": f'{i} s{{"a":"{i}"}}' for i in range(1, 8101)}
-    await driver.redis.hset("sb:c:c1", mapping={"n": "8100", **events})
+async def test_events_beyond_two_hundred_of_a_call_are_folded_into_the_latest_of_their_kind(driver: Driver):
+    """A call cannot grow without end: its values are kept, key by key the later received ones."""
+    items = [Incoming("c1", 20_000 + i, f'e{{"a":"{i}","k{i}":"1"}}') for i in range(300)]
+    assert {Accepted.NEW} == set(await driver.ledger.accept(items))
+    await driver.ledger.accept([Incoming("c1", 10_900, 'e{"a":"old","first":"1"}')])
 
-    answers = await driver.ledger.accept([Incoming("c1", 1, 's{"a":"8100"}'), Incoming("c2", 1, "s{}")])
-    assert [Accepted.SAME, Accepted.NEW] == answers
-    await driver.make("c1")
-    assert 8100 == len((await driver.take_one()).events)
+    call = await driver.call("c1")
+    values = {
+        key: value for event in sorted(call.events, key=lambda e: e.received_us) for key, value in event.values.items()
+    }
+    assert 200 == call.version
+    assert 302 == len(values)
+    assert "299" == values["a"]
 
 
 async def test_a_redis_without_memory_refuses_the_group(redis):
@@ -114,19 +116,23 @@ async def test_an_accepted_call_is_dispatched_by_the_clock_when_its_wake_up_is_l
     assert (await driver.ledger.tick([])).wake_calls
     assert not (await driver.ledger.tick([])).wake_calls
     assert ["c1"] == await driver.ledger.calls_due(limit=10)
+    assert not (await driver.ledger.tick([])).wake_calls
+    driver.time.pass_s(10)
     assert (await driver.ledger.tick([])).wake_calls
 
 
 async def test_calls_due_come_the_longest_overdue_first_and_bounded(driver: Driver):
-    """A dispatch takes a slice; the rest stays due."""
+    """A dispatch takes a slice for 10 s; what it has not planned by then is due again."""
     for call_id in ("c3", "c1", "c2"):
         await driver.accept(call_id)
         driver.time.pass_s(1)
     driver.time.pass_s(60)
 
     assert ["c3", "c1"] == await driver.ledger.calls_due(limit=2)
-    await driver.ledger.forget_waits(["c3"])
-    assert ["c1", "c2"] == await driver.ledger.calls_due(limit=2)
+    assert ["c2"] == await driver.ledger.calls_due(limit=2)
+    assert [] == await driver.ledger.calls_due(limit=2)
+    driver.time.pass_s(11)
+    assert {"c1", "c2", "c3"} == set(await driver.ledger.calls_due(limit=3))
 
 
 async def test_a_forgotten_call_is_not_there(driver: Driver):

@@ -60,8 +60,8 @@ class Ledger:
         self.timings = timings or Timings()
 
     async def ping(self) -> None:
-        """Ask Redis for a sign of life."""
-        await self.redis.ping()
+        """Ask Redis to take a write: one that is full, or a replica, answers PING all the same."""
+        await self.redis.set("sb:probe", "1", px=1000)
 
     async def now_ms(self) -> int:
         """Give the time that the ledger goes by, in epoch milliseconds."""
@@ -109,10 +109,8 @@ class Ledger:
             await self.redis.zrem("sb:waits", *call_ids)
 
     async def calls_due(self, *, limit: int) -> list[str]:
-        """Give the ids of calls whose wait is over, the longest overdue first."""
-        await self.redis.delete("sb:wakecalls")
-        now = await self.scripts.now_ms()
-        return list(await self.redis.zrange("sb:waits", "-inf", now, byscore=True, offset=0, num=limit))  # type: ignore[arg-type]
+        """Take ids of calls whose wait is over, the longest overdue first; what is not planned is due again soon."""
+        return list(await self.scripts.run("due", self.timings.wake, limit))
 
     async def load(self, call_ids: Iterable[str]) -> list[StoredCall]:
         """Read calls whole; unknown ids are left out."""

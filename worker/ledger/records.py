@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from schemas.delacon import StoredEvent, parse_record
+from schemas.delacon import Arrivals, StoredEvent, arrivals_of, parse_record
 from schemas.delivery import DeliveryKey, State
 from worker.ledger.history import History
 
@@ -82,7 +82,8 @@ class StoredCall:
     planned_version: int
     """How many events the last plan was made from; 0 before the first."""
     routes: tuple[str, ...]
-    events: tuple[StoredEvent, ...] = field(repr=False)
+    texts: tuple[str, ...] = field(repr=False)
+    """The events as they are stored: the receipt in microseconds, a blank, the record."""
     deliveries: Mapping[tuple[str, str], DeliveryRecord] = field(repr=False)
     """By destination and action."""
 
@@ -105,9 +106,24 @@ class StoredCall:
             revision=int(fields.get("rv", 0)),
             planned_version=int(fields.get("pn", 0)),
             routes=tuple(filter(None, fields.get("rt", "").split(" "))),
-            events=tuple(read_stored(fields[f"e{i}"]) for i in range(1, version + 1)),
+            texts=tuple(fields[f"e{i}"] for i in range(1, version + 1)),
             deliveries=deliveries,
         )
+
+    @property
+    def events(self) -> tuple[StoredEvent, ...]:
+        """Read the events."""
+        return tuple(read_stored(text) for text in self.texts)
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """Tell which events are in, without reading their values."""
+        return arrivals_of(_receipt(text) for text in self.texts)
+
+
+def _receipt(text: str) -> tuple[int, str]:
+    received, record = text.split(" ", 1)
+    return int(received), record[0]
 
 
 def read_stored(text: str) -> StoredEvent:

@@ -1,8 +1,6 @@
 -- accept(now, grace_ms, [id, received_us, record]...) -> one letter an item: N new, S same, R remembered, F failed.
 local now = now_ms()
 local wait_until = int(now + tonumber(ARGV[2]))
-local UNPACKED = 1000 -- Lua takes fewer than 8,000 arguments in one call
-
 local MAX_EVENTS = 200 -- of one call; what comes beyond is folded into the latest event of its kind
 
 local function fold(key, n, received, record)
@@ -23,14 +21,15 @@ local function accept(id, received, record)
   if call('EXISTS', remembered_key(id)) == 1 then return 'R' end
   local key = call_key(id)
   local n = tonumber(call('HGET', key, 'n') or '0')
-  for first = 1, n, UNPACKED do
+  if n == 0 then
+    call('ZADD', CALLS, int(now), id)
+  else
     local names = {}
-    for i = first, math.min(n, first + UNPACKED - 1) do names[#names + 1] = 'e' .. i end
+    for i = 1, n do names[i] = 'e' .. i end
     for _, stored in ipairs(call('HMGET', key, unpack(names))) do
       if string.sub(stored, string.find(stored, ' ', 1, true) + 1) == record then return 'S' end
     end
   end
-  if n == 0 then call('ZADD', CALLS, int(now), id) end
   call('ZADD', WAITS, wait_until, id)
   if n >= MAX_EVENTS then
     fold(key, n, received, record)
