@@ -5,11 +5,13 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 
 import uvloop
 
 from deploy.local.standins.accounts import Accounts
 from deploy.local.standins.app import StandIns
+from deploy.local.standins.journal import keep
 from deploy.local.standins.store import Store
 
 
@@ -18,12 +20,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="standins", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="default 127.0.0.1; there is no password")
     parser.add_argument("--port", type=int, default=0, help="default: a free one, printed")
+    parser.add_argument(
+        "--records", type=Path, help="a file to keep the records in; default: they end with the process"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the chance in fail_rate")
     parser.epilog = "Accepted keys and accounts: STANDINS_KAPTURE_KEYS=one,two and the like; see accounts.py."
     options = parser.parse_args()
-    stand_ins = StandIns(
-        host=options.host, port=options.port, accounts=Accounts.read(os.environ), store=Store(seed=options.seed)
-    )
+    store = Store(seed=options.seed)
+    if options.records is not None:
+        keep(store, options.records)
+    stand_ins = StandIns(host=options.host, port=options.port, accounts=Accounts.read(os.environ), store=store)
     try:
         uvloop.run(_serve(stand_ins))
     except OSError as error:

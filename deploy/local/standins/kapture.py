@@ -26,6 +26,9 @@ class Kapture:
         self._accounts = accounts
         self._by_code: dict[str, str] = {}
         self._by_phone: dict[str, str] = {}
+        for record in shelf.records.values():  # what a journal kept
+            if record.kind == "customer":
+                self._index(record)
 
     @property
     def routes(self) -> list[Route]:
@@ -106,11 +109,14 @@ class Kapture:
 
     def _kept(self, record: Record, what: str, reply: dict[str, str]) -> Answer:
         self._shelf.post(record, what)
+        self._index(record)
+        return Answer(reply | {"Kapture Customer Id": record.id})
+
+    def _index(self, record: Record) -> None:
         if code := text(record.values, "customer_code"):
             self._by_code[code] = record.id
         if phone := digits(text(record.values, "phone")):
             self._by_phone[phone] = record.id
-        return Answer(reply | {"Kapture Customer Id": record.id})
 
     def _find(self, fields: dict[str, Any]) -> Record | None:
         code, phone = text(fields, "customer_code"), digits(text(fields, "phone"))

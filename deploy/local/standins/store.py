@@ -13,7 +13,7 @@ VENDORS = ("captorra", "comunik8", "kapture", "callcap")
 
 _REQUESTS_KEPT = 1000
 _BODY_KEPT_BYTES = 16_384
-_HISTORY_KEPT = 50
+HISTORY_KEPT = 50
 
 
 @dataclass(slots=True)
@@ -30,8 +30,10 @@ class Record:
     state: str = ""
     posts: int = 0
     """How many requests named this record, refused duplicates included."""
-    history: deque[str] = field(default_factory=lambda: deque(maxlen=_HISTORY_KEPT))
+    history: deque[str] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
     """What those requests came to, such as ``added``, ``duplicate``."""
+    key: str = ""
+    """What makes it one on its shelf."""
 
     def shown(self) -> dict[str, Any]:
         """Give the record as JSON values."""
@@ -45,12 +47,14 @@ class Shelf:
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self.records: dict[str, Record] = {}
         self.last_number = 0
+        self.changed: Callable[[str], None] = lambda _key: None
+        """Is told the key of every record that was changed or removed."""
         self._now_ms = now_ms
 
     def add(self, key: str, *, record_id: str, values: dict[str, Any], kind: str = "", account: str = "") -> Record:
         """Make a record under a key; nothing has been posted to it yet."""
         now = self._now_ms()
-        self.records[key] = Record(record_id, values, now, now, kind=kind, account=account)
+        self.records[key] = Record(record_id, values, now, now, kind=kind, account=account, key=key)
         return self.records[key]
 
     def post(self, record: Record, what: str) -> None:
@@ -58,10 +62,11 @@ class Shelf:
         record.posts += 1
         record.updated_ms = self._now_ms()
         record.history.append(what)
+        self.changed(record.key)
 
     def clear(self) -> None:
         """Forget every record, and count numbers from 1 again."""
-        self.records.clear()
+        self.remove(None)
         self.last_number = 0
 
     def number(self) -> int:
@@ -74,6 +79,7 @@ class Shelf:
         keys = [key for key, record in self.records.items() if record_id in {None, record.id}]
         for key in keys:
             del self.records[key]
+            self.changed(key)
         return len(keys)
 
 
