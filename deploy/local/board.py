@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from deploy.local.landing import NOT_ROUTED, WITHDRAWN, Cell, cell_of, totals
-from deploy.local.witness import count_landed, records_of
+from deploy.local.witness import Records, count_landed, records_of
 from schemas.call import Call
 from schemas.delacon import merge
 from schemas.destination import Destination
@@ -26,7 +26,7 @@ class Board:
     problems: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """What is wrong with final cells, in words."""
     earlier: int = 0
-    """How many final cells are older than the stand-ins, which therefore know nothing of them."""
+    """How many delivered cells are older than this stack and unknown to its stand-ins."""
 
     @property
     def settled(self) -> bool:
@@ -74,7 +74,7 @@ class Board:
 class Lookout:
     """Looks at the ledger and at the stand-ins.
 
-    ``since_ms`` is when the stand-ins started: what landed before, under ``--keep``, they cannot know.
+    ``since_ms`` is when the stack started: what a Redis of the user's own had before may have landed elsewhere.
     """
 
     ledger: Ledger
@@ -100,20 +100,16 @@ class Lookout:
                     found = stored[call_id]
                     calls[call_id] = merge(call_id, found.events, default_region=self.default_region).call
                     cells[call_id, name] = cell_of(found, name, status=status.get(name), now_ms=overview.now_ms)
-        problems = await self._problems(calls, cells)
+        problems, earlier = self._problems(calls, cells, await records_of(self.standins_url, self.session))
         return Board(
-            calls=calls,
-            destinations=tuple(self.destinations),
-            cells=cells,
-            problems=problems,
-            earlier=sum(cell.record is not None and 0 < cell.since_ms < self.since_ms for cell in cells.values()),
+            calls=calls, destinations=tuple(self.destinations), cells=cells, problems=problems, earlier=earlier
         )
 
-    async def _problems(
-        self, calls: Mapping[str, Call | None], cells: Mapping[tuple[str, str], Cell]
-    ) -> dict[tuple[str, str], str]:
-        records = await records_of(self.standins_url, self.session)
-        problems = {}
+    def _problems(
+        self, calls: Mapping[str, Call | None], cells: Mapping[tuple[str, str], Cell], records: Records
+    ) -> tuple[dict[tuple[str, str], str], int]:
+        """Give what is wrong with final cells, and how many cannot be told because they are older than the stack."""
+        problems, earlier = {}, 0
         for (call_id, name), cell in cells.items():
             call = calls[call_id]
             if call is None or not cell.final:
@@ -121,12 +117,12 @@ class Lookout:
             expected = self.expected.get(call_id, {}).get(name, NOT_ROUTED)
             if call_id in self.expected and cell.outcome != expected:
                 problems[call_id, name] = f"{cell.outcome}, where the sample expects {expected}"
-                continue
-            if cell.record is None or cell.since_ms < self.since_ms:
-                continue
-            if word := _against(cell, count_landed(call, self.destinations[name], records)):
-                problems[call_id, name] = word
-        return problems
+            elif word := _against(cell, count_landed(call, self.destinations[name], records)):
+                if cell.since_ms < self.since_ms:
+                    earlier += 1
+                else:
+                    problems[call_id, name] = word
+        return problems, earlier
 
 
 def _against(cell: Cell, landed: int) -> str:

@@ -77,5 +77,7 @@ def programs(
     stages = [[receiver], [worker, flower]]
     if ports.standins is not None:
         health = page(f"{ports.standins_url}/control/health")
-        stages.append([process("stand-ins", "deploy.local.standins", "--port", str(ports.standins), answers=health)])
+        records = str(folder.data / "stand-ins.jsonl")
+        options = ("--port", str(ports.standins), "--records", records)
+        stages.append([process("stand-ins", "deploy.local.standins", *options, answers=health)])
     return stages

@@ -59,7 +59,7 @@ class Display:
         if board.landed:
             self.say(f"All {len(board.calls)} calls landed as they should in {seconds:.1f} s: {counts}.", style="green")
             if board.earlier:
-                self.say(f"{board.earlier} of them landed before: these stand-ins were not there then.")
+                self.say(f"{board.earlier} of them landed before, at other stand-ins than these.")
             else:
                 self.say("Every delivered call has one record at its stand-in.", style="green")
             return
