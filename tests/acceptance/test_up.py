@@ -126,7 +126,7 @@ def test_a_killed_stack_leaves_nothing_behind_and_goes_on_with_keep(make_up: Cal
 def test_a_redis_of_the_users_own_is_used_and_not_emptied(
     make_up: Callable[..., Up], redis_url: str, tmp_path: Path
 ) -> None:
-    """On a terminal, with the table at the end."""
+    """What was in it stays, and the stack starts no Redis beside it."""
     with redis_client.Redis.from_url(redis_url, decode_responses=True) as client:
         client.set("mine", "yes")
         up = make_up("--once", REDIS_URL=redis_url)
