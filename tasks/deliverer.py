@@ -17,9 +17,9 @@ from tasks.finishes import Finishes
 from tasks.order import order_of, sent_before, skip_reason
 from tasks.settle import interrupted, noting_interruption, settle, unexpected
 from tasks.vendor import Http, Vendor
+from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt
 from worker.ledger.ledger import Ledger
-from worker.ledger.records import Claimed, Finish, Verdict
 
 log = structlog.get_logger(__name__)
 

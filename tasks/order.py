@@ -5,7 +5,8 @@ import orjson
 from schemas.delivery import Order, State
 from schemas.destination import Destination
 from tasks.merging import merged
-from worker.ledger.records import Claimed, DeliveryRecord
+from worker.ledger.claims import Claimed
+from worker.ledger.records import DeliveryRecord
 
 
 def order_of(claimed: Claimed, *, destination: Destination, default_region: str) -> Order:

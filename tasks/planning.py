@@ -9,7 +9,8 @@ from schemas.delacon import Arrivals
 from schemas.destination import Destination
 from tasks.merging import merged
 from tasks.vendor import Vendor
-from worker.ledger.records import FollowUp, NewDelivery, Plan, StoredCall
+from worker.ledger.plans import FollowUp, NewDelivery, Plan
+from worker.ledger.records import StoredCall
 from worker.routes import destinations_of
 from worker.settings import Settings
 

@@ -11,8 +11,8 @@ from schemas.delivery import Blocked, Dead, Delivered, Order, Prepared, Retry, S
 from schemas.destination import Destination
 from tasks.attempt import Tried, digest
 from worker.backoff import wait_s
+from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt, History
-from worker.ledger.records import Claimed, Finish, Verdict
 
 
 def settle(

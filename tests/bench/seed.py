@@ -9,7 +9,8 @@ from tests.bench import bodies
 from tests.bench.system import DESTINATIONS
 from worker.ledger.ledger import Ledger
 from worker.ledger.operate import pause, resume
-from worker.ledger.records import Incoming, NewDelivery, Plan
+from worker.ledger.plans import NewDelivery, Plan
+from worker.ledger.records import Incoming
 
 BATCH = 500
 

@@ -19,9 +19,10 @@ from schemas.delivery import DeliveryKey
 from tasks.dispatch import dispatch
 from tasks.planning import Planner
 from tasks.registry import VENDORS
+from worker.ledger.claims import Finish, Verdict
 from worker.ledger.history import Attempt, History
 from worker.ledger.ledger import Ledger
-from worker.ledger.records import Finish, Incoming, Verdict
+from worker.ledger.records import Incoming
 from worker.settings import load_settings
 
 CONFIG = """

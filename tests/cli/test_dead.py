@@ -10,7 +10,7 @@ from pathlib import Path
 from redis import Redis
 
 from tasks.dispatch import dispatch
-from worker.ledger.records import Verdict
+from worker.ledger.claims import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 

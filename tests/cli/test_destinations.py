@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from worker.ledger.records import Verdict
+from worker.ledger.claims import Verdict
 
 
 def _states(cli):

@@ -5,7 +5,8 @@ import json
 from redis import Redis
 
 from tests.cli.conftest import CALLER
-from worker.ledger.records import Accepted, Incoming, Verdict
+from worker.ledger.claims import Verdict
+from worker.ledger.records import Accepted, Incoming
 
 OTHER = "+61491570157"
 

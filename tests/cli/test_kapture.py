@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 
 from tests.cli.conftest import CALLER, CONFIG
-from worker.ledger.records import Verdict
+from worker.ledger.claims import Verdict
 
 ANN = {"name": "Ann Lee", "phone": "0491570156", "email": "ann@example.com", "customer_code": "61491570156"}
 KEY = "standin-kapture-key"

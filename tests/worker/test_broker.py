@@ -26,5 +26,5 @@ async def test_the_client_opens_sockets_and_ports(make_redis_server: Callable[..
     ],
 )
 def test_kombu_is_told_of_the_same_redis(redis_url: str, broker_url: str):
-    """kombu has a scheme of its own for sockets, with the database in another place."""
+    """Kombu has a scheme of its own for sockets, with the database in another place."""
     assert broker_url == broker_url_of(redis_url)

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.ledgers import LEASE_MS, Driver, ids, key_of
+from worker.ledger.claims import Finish, Verdict
 from worker.ledger.history import Attempt, History
-from worker.ledger.records import Finish, NewDelivery, Verdict
+from worker.ledger.plans import NewDelivery
 
 ATTEMPT = Attempt(
     number=1, at_ms=5, elapsed_ms=7, status=502, outcome="retry", reason="unavailable", reply="späte|Antwort\n2"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.ledgers import NOON, Driver, ids, key_of
 from worker.ledger.operate import replay
-from worker.ledger.records import FollowUp, NewDelivery
+from worker.ledger.plans import FollowUp, NewDelivery
 
 CANCEL = "cancel"
 

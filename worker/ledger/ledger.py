@@ -9,22 +9,11 @@ import orjson
 from redis.asyncio import Redis
 
 from schemas.delivery import DeliveryKey
+from worker.ledger.claims import Claim, Claimed, Finish, Finished, Tick, Verdict
 from worker.ledger.history import History
 from worker.ledger.overview import Overview
-from worker.ledger.records import (
-    Accepted,
-    Claim,
-    Claimed,
-    DeliveryRecord,
-    Finish,
-    Finished,
-    Incoming,
-    Plan,
-    Planned,
-    StoredCall,
-    Tick,
-    Verdict,
-)
+from worker.ledger.plans import Plan, Planned
+from worker.ledger.records import Accepted, DeliveryRecord, Incoming, StoredCall
 from worker.ledger.scripts import Scripts
 
 MAX_QUARANTINED = 10_000  # bodies (contract, section 4)

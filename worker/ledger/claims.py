@@ -1,0 +1,90 @@
+"""Claims and their ends, and what a clock tick finds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from schemas.delivery import DeliveryKey
+from worker.ledger.history import History
+from worker.ledger.records import DeliveryRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery in this worker's hands until its lease ends."""
+
+    key: DeliveryKey
+    fence: int
+    number: int
+    step: int
+    reason: str
+    """Why it was tried before, such as ``interrupted``; empty the first time."""
+    ready_at_ms: int
+    memory: str = field(repr=False)
+    history: History = field(repr=False)
+    siblings: Mapping[str, DeliveryRecord] = field(repr=False)
+    """The other deliveries of the call to this destination by action; only for an action that is not a create."""
+    events: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim.
+
+    ``verdict``: ``ok``, ``empty``, ``limited`` (ask again in ``wait_ms``), ``paused``, ``blocked`` or ``open``.
+    """
+
+    verdict: str
+    wait_ms: int
+    items: tuple[Claimed, ...]
+
+
+class Verdict(StrEnum):
+    """How a claim ends."""
+
+    DELIVERED = "D"
+    DEAD = "X"
+    SKIPPED = "S"
+    CANCELLED = "C"
+    RETRY = "r"
+    HOLD = "h"
+    UNCLAIM = "u"
+    INTERRUPTED = "i"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """The end of a claim, and what it tells of the destination.
+
+    ``effect``: ``ok`` a success; ``fail`` a transient failure; ``refuse`` 403 or 3xx; ``none`` an answer that is
+    neither; ``skip`` nothing was sent; ``block:soon:REASON`` or ``block:never:REASON``.
+    """
+
+    key: DeliveryKey
+    fence: int
+    verdict: Verdict
+    reason: str = ""
+    delay_ms: int = 0
+    effect: str = "none"
+    memory: str = field(default="", repr=False)
+    history: History = field(default_factory=History, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Whether the finish was applied (the fence was still ours), and what it did to the destination."""
+
+    applied: bool
+    gate_event: str
+    """``blocked``, ``circuit_open``, ``opened`` or nothing."""
+    verdict: Verdict
+    """As applied: a retry or a dead letter becomes ``HOLD`` when its refusal shows that the destination is blocked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a clock tick found: how many leases had expired, and what has to be woken."""
+
+    expired: int
+    wake_calls: bool
+    wake: tuple[str, ...]
