@@ -1,4 +1,7 @@
-"""``switchboard import``: calls that never came by webhook, from JSON lines and CSV."""
+"""``switchboard import``: calls that never came by webhook, from JSON lines and CSV.
+
+Over 200 lines: the facts of one subject stay in one place.
+"""
 
 import json
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Group commit: who waits for what, and what becomes of it."""
+"""Group commit: who waits for what, and what becomes of it.
+
+Over 200 lines: the facts of one subject stay in one place.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

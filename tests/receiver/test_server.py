@@ -1,4 +1,7 @@
-"""What is not quite HTTP, or comes too slowly, or in a crowd."""
+"""What is not quite HTTP, or comes too slowly, or in a crowd.
+
+Over 200 lines: the facts of one subject stay in one place.
+"""
 
 import asyncio
 import contextlib

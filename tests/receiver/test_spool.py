@@ -1,4 +1,7 @@
-"""The local journal: durable before the answer, whole after a kill, shared by several processes."""
+"""The local journal: durable before the answer, whole after a kill, shared by several processes.
+
+Over 200 lines: the facts of one subject stay in one place.
+"""
 
 import asyncio
 import sqlite3

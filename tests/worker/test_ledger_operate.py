@@ -1,4 +1,7 @@
-"""What an operator does to the ledger: replay, drop, pause, resume, suppress and erase."""
+"""What an operator does to the ledger: replay, drop, pause, resume, suppress and erase.
+
+Over 200 lines: the facts of one subject stay in one place.
+"""
 
 from schemas.delivery import DeliveryKey, State
 from tests.ledgers import NOON, ids, key_of
