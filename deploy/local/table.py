@@ -44,7 +44,10 @@ class Display:
     def show(self, board: Board) -> None:
         """Show how things stand now."""
         if self._live is not None:
-            self._live.update(table_of(board))
+            table = table_of(board)
+            fits = len(self._console.render_lines(table, pad=False)) < self._console.height
+            settled = sum(cell.final for cell in board.cells.values())
+            self._live.update(table if fits else Text(f"{settled} of {len(board.cells)} settled"))
             return
         for key, cell in board.cells.items():
             if cell.final and cell.outcome != NOT_ROUTED and key not in self._told:
@@ -70,7 +73,11 @@ class Display:
 
 def table_of(board: Board) -> Table:
     """Build the table: a row a call, a column a destination."""
-    table = Table("call", "result", *board.destinations, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("call", no_wrap=True)
+    table.add_column("result", no_wrap=True)
+    for name in board.destinations:
+        table.add_column(name)
     for call_id, call in board.calls.items():
         cells = [_cell(board, call_id, name) for name in board.destinations]
         table.add_row(Text(call_id), Text((call.result if call else None) or ""), *cells)
@@ -92,4 +99,4 @@ def _words(cell: Cell) -> str:
     brief = [note for note in cell.notes if note == "duplicate"]
     if cut := sum(" cut from " in note for note in cell.notes):
         brief.append(f"{cut} texts cut" if cut > 1 else "a text cut")
-    return ", ".join([cell.outcome, *brief])
+    return f"{cell.outcome} ({', '.join(brief)})" if brief else cell.outcome

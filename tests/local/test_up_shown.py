@@ -76,10 +76,10 @@ def board(make_call: Callable[..., Call], *, problem: str = "") -> Board:
     return Board(calls={"SB-1": make_call()}, destinations=["law", "crm"], cells=cells, problems=problems)
 
 
-def shown_on(*boards: Board, terminal: bool) -> str:
+def shown_on(*boards: Board, terminal: bool, height: int = 40) -> str:
     """Give what a display shows of boards, the last one as the end."""
     file = io.StringIO()
-    display = Display(Console(file=file, force_terminal=terminal, width=100, color_system=None))
+    display = Display(Console(file=file, force_terminal=terminal, width=100, height=height, color_system=None))
     with display.watching():
         for each in boards:
             display.show(each)
@@ -92,7 +92,7 @@ def test_without_a_terminal_each_fate_is_one_line(make_call: Callable[..., Call]
     shown = shown_on(board(make_call), board(make_call), terminal=False)
 
     assert [
-        "SB-1  law  delivered, a text cut",
+        "SB-1  law  delivered (a text cut)",
         "All 1 calls landed as they should in 1.2 s: 1 delivered.",
         "Every delivered call has one record at its stand-in.",
     ] == shown.splitlines()
@@ -103,7 +103,16 @@ def test_a_terminal_ends_with_the_whole_table(make_call: Callable[..., Call]) ->
     rows = [line.split() for line in shown_on(board(make_call), terminal=True).splitlines()]
 
     assert ["call", "result", "law", "crm"] in rows
-    assert ["SB-1", "answered", "delivered,", "a", "text", "cut", "-"] in rows
+    assert ["SB-1", "answered", "delivered", "(a", "text", "cut)", "-"] in rows
+
+
+def test_a_short_terminal_gets_a_count_meanwhile(make_call: Callable[..., Call]) -> None:
+    """What does not fit would leave its traces; the whole table comes at the end all the same."""
+    shown = shown_on(board(make_call), terminal=True, height=4)
+
+    assert "2 of 2 settled" in shown
+    assert 1 == shown.count("SB-1")
+    assert "settled" not in shown_on(board(make_call), terminal=True)
 
 
 def test_what_is_wrong_is_said_last(make_call: Callable[..., Call]) -> None:
