@@ -56,7 +56,13 @@ def build_pumps(owned: Runtime, *, lease_margin_s: float) -> Mapping[str, Pump]:
             default_region=owned.settings.calls.default_region,
             lease_ms=lease_ms,
         )
-        pumps[name] = Pump(destination, ledger=owned.ledger, deliver=deliverer.deliver, lease_ms=lease_ms)
+        pumps[name] = Pump(
+            destination,
+            ledger=owned.ledger,
+            deliver=deliverer.deliver,
+            lease_ms=lease_ms,
+            in_lines=VENDORS[destination.vendor].one_at_a_time,
+        )
     return pumps
 
 

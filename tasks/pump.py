@@ -21,6 +21,7 @@ class Pump:
     """Delivers what is due at one destination; at most one run at a time in a process.
 
     ``deliver`` takes claimed deliveries through their attempts, one call each; it must not raise.
+    ``in_lines``: deliveries of one caller stand in line, so the end of one may make the next one due.
     """
 
     def __init__(
@@ -30,11 +31,13 @@ class Pump:
         ledger: Ledger,
         deliver: Callable[[Claimed], Awaitable[None]],
         lease_ms: int,
+        in_lines: bool = False,
     ) -> None:
         self.destination = destination
         self._ledger = ledger
         self._deliver = deliver
         self._lease_ms = lease_ms
+        self._in_lines = in_lines
         self._handed: list[DeliveryKey] = []
         self._under_way: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -108,6 +111,7 @@ class Pump:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
+        self._more = self._more or self._in_lines
         self._changed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("delivery.failed", destination=self.destination.name, exc_info=error)

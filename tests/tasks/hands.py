@@ -66,11 +66,12 @@ class Hands:
             self.changed.notify_all()
 
 
-def make_pump(hands: Hands, ledger: Ledger | None = None, **changes: object) -> Pump:
+def make_pump(hands: Hands, ledger: Ledger | None = None, *, in_lines: bool = False, **changes: object) -> Pump:
     """Make a pump for the destination ``crm``."""
     values: dict[str, Any] = {"concurrency": 3, **changes}
     destination = make_destination(SPEC, **values)
-    return Pump(destination, ledger=ledger or hands.driver.ledger, deliver=hands.deliver, lease_ms=LEASE_MS)
+    used = ledger or hands.driver.ledger
+    return Pump(destination, ledger=used, deliver=hands.deliver, lease_ms=LEASE_MS, in_lines=in_lines)
 
 
 async def finished(run: "asyncio.Task[None]") -> None:

@@ -140,3 +140,13 @@ async def test_more_keys_than_a_claim_takes_are_not_collected(driver: Driver, ha
     assert CLAIM_LIMIT >= len(pump._handed)
     hands.let_go()
     await finished(run)
+
+
+async def test_the_next_in_line_is_taken_when_the_one_before_has_ended(driver: Driver, hands: Hands):
+    """Deliveries of one caller run one after the other in one run: none waits for the clock."""
+    names = [f"c{i}" for i in range(5)]
+    await driver.make(*names, group="61491570156")
+    await finished(asyncio.create_task(make_pump(hands, in_lines=True).run([key_of(name) for name in names])))
+
+    assert names == hands.delivered
+    assert 1 == hands.most
