@@ -68,7 +68,7 @@ def test_a_killed_redis_costs_no_webhook(make_redis_server, make_stack):
     server.start()
     back = time.monotonic()
     pusher.join()
-    stack.wait_for(lambda: len(stack.records("captorra")) == calls, 120, "every call")
+    stack.wait_for(lambda: stack.requests("captorra") >= calls, 120, "every call")
 
     [sent] = results
     print(f"{sent}, {calls} calls; all delivered {time.monotonic() - back:.1f} s after Redis was back")
