@@ -15,6 +15,7 @@ from worker.ledger.overview import Overview
 from worker.ledger.plans import Plan, Planned
 from worker.ledger.records import Accepted, DeliveryRecord, Incoming, StoredCall
 from worker.ledger.scripts import Scripts
+from worker.ledger.suppressed import Suppressed
 
 MAX_QUARANTINED = 10_000  # bodies (contract, section 4)
 MAX_QUARANTINED_BYTES = 64 * 1024 * 1024
@@ -47,6 +48,7 @@ class Ledger:
         self.redis = redis
         self.scripts = Scripts(redis, clock_ms=clock_ms)
         self.timings = timings or Timings()
+        self._suppressed = Suppressed(redis)
 
     async def ping(self) -> None:
         """Ask Redis to take a write: one that is full, or a replica, answers PING all the same."""
@@ -138,7 +140,7 @@ class Ledger:
 
     async def is_suppressed(self, number: str) -> bool:
         """Say whether no lead is to be made for a number (E.164)."""
-        return bool(await self.redis.sismember("sb:suppressed", number))
+        return await self._suppressed.holds(number)
 
     async def claim(
         self,
