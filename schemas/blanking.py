@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -24,14 +25,18 @@ def secrets_of(spec: VendorSpec, options: Any) -> tuple[str, ...]:
 
 def blank(text: str, secrets: Iterable[str]) -> str:
     """Replace every secret in ``text``, also where it stands URL-quoted or escaped as JSON."""
+    pattern = _pattern(tuple(secrets))
+    return text if pattern is None else pattern.sub(BLANK, text)  # one pass: what was blanked stays as it is
+
+
+@lru_cache(maxsize=256)  # destinations
+def _pattern(secrets: tuple[str, ...]) -> re.Pattern[str] | None:
     forms: set[str] = set()
     for secret in secrets:
         escaped = json.dumps(secret)[1:-1]
         forms |= {secret, escaped, escaped.replace("/", "\\/"), quote(secret, safe=""), quote(secret)}
     longest_first = sorted(forms - {""}, key=len, reverse=True)
-    if not longest_first:
-        return text
-    return re.sub("|".join(map(re.escape, longest_first)), BLANK, text)  # one pass: what was blanked stays as it is
+    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
 
 def _bare(key: str) -> str:
