@@ -1,9 +1,9 @@
 """One delivery, one try: the thick function, without Celery, clock or environment."""
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
+from time import monotonic
 
 import orjson
 import structlog
@@ -19,17 +19,28 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Wire:
-    """Hands requests on and keeps the last one and its reply, for the attempt log."""
+    """Hands requests on and keeps the last one and its reply, for the attempt log.
+
+    All requests of an attempt together get ``timeout_s``.
+    """
 
     http: Http
     timeout_s: float
     request: Request | None = None
     response: Response | None = None
+    _until: float = 0.0
 
     async def send(self, request: Request, *, timeout_s: float | None = None) -> Response:
-        """Send as ``Http`` does, bounded by the destination's timeout."""
+        """Send as ``Http`` does, within what is left of the attempt's time; raises ``Transient`` as it does."""
+        left_s = self.timeout_s
+        if self.request is None:
+            self._until = monotonic() + left_s
+        else:
+            left_s = self._until - monotonic()
+            if left_s <= 0:
+                raise errors.Transient("timeout", "no time left for another request", unknown=True)
         self.request, self.response = request, None
-        self.response = await self.http.send(request, timeout_s=timeout_s or self.timeout_s)
+        self.response = await self.http.send(request, timeout_s=min(left_s, timeout_s or left_s))
         return self.response
 
 
@@ -61,12 +72,9 @@ async def attempt(
         check_wanted(order, now=now, skip=skip)
         prepared = vendor.prepare(order)
         check_new(order, prepared, sent_before=sent_before)
-        async with asyncio.timeout(order.destination.timeout_s):
-            outcome = Delivered(await vendor.send(order, prepared=prepared, http=wire))
+        outcome = Delivered(await vendor.send(order, prepared=prepared, http=wire))
     except errors.DeliveryError as error:
         outcome, words = outcome_of(error, now=now), error.detail
-    except TimeoutError:
-        outcome = Retry("timeout", unknown=wire.request is not None)
     except Exception as error:
         log.exception("delivery.attempt_failed", error=type(error).__name__)
         words = type(error).__name__

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from time import monotonic
 from typing import Self
 from urllib.parse import urlencode
@@ -30,6 +31,9 @@ DNS_CACHE_S = 60
 MAX_CACHED_URLS = 1024
 """Deliveries use a handful of URLs; searches with parameters must not fill the memory."""
 
+MAX_CACHED_TIMEOUTS = 256
+"""Nearly all requests have their destination's; the second request of an attempt has what is left of it."""
+
 _JSON = {"Content-Type": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _ALWAYS = {"User-Agent": "Switchboard", "Accept": "application/json", "Accept-Encoding": "identity"}
@@ -45,7 +49,6 @@ class HttpClient:
     def __init__(self, session: ClientSession) -> None:
         self._session = session
         self._urls: dict[str, URL] = {}
-        self._timeouts: dict[float, ClientTimeout] = {}
 
     @classmethod
     @asynccontextmanager
@@ -102,7 +105,7 @@ class HttpClient:
             data=data,
             headers=headers,
             allow_redirects=False,
-            timeout=self._timeouts.get(timeout_s) or self._connect_timeout(timeout_s),
+            timeout=_connect_timeout(timeout_s),
         )
 
     def _remember(self, url: str) -> URL:
@@ -112,11 +115,12 @@ class HttpClient:
         parsed = self._urls[url] = URL(url, encoded=True)
         return parsed
 
-    def _connect_timeout(self, timeout_s: float) -> ClientTimeout:
-        """Limit only the connecting; the whole attempt is limited by ``asyncio.timeout``, to the millisecond."""
-        connect_s = min(timeout_s * CONNECT_SHARE, CONNECT_LONGEST_S)
-        timeout = self._timeouts[timeout_s] = ClientTimeout(total=None, connect=connect_s, ceil_threshold=3600)
-        return timeout
+
+@lru_cache(maxsize=MAX_CACHED_TIMEOUTS)
+def _connect_timeout(timeout_s: float) -> ClientTimeout:
+    """Limit only the connecting; the whole attempt is limited by ``asyncio.timeout``, to the millisecond."""
+    connect_s = min(timeout_s * CONNECT_SHARE, CONNECT_LONGEST_S)
+    return ClientTimeout(total=None, connect=connect_s, ceil_threshold=3600)
 
 
 async def _read(reply: ClientResponse) -> bytes:
