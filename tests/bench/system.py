@@ -63,9 +63,7 @@ class System:
         self.redis.start()
         self.client = redis_client.Redis.from_url(self.redis.url, decode_responses=True)
         self.vendor = Vendor()
-        self.stack = Stack(
-            folder, redis_url=self.redis.url, standins_url=self.vendor.url, config=CONFIG, common=common
-        )
+        self.stack = Stack(folder, redis_url=self.redis.url, standins_url=self.vendor.url, config=CONFIG, common=common)
         self._cpu: dict[str, float] = {}
 
     def start_receiver(self) -> None:
