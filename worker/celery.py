@@ -10,5 +10,7 @@ from worker.flower_guard import guard_flower
 
 guard_flower(sys.argv, os.environ)
 
-app = Celery("switchboard", amqp="worker.amqp:EagerAMQP", config_source="worker.celeryconfig", include=["tasks.wiring"])
+app = Celery(
+    "switchboard", amqp="worker.amqp:LastingAMQP", config_source="worker.celeryconfig", include=["tasks.wiring"]
+)
 app.steps["worker"].add(ClockStep)
