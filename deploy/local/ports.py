@@ -1,10 +1,14 @@
 """Which TCP ports the processes of a local stack take."""
 
 import errno
+import random
 import socket
 
 from deploy.local.fault import StackFault
-from deploy.local.redis_server import free_port
+
+# Below the ports that Linux, macOS and the BSDs give to outgoing connections, any of which might come in between.
+_SPARE = range(20_000, 32_000)
+_TRIES = 100
 
 
 def is_free(host: str, port: int) -> bool:
@@ -28,7 +32,7 @@ def asked_port(host: str, port: int, *, instead: str) -> int:
     ``instead`` says what the user may do then.
     """
     if port == 0:
-        return free_port()
+        return spare_port()
     if not is_free(host, port):
         raise StackFault(f"port {port} is taken, another program listens on {host}:{port}: {instead}")
     return port
@@ -36,4 +40,12 @@ def asked_port(host: str, port: int, *, instead: str) -> int:
 
 def usual_port(port: int) -> int:
     """Give the usual port on loopback, or a free one when it is taken."""
-    return port if is_free("127.0.0.1", port) else free_port()
+    return port if is_free("127.0.0.1", port) else spare_port()
+
+
+def spare_port() -> int:
+    """Give a free port of loopback that nothing else is likely to take before its process listens."""
+    for port in random.sample(_SPARE, _TRIES):
+        if is_free("127.0.0.1", port):
+            return port
+    raise StackFault("no free port was found on this machine")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from deploy.local.environment import BUNDLED, Ports, StackEnvironment, compose
 from deploy.local.folder import Folder
-from deploy.local.ports import asked_port, usual_port
-from deploy.local.redis_server import RedisServer, free_port
+from deploy.local.ports import asked_port, spare_port, usual_port
+from deploy.local.redis_server import RedisServer
 from deploy.local.stack import make_server
 from tasks.registry import VENDORS
 from worker.environment import Environment
@@ -45,9 +45,9 @@ def prepare(wanted: Wanted, *, folder: Folder, environ: Mapping[str, str]) -> Pr
     ports = Ports(
         host=given.host,
         receiver=asked_port(given.host, wanted.port, instead="choose another one with --port"),
-        flower=usual_port(_FLOWER_PORT),
-        standins=free_port() if wanted.config is None else None,
-        worker_metrics=free_port(),
+        flower=_flower_port(environ),
+        standins=spare_port() if wanted.config is None else None,
+        worker_metrics=spare_port(),
     )
     server = None if given.redis_url else make_server(folder, environ)
     redis_url = server.url if server else given.redis_url
@@ -55,3 +55,11 @@ def prepare(wanted: Wanted, *, folder: Folder, environ: Mapping[str, str]) -> Pr
     specs = [vendor.spec for vendor in VENDORS.values()]
     settings = load_settings(wanted.config or BUNDLED, environment.variables, specs=specs)
     return Preparation(wanted=wanted, ports=ports, server=server, environment=environment, settings=settings)
+
+
+def _flower_port(environ: Mapping[str, str]) -> int:
+    """Read Flower's own variable; without it take the usual port, or another one when that is taken."""
+    named = environ.get("FLOWER_PORT", "")
+    if not named.isdecimal():
+        return usual_port(_FLOWER_PORT)
+    return asked_port("127.0.0.1", int(named), instead="FLOWER_PORT names it, choose another one")

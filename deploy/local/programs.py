@@ -31,10 +31,13 @@ def programs(
     names = list(destinations)
     celery = ("celery", "-A", "worker")
 
-    def page(url: str) -> Callable[[], Awaitable[bool]]:
+    def page(url: str, *, login: str = "") -> Callable[[], Awaitable[bool]]:
+        user, _, password = login.partition(":")
+        headers = {"Authorization": aiohttp.encode_basic_auth(user, password)} if login else {}
+
         async def answers() -> bool:
             try:
-                async with session.get(url, timeout=_LOOK) as reply:
+                async with session.get(url, headers=headers, timeout=_LOOK) as reply:
                     return reply.status == 200  # noqa: PLR2004
             except (aiohttp.ClientError, TimeoutError, OSError):
                 return False
@@ -71,7 +74,8 @@ def programs(
     flower = process(
         "flower",
         *(*celery, "flower", f"--port={ports.flower}", "--read-only", "--max-tasks=5000"),
-        answers=page(f"{ports.flower_url}/healthcheck"),
+        # With the password, which another Flower on this machine would not take.
+        answers=page(f"{ports.flower_url}/tasks", login=environment["FLOWER_BASIC_AUTH"].partition(",")[0]),
         FLOWER_ADDRESS="127.0.0.1",
     )
     stages = [[receiver], [worker, flower]]

@@ -10,9 +10,10 @@ from redis.asyncio import Redis
 from deploy.local.fault import StackFault
 from deploy.local.folder import Folder
 from deploy.local.leash import make_leash
+from deploy.local.ports import spare_port
 from deploy.local.processes import Process, ended, until_ready
 from deploy.local.redis_binary import RedisServerError, find_binary
-from deploy.local.redis_server import RedisServer, free_port
+from deploy.local.redis_server import RedisServer
 
 _RESTARTS = 5  # of one process; more is no accident
 _LONGEST_SOCKET_PATH = 90  # bytes; the kernel takes 107 with the socket's own name
@@ -79,7 +80,7 @@ def make_server(folder: Folder, environ: Mapping[str, str]) -> RedisServer:
     Raises ``StackFault`` when there is no server program.
     """
     data = folder.data / "redis"
-    port = None if len(bytes(data.resolve())) < _LONGEST_SOCKET_PATH else free_port()
+    port = None if len(bytes(data.resolve())) < _LONGEST_SOCKET_PATH else spare_port()
     try:
         server = RedisServer(data, binary=find_binary(environ), port=port, leash=make_leash())
     except RedisServerError as error:

@@ -1,4 +1,4 @@
-"""``switchboard up`` as a process of a test, in a folder of its own."""
+"""``switchboard up`` as a process of a test, in a folder and on ports of its own."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ class Up:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "deploy.cli", "up", "--port", "0", *options],
                 cwd=folder,
-                env={**clean, "PYTHONPATH": str(ROOT), **environ},
+                env={**clean, "PYTHONPATH": str(ROOT), "FLOWER_PORT": "0", **environ},
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,

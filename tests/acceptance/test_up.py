@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 import redis as redis_client
+from click.testing import CliRunner
 
+from deploy.cli.main import main
 from deploy.local.samples import read_expected
 from tests.acceptance.local_stack import ROOT, Up
 
@@ -75,7 +77,7 @@ def test_the_sample_lands_and_nothing_is_left(make_up: Callable[..., Up]) -> Non
     assert [] == [name for name, text in logs.items() if "Traceback" in text]
 
 
-def test_it_stays_up_until_ctrl_c(make_up: Callable[..., Up]) -> None:
+def test_it_stays_up_until_ctrl_c(make_up: Callable[..., Up], monkeypatch: pytest.MonkeyPatch) -> None:
     """Its addresses work as printed; a second one is refused; a killed worker comes back; then all stops in order."""
     up = make_up()
     up.wait_for(READY)
@@ -84,8 +86,9 @@ def test_it_stays_up_until_ctrl_c(make_up: Callable[..., Up]) -> None:
     assert webhook
     assert flower
 
-    second = Up(up.folder)
-    assert 1 == second.wait()
+    monkeypatch.chdir(up.folder)
+    second = CliRunner().invoke(main, ["up"])
+    assert 1 == second.exit_code
     assert 1 == len(second.stderr.splitlines())
     assert f"runs in this folder already, as process {up.process.pid}: stop that one first" in second.stderr
 
@@ -123,30 +126,24 @@ def test_a_killed_stack_leaves_nothing_behind_and_goes_on_with_keep(make_up: Cal
     assert "Every delivered call has one record at its stand-in." in again.stderr
 
 
-def test_a_redis_of_the_users_own_is_used_and_not_emptied(
+def test_a_configuration_and_a_redis_of_the_users_own_are_used_as_they_are(
     make_up: Callable[..., Up], redis_url: str, tmp_path: Path
 ) -> None:
-    """What was in it stays, and the stack starts no Redis beside it."""
+    """No stand-ins, nobody is sent a sample call, no Redis beside it, and what was in it stays."""
+    (tmp_path / "mine.toml").write_text(CONFIG)
     with redis_client.Redis.from_url(redis_url, decode_responses=True) as client:
         client.set("mine", "yes")
-        up = make_up("--once", REDIS_URL=redis_url)
-        status = up.wait()
+        up = make_up("--config", "mine.toml", REDIS_URL=redis_url)
+        up.wait_for(READY)
+        commands = " ".join(up.children().values())
+        up.process.send_signal(signal.SIGTERM)
 
-        assert 0 == status, up.stdout
+        assert 0 == up.wait()
         assert "yes" == client.get("mine")
-        assert client.exists("sb:c:1122334")
-    assert "redis: the one that REDIS_URL names; what is in it stays" in up.stdout
-    assert not (tmp_path / "var/log/redis.log").exists()
-
-
-def test_a_configuration_of_the_users_own_runs_without_stand_ins(make_up: Callable[..., Up], tmp_path: Path) -> None:
-    """And nobody is sent a sample call."""
-    (tmp_path / "mine.toml").write_text(CONFIG)
-    up = make_up("--config", "mine.toml")
-    up.wait_for(READY)
-
-    assert [] == [command for command in up.children().values() if "standins" in command]
+        assert client.exists("sb:workers")
+    assert "celery" in commands
+    assert "standins" not in commands
+    assert "redis-server" not in commands
     assert "curl" not in up.stdout
-    up.process.send_signal(signal.SIGTERM)
-    assert 0 == up.wait()
+    assert "redis: the one that REDIS_URL names; what is in it stays" in up.stdout
     assert {} == up.children()

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local.fault import StackFault
 from deploy.local.folder import Folder
-from deploy.local.ports import asked_port, usual_port
+from deploy.local.ports import asked_port, spare_port, usual_port
 
 
 def test_one_stack_at_a_time(tmp_path: Path) -> None:
@@ -72,6 +72,11 @@ def test_port_0_is_a_free_one(free_port: int) -> None:
     """And a free port that was asked for is that one."""
     assert free_port == asked_port("127.0.0.1", free_port, instead="") == usual_port(free_port)
     assert asked_port("127.0.0.1", 0, instead="") > 0
+
+
+def test_a_spare_port_is_none_of_outgoing_connections() -> None:
+    """Linux gives those 32768 and above: one of them might take it before its process listens."""
+    assert {spare_port() < 32_768 for _ in range(20)} == {True}
 
 
 def test_an_address_of_another_machine_is_said() -> None:
