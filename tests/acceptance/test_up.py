@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def test_the_sample_lands_and_nothing_is_left(make_up: Callable[..., Up]) -> Non
     assert [] == [name for name, text in logs.items() if "Traceback" in text]
 
 
-def test_it_stays_up_until_ctrl_c(make_up: Callable[..., Up], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_stays_up_until_ctrl_c(make_up: Callable[..., Up]) -> None:
     """Its addresses work as printed; a second one is refused; a killed worker comes back; then all stops in order."""
     up = make_up()
     up.wait_for(READY)
@@ -86,8 +87,8 @@ def test_it_stays_up_until_ctrl_c(make_up: Callable[..., Up], monkeypatch: pytes
     assert webhook
     assert flower
 
-    monkeypatch.chdir(up.folder)
-    second = CliRunner().invoke(main, ["up"])
+    with chdir(up.folder):
+        second = CliRunner().invoke(main, ["up"])
     assert 1 == second.exit_code
     assert 1 == len(second.stderr.splitlines())
     assert f"runs in this folder already, as process {up.process.pid}: stop that one first" in second.stderr
