@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.local.fault import StackFault
 from deploy.local.leash import make_leash
 
-READY_S = 30.0  # two cores, everything starting at once, modules compiled for the first time: 10 s at most was seen
+READY_S = 60.0  # 4 s on two idle cores; a fresh clone compiles every module first, and the machine may be busy
 _POLL_S = 0.05
 _TAIL_LINES = 12
 
