@@ -105,6 +105,7 @@ async def test_a_record_can_be_removed(ask: Ask, post: Ask):
         3,
         {"vendor": "nobody"},
         {"mode": "explode"},
+        {"vendor": "kapture", "says": "no word of its document"},
         {"latency": 3},
         {"latency_ms": "3"},
         {"fail_rate": "x"},
@@ -118,6 +119,15 @@ async def test_a_fault_that_means_nothing_is_refused(ask: Ask, fault: Any):
     assert 400 == status
     assert answer["error"]
     assert (200, []) == await ask("GET", "faults")
+
+
+async def test_a_vendor_says_what_its_document_prints(ask: Ask, post: Ask):
+    """An answer that no request brings about is asked for by its words, and stands for as many requests as wanted."""
+    words = "Please check Captorrald."
+    await ask("POST", "faults", json={"vendor": "captorra", "says": words, "times": 1})
+    answers = [await post(), await post()]
+
+    assert [(200, f'{{"success":false,"error":"{words}"}}'), (200, '{"success":true}')] == answers
 
 
 async def test_a_status_is_answered_as_often_as_asked_and_nothing_stored(ask: Ask, post: Ask):

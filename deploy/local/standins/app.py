@@ -13,6 +13,7 @@ from deploy.local.standins.comunik8 import Comunik8
 from deploy.local.standins.control import Control
 from deploy.local.standins.faults import Fault
 from deploy.local.standins.kapture import Kapture
+from deploy.local.standins.sayings import SAYINGS
 from deploy.local.standins.store import Logged, Store
 from deploy.local.standins.wire import Answer, Asked, Handler, Route
 
@@ -60,6 +61,7 @@ def _view(store: Store, vendor: str, handler: Handler) -> View:
         answer = handler(asked) if fault is None or fault.carries_out else Answer(b"")
         if fault is not None:
             answer = await _befall(request, fault, answer)
+        answer = store.revise(request.method, request.path, answer)
         logged.answered_ms, logged.status = store.now_ms(), answer.status
         return web.Response(
             body=answer.wire(), status=answer.status, headers={"Content-Type": "application/json", **answer.headers}
@@ -78,6 +80,8 @@ async def _befall(request: web.Request, fault: Fault, answer: Answer) -> Answer:
         return Answer(b"", status=0)
     if fault.mode == "close" and request.transport is not None:
         asyncio.get_running_loop().call_later(0.005, request.transport.close)
+    if fault.says:
+        return SAYINGS[fault.vendor][fault.says]
     if fault.status or fault.body is not None:
         body = fault.body if fault.body is not None else "Service Unavailable"
         return Answer(body.encode(), status=fault.status or 200, headers=fault.headers)

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from deploy.local.standins.sayings import SAYINGS
+
 MODES = ("drop", "hang", "close", "store_then_drop", "store_then_hang")
 
 _NUMBER = (int, float)
@@ -25,7 +27,8 @@ class Fault:
     ``mode``: ``drop`` resets the connection without having done anything, ``hang`` answers nothing for ``hang_s`` and
     then drops; ``store_then_...`` does the same after the request was carried out; ``close`` answers as ever, with
     keep-alive, and closes the connection behind the answer. ``status``, ``body`` and ``headers`` are an answer of the
-    fault's own, given instead of the vendor's; with ``store`` the request is carried out all the same.
+    fault's own, given instead of the vendor's, and ``says`` names one of the vendor's document (see ``sayings.py``);
+    with ``store`` the request is carried out all the same.
     """
 
     vendor: str = ""
@@ -41,6 +44,7 @@ class Fault:
     """The chance of everything but the latency, 0 to 1."""
     status: int = 0
     body: str | None = None
+    says: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     mode: str = ""
     hang_s: float = 60.0
@@ -62,14 +66,16 @@ class Fault:
             raise ValueError(f"unknown vendor {fault.vendor}")
         if fault.mode and fault.mode not in MODES:
             raise ValueError(f"unknown mode {fault.mode}; known are {', '.join(MODES)}")
-        if "fail_rate" in given and not (fault.status or fault.mode or fault.body is not None):
+        if fault.says and fault.says not in SAYINGS.get(fault.vendor, {}):
+            raise ValueError(f"unknown answer {fault.says}; known are {', '.join(SAYINGS.get(fault.vendor, {}))}")
+        if "fail_rate" in given and not fault.fails:
             fault.status = 503
         return fault
 
     @property
     def fails(self) -> bool:
         """Say whether it does more than delay."""
-        return bool(self.status or self.mode or self.body is not None)
+        return bool(self.status or self.mode or self.says or self.body is not None)
 
     @property
     def carries_out(self) -> bool:

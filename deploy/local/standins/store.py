@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.local.standins.faults import Fault
+from deploy.local.standins.wire import Answer
 
 VENDORS = ("captorra", "comunik8", "kapture", "callcap")
 
@@ -114,6 +115,8 @@ class Store:
     def __init__(self, *, seed: int = 0, clock_s: Callable[[], float] = time.time) -> None:
         self._seed = seed
         self._clock_s = clock_s
+        self.revise: Callable[[str, str, Answer], Answer] = lambda _method, _path, answer: answer
+        """Is asked last, with method and path, what goes out instead of an answer: a vendor that changed its words."""
         self.shelves = {vendor: Shelf(self.now_ms) for vendor in VENDORS}
         self.reset()
 
