@@ -1,7 +1,6 @@
 """The receiver's life: made of its parts, serving, and ending without losing what waits."""
 
 import asyncio
-import contextlib
 import resource
 import signal
 import socket
@@ -36,6 +35,7 @@ BACKLOG = 1024
 # Platforms kill 30 s after SIGTERM; an answer takes at most 2 s, a wake-up is only a hint.
 SHUTDOWN_S = 12.0
 GRACE_S = 0.5
+CANCEL_AGAIN_S = 0.2
 WAKER_SHUTDOWN_S = 2.0
 OPEN_FILES = 65536
 
@@ -82,9 +82,10 @@ async def opened(
     finally:
         inbox.close()
         await storing
-        draining.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await draining
+        while not draining.done():
+            # Again and again: wait_for of Python 3.11, which redis-py sends with, may swallow a cancellation.
+            draining.cancel()
+            await asyncio.wait({draining}, timeout=CANCEL_AGAIN_S)
         await asyncio.to_thread(waker.close, timeout_s=WAKER_SHUTDOWN_S)
         if spool is not None:
             await spool.close()
