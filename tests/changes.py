@@ -1,7 +1,7 @@
 """A pytest plugin for the test of the tests: while a test runs, the stand-ins say something else in one place.
 
 ``pytest -p tests.changes --changes plan.json`` reads, by node id, vendors and what is changed of their answers, runs
-each test once for each of its changes, and writes beside the plan what became of it.
+each test once for each of its changes, and writes beside the plan what became of it. An empty change changes nothing.
 """
 
 import json
@@ -112,8 +112,9 @@ class Changes:
         for place, change in enumerate(changes, 1):
             self._change = change
             item._initrequest()  # type: ignore[attr-defined]
-            following = nextitem if place == len(changes) else item
-            reports = runtestprotocol(item, log=False, nextitem=following)
+            # Between two runs what follows is the test's module: were it the test itself, its fixtures would be kept.
+            following = nextitem if place == len(changes) else item.parent
+            reports = runtestprotocol(item, log=False, nextitem=following)  # type: ignore[arg-type]
             end = next((report.outcome for report in reports if report.when == "call"), "error")
             self._outcomes.append((item.nodeid, change, "skipped" if reports[0].skipped else end))
         return True
@@ -122,7 +123,7 @@ class Changes:
     def pytest_runtest_call(self, item: pytest.Item) -> None:
         """Change what the stand-ins of this test say."""
         for standins in (given for given in getattr(item, "funcargs", {}).values() if isinstance(given, StandIns)):
-            if self._change:
+            if self._change and self._change["change"]:
                 standins.store.revise = partial(revised, **self._change)
 
     def pytest_sessionfinish(self) -> None:
