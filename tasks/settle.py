@@ -45,10 +45,10 @@ def settle(
         reply=tried.reply,
         unknown=isinstance(outcome, Retry) and outcome.unknown,
     )
-    history = claimed.history
-    if verdict is not Verdict.SKIPPED:
-        history = replace(history, sent_version=len(claimed.events), sent_fields=fields)
-    history = history.add(made, notes=notes)
+    if verdict is Verdict.SKIPPED:
+        history = claimed.history.add(made, notes=notes)
+    else:
+        history = claimed.history.add(made, notes=notes, sent_version=len(claimed.events), sent_fields=fields)
     if verdict is Verdict.DEAD:
         history = replace(history, payload=payload_of(tried.prepared, order))
     elif history.payload:

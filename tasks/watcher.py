@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import structlog
@@ -21,18 +22,20 @@ class Watcher:
     """
 
     def __init__(self, metrics: Metrics, publish: Callable[[str, dict[str, Any]], None] | None) -> None:
-        self._metrics = metrics
         self._publish = publish
+        self._deliveries = cache(metrics.deliveries.labels)
+        self._attempt_seconds = cache(metrics.attempt_seconds.labels)
+        self._call_to_crm_seconds = cache(metrics.call_to_crm_seconds.labels)
 
     def attempted(self, destination: Destination, end: Finish, made: Attempt, *, call_to_crm_s: float | None) -> None:
         """Count an attempt whose end was written."""
         del end
         name = destination.name
-        self._metrics.deliveries.labels(destination=name, vendor=destination.vendor, outcome=made.outcome).inc()
+        self._deliveries(name, destination.vendor, made.outcome).inc()
         if made.status is not None or made.outcome == "retry":
-            self._metrics.attempt_seconds.labels(destination=name).observe(made.elapsed_ms / 1000)
+            self._attempt_seconds(name).observe(made.elapsed_ms / 1000)
         if call_to_crm_s is not None:
-            self._metrics.call_to_crm_seconds.labels(destination=name).observe(call_to_crm_s)
+            self._call_to_crm_seconds(name).observe(call_to_crm_s)
 
     def dead(self, destination: Destination, end: Finish) -> None:
         """Publish a dead letter of a delivery."""

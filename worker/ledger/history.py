@@ -42,16 +42,27 @@ class History:
     payload: str = ""
     """The request as sent, secrets blanked; kept for dead letters only."""
 
-    def add(self, attempt: Attempt, *, notes: Sequence[str] = ()) -> "History":
-        """Append an attempt, cutting the older replies and dropping what is beyond the newest 20."""
-        older = tuple(
-            replace(past, reply=past.reply[:EARLIER_REPLY]) if len(past.reply) > EARLIER_REPLY else past
-            for past in self.attempts[1 - KEPT_ATTEMPTS :]
-        )
+    def add(
+        self,
+        attempt: Attempt,
+        *,
+        notes: Sequence[str] = (),
+        sent_version: int | None = None,
+        sent_fields: str | None = None,
+    ) -> "History":
+        """Append an attempt, cutting the older replies and dropping what is beyond the newest 20.
+
+        ``sent_version`` and ``sent_fields`` are those of its request; ``None``: as before.
+        """
+        older = tuple(_cut(past, EARLIER_REPLY) for past in self.attempts[1 - KEPT_ATTEMPTS :])
         limit = DELIVERED_REPLY if attempt.outcome == "delivered" else FAILED_REPLY
         fresh = tuple(note for note in dict.fromkeys(notes) if note not in self.notes)
-        return replace(
-            self, attempts=(*older, replace(attempt, reply=attempt.reply[:limit])), notes=(*self.notes, *fresh)
+        return History(
+            attempts=(*older, _cut(attempt, limit)),
+            notes=(*self.notes, *fresh),
+            sent_version=self.sent_version if sent_version is None else sent_version,
+            sent_fields=self.sent_fields if sent_fields is None else sent_fields,
+            payload=self.payload,
         )
 
     def dump(self) -> str:
@@ -78,6 +89,10 @@ class History:
             sent_fields=sent_fields,
             payload=payload,
         )
+
+
+def _cut(attempt: Attempt, limit: int) -> Attempt:
+    return attempt if len(attempt.reply) <= limit else replace(attempt, reply=attempt.reply[:limit])
 
 
 def _attempt(  # noqa: PLR0917  the order of the stored list
