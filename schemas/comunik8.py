@@ -1,11 +1,11 @@
 """Comunik8's leads: add and cancel (the document "Comunik8 - Leads API")."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 from marshmallow import post_load
 
 from schemas.call import Call
@@ -77,7 +77,7 @@ def fill_lead(call: Call, destination: Destination) -> Filled:
         "subtype": options.subtype or "",
         "delays": "" if options.delay is None else f"{options.delay:.0f}",
         "test": "true" if options.test else "",
-        "data": json.dumps(call.canonical(), ensure_ascii=False, separators=(",", ":")),
+        "data": orjson.dumps(call.canonical()).decode(),
     }
     return fill(destination.fields, call, by_code=by_code, limits={})
 
