@@ -7,6 +7,8 @@ import structlog
 
 from tasks.planning import Planner
 from worker.ledger.ledger import Ledger
+from worker.ledger.plans import Plan
+from worker.ledger.records import StoredCall
 
 log = structlog.get_logger(__name__)
 
@@ -68,8 +70,9 @@ async def _dispatch_some(
     await ledger.forget_waits(list(wanted.keys() - {call.call_id for call in stored}))
     if new_only:
         stored = [call for call in stored if call.planned_version != call.version]
-    plans = [planner.plan(call, now_ms=now_ms) for call in stored]
-    for before, plan, planned in zip(stored, plans, await ledger.plan(plans), strict=True):
+    plans = [(call, plan) for call in stored if (plan := _plan(planner, call, now_ms=now_ms))]
+    answers = await ledger.plan([plan for _, plan in plans])
+    for (before, plan), planned in zip(plans, answers, strict=True):
         if not planned.applied:
             continue
         if plan.state != "w" and before.state == "waiting":
@@ -80,6 +83,15 @@ async def _dispatch_some(
             if backlog <= SMALL_BACKLOG:
                 created.setdefault(key.destination, []).append(str(key))
     return no_start
+
+
+def _plan(planner: Planner, call: StoredCall, *, now_ms: int) -> Plan | None:
+    """Plan one call; a bug of ours in it holds up no other: it stays due, and is tried again."""
+    try:
+        return planner.plan(call, now_ms=now_ms)
+    except Exception:
+        log.exception("call.plan_failed", call_id=call.call_id)
+        return None
 
 
 def _messages(created: dict[str, list[str]]) -> Iterable[WakeUp]:

@@ -83,8 +83,10 @@ class Planner:
             if (name, "create") not in stored.deliveries:
                 made.append(NewDelivery(destination=name, action="create", group=group))
             elif changed and vendor.updates:
-                action = f"update-{revision}"
-                made.append(NewDelivery(destination=name, action=action, group=group, after="create"))
+                number = revision
+                while (name, f"update-{number}") in stored.deliveries:
+                    number += 1  # an event that was received first and entered last may leave the revision as it was
+                made.append(NewDelivery(destination=name, action=f"update-{number}", group=group, after="create"))
         return tuple(made)
 
     def _follow_ups(self, call: Call) -> tuple[FollowUp, ...]:

@@ -92,6 +92,17 @@ async def test_events_beyond_two_hundred_of_a_call_are_folded_into_the_latest_of
     assert "299" == values["a"]
 
 
+async def test_the_first_end_of_a_call_with_two_hundred_starts_is_stored(driver: Driver):
+    """What was acknowledged is there, also where no event of its kind is to be folded into."""
+    await driver.ledger.accept([Incoming("c1", i, f's{{"a":"{i}"}}') for i in range(1, 201)])
+    answers = await driver.ledger.accept([Incoming("c1", 500, 'e{"b":"1"}'), Incoming("c1", 501, 'e{"c":"2"}')])
+    call = await driver.call("c1")
+
+    assert [Accepted.NEW, Accepted.NEW] == answers
+    assert ("e", {"b": "1", "c": "2"}) == (call.events[-1].kind, call.events[-1].values)
+    assert 201 == call.version
+
+
 async def test_a_redis_without_memory_refuses_the_group(redis):
     """A fault of the whole Redis is an error, never a false acknowledgement of part of a group."""
     ledger = Ledger(redis)

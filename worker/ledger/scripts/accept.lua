@@ -1,7 +1,7 @@
 -- accept(now, grace_ms, [id, received_us, record]...) -> one letter an item: N new, S same, R remembered, F failed.
 local now = now_ms()
 local wait_until = int(now + tonumber(ARGV[2]))
-local MAX_EVENTS = 200 -- of one call; what comes beyond is folded into the latest event of its kind
+local MAX_EVENTS = 200 -- of one call; what comes beyond is folded into the latest event of its kind, if there is one
 
 local function fold(key, n, received, record)
   for i = n, 1, -1 do
@@ -12,9 +12,10 @@ local function fold(key, n, received, record)
       if received < stored_at then older, newer, received = newer, older, stored_at end
       for name, value in pairs(newer) do older[name] = value end
       call('HSET', key, 'e' .. i, received .. ' ' .. kind .. cjson.encode(older))
-      return
+      return true
     end
   end
+  return false
 end
 
 local function accept(id, received, record)
@@ -31,10 +32,7 @@ local function accept(id, received, record)
     end
   end
   call('ZADD', WAITS, wait_until, id)
-  if n >= MAX_EVENTS then
-    fold(key, n, received, record)
-    return 'N'
-  end
+  if n >= MAX_EVENTS and fold(key, n, received, record) then return 'N' end
   call('HSET', key, 'n', n + 1, 'e' .. (n + 1), received .. ' ' .. record)
   return 'N'
 end
