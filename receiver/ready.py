@@ -103,16 +103,16 @@ class Ready:
         self._now_us = now_us
         self._monotonic = monotonic
         self._lock = asyncio.Lock()
-        self._found: tuple[float, Readiness] | None = None
+        self._found: tuple[float, bool, Readiness] | None = None
         self._durability: tuple[float, str] | None = None
 
     async def check(self) -> Readiness:
-        """Look, or give what was found within the last second."""
+        """Look, or give what was found within the last second, unless the gate has shut or opened since."""
         async with self._lock:
-            now = self._monotonic()
-            if self._found is None or now - self._found[0] >= FRESH_S:
-                self._found = (now, await self._look())
-            return self._found[1]
+            now, gate_open = self._monotonic(), self._gate.is_open
+            if self._found is None or now - self._found[0] >= FRESH_S or self._found[1] is not gate_open:
+                self._found = (now, gate_open, await self._look())
+            return self._found[2]
 
     async def _look(self) -> Readiness:
         redis_ok, spool = await asyncio.gather(self._redis_takes_writes(), self._look_at_spool())

@@ -76,6 +76,18 @@ async def test_what_was_found_serves_for_a_second():
     assert not (await ready.check()).ok
 
 
+async def test_what_was_found_does_not_outlive_a_refused_webhook():
+    """Whoever was just answered 503 is not told that an event can be stored, nor the other way round."""
+    gate = Gate()
+    ready = make_ready(FakeLedger(), gate=gate)
+    assert (await ready.check()).ok
+    gate.shut(RedisConnectionError("gone"))
+
+    assert not (await ready.check()).ok
+    gate.open()
+    assert (await ready.check()).ok
+
+
 async def test_the_spool_makes_it_ready_without_redis(tmp_path):
     """Its events and their age are told."""
     spool = Spool.at(tmp_path / "spool.db")
