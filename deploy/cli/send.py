@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import click
 
-from deploy.cli.console import Failed, emit, json_option, progress, say
+from deploy.cli.console import Failed, Misconfigured, emit, json_option, progress, say
 from deploy.cli.playing import Webhook, generate, read_file
+from deploy.cli.session import read_settings
 from deploy.cli.values import Rate
 
 AT_ONCE = 50  # requests under way: enough to fill a receiver's group commits
@@ -36,7 +37,11 @@ class Sent:
 @click.option("--rate", type=Rate(), metavar="N/s", help="Calls a second; webhooks a second with FILE.")
 @click.option("--url", help="The receiver.  [default: http://127.0.0.1:$PORT]")
 @click.option("--port", envvar="PORT", type=int, default=8080, hidden=True)
-@click.option("--token", envvar="DELACON_TOKEN", help="One of its tokens.  [default: $DELACON_TOKEN]")
+@click.option(
+    "--token",
+    envvar="DELACON_TOKEN",
+    help="One of its tokens.  [default: $DELACON_TOKEN, else the configuration's first, without --url]",
+)
 @json_option
 def send(
     *, file: IO[str] | None, count: int | None, rate: float | None, url: str | None, port: int, token: str | None,
@@ -59,6 +64,8 @@ def send(
         total, at_once = count or 1, AT_ONCE
         groups = generate(total, now_ms=now_ms, rng=Random())
     base = _base(url or f"http://127.0.0.1:{port}")
+    if url is None and not token:
+        token = _configured_token()
     began = time.monotonic()
     with progress(total, "sending") as advance:
         sender = Sender(base=base, token=token, rate=rate, at_once=at_once, advance=advance)
@@ -78,6 +85,15 @@ def send(
         say(f"{sent.acknowledged} of {sent.webhooks} webhooks acknowledged in {seconds} s")
     if sent.refusals:
         raise Failed("\n".join(f"{times} not acknowledged: {error}" for error, times in sent.refusals.most_common()))
+
+
+def _configured_token() -> str | None:
+    """Give the first token of this machine's receiver; none where there is no configuration that can be read."""
+    try:
+        _, settings = read_settings()
+    except Misconfigured:
+        return None
+    return next(iter(settings.receiver.tokens), None)
 
 
 def _base(url: str) -> str:

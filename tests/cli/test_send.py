@@ -140,6 +140,14 @@ def test_the_address_follows_port(cli, receiver):
     assert 2 == len(receiver.posts)
 
 
+def test_the_token_of_the_configuration_is_for_the_receiver_here_alone(cli, receiver):
+    """Without --token and DELACON_TOKEN; an address that was given is not told it."""
+    here = cli.json("send", PORT=str(receiver.server_port))
+    elsewhere = cli.json("send", "--url", receiver.url, status=1)
+
+    assert (2, 0) == (here["acknowledged"], elsewhere["acknowledged"])
+
+
 def test_wrong_use(cli, tmp_path):
     """A file with a count, an address that is none, lines that are no webhooks: status 2, every line told."""
     file = tmp_path / "lines.jsonl"
