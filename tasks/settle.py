@@ -40,7 +40,7 @@ def settle(
         at_ms=at_ms,
         elapsed_ms=elapsed_ms,
         status=tried.status,
-        outcome=NAMES[verdict] if not isinstance(outcome, Blocked) else "blocked",
+        outcome="blocked" if isinstance(outcome, Blocked) and not outcome.dead else NAMES[verdict],
         reason=reason,
         reply=tried.reply,
         unknown=isinstance(outcome, Retry) and outcome.unknown,

@@ -51,6 +51,16 @@ async def test_a_refusal_that_blocks_publishes_no_dead_letter(driver: Driver):
     assert "blocked" == (await desk.last())[0]
 
 
+async def test_a_lead_of_an_unknown_type_is_logged_as_dead(driver: Driver):
+    """The destination is blocked by it, but this delivery has come to its end: the log and the metrics say so."""
+    desk = make_desk(driver)
+    desk.http.always = reply(b'{"saved": true, "processed": false, "error": "Unknown Type"}', 200)
+
+    assert "dead" == await desk.deliver()
+    assert ("dead", "saved_unprocessed") == (await desk.last())[:2]
+    assert ["dead"] == [outcome for outcome, _ in desk.watched.attempts]
+
+
 async def test_a_suppressed_number_is_skipped_and_nothing_is_sent(driver: Driver):
     """Judged at each attempt."""
     desk = make_desk(driver)
