@@ -31,11 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def clean_contextvars() -> Iterator[None]:
-    """No test sees the log context of another."""
+def clean_logging() -> Iterator[None]:
+    """No test sees the log context or the log level of another, such as that of a command."""
     structlog.contextvars.clear_contextvars()
     yield
     structlog.contextvars.clear_contextvars()
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
