@@ -15,6 +15,7 @@ from worker.ledger.ledger import Ledger
 log = structlog.get_logger(__name__)
 
 CLAIM_LIMIT = 64  # deliveries a claim: one round trip, and few enough that Redis stays responsive
+RECORD_S = 2.0  # for what was cut to be recorded, though Redis is away: 22 s + 2 s are within the 25 s that we promise
 
 
 class Pump:
@@ -44,6 +45,7 @@ class Pump:
         self._more = False
         self._woken = False
         self._not_before = 0.0
+        self._cut_until: float | None = None
         self._running = False
         self._stopping = False
 
@@ -66,7 +68,13 @@ class Pump:
         self._changed.set()
 
     def cut(self) -> None:
-        """Cancel the attempts under way; each records that its outcome is unknown."""
+        """Cancel the attempts under way; each records that its outcome is unknown.
+
+        The run ends 2 s later at the latest: what could not be recorded is as after a kill, and tried again after its
+        lease.
+        """
+        self._cut_until = asyncio.get_running_loop().time() + RECORD_S
+        self._changed.set()
         for task in self._under_way:
             task.cancel()
 
@@ -84,8 +92,19 @@ class Pump:
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), pause_s if self._more and free > 0 else None)
+        await self._end()
+
+    async def _end(self) -> None:
+        """Wait for the attempts under way; once they are cut, not for long."""
+        clock = asyncio.get_running_loop().time
         while self._under_way:
-            await asyncio.wait(self._under_way)
+            self._changed.clear()
+            left_s = None if self._cut_until is None else self._cut_until - clock()
+            try:
+                await asyncio.wait_for(self._changed.wait(), left_s)
+            except TimeoutError:
+                log.warning("delivery.unrecorded", destination=self.destination.name, count=len(self._under_way))
+                return
 
     async def _claim(self, want: int) -> None:
         """Claim and start attempts; note whether there is more to claim, and from when the rate allows it."""

@@ -3,11 +3,12 @@
 import asyncio
 
 from schemas.captorra import SPEC
+from tasks.finishes import Finishes
 from tasks.pump import Pump
 from tests.destinations import make_destination
 from tests.ledgers import LEASE_MS, Driver, key_of
 from tests.tasks.hands import Hands, finished, make_pump
-from worker.ledger.claims import Claimed
+from worker.ledger.claims import Claimed, Finish, Verdict
 
 
 async def test_stop_claims_nothing_more_and_lets_attempts_end(driver: Driver, hands: Hands):
@@ -52,6 +53,36 @@ async def test_cut_ends_what_is_under_way(driver: Driver, hands: Hands):
 
     assert ["c1", "c2"] == sorted(hands.cut)
     assert ["retrying", "retrying"] == await driver.states("c1", "c2")
+
+
+async def test_cut_ends_the_run_though_nothing_can_be_recorded(driver: Driver):
+    """A shutdown does not wait for a Redis that is away: it is then as if the worker had been killed."""
+    finishes = Finishes(driver.ledger)
+    began, recorded = asyncio.Event(), asyncio.Event()
+
+    async def deliver(claimed: Claimed) -> None:
+        assert driver.server is not None
+        driver.server.connected = False
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await finishes.write(Finish(key=claimed.key, fence=claimed.fence, verdict=Verdict.INTERRUPTED))
+            recorded.set()
+
+    await driver.make("c1")
+    pump = Pump(make_destination(SPEC), ledger=driver.ledger, deliver=deliver, lease_ms=LEASE_MS)
+    run = asyncio.create_task(pump.run())
+    await began.wait()
+    pump.stop()
+    pump.cut()
+    await finished(run)
+    assert driver.server is not None
+    driver.server.connected = True
+    async with asyncio.timeout(5):
+        await recorded.wait()
+
+    assert ["retrying"] == await driver.states("c1")
 
 
 async def test_a_redis_that_is_away_ends_the_run(driver: Driver, hands: Hands):
