@@ -80,4 +80,6 @@ class Captorra:
             return "it answers, and asks for the fields; whether it knows the account shows with the first call"
         if words == _UNKNOWN_ACCOUNT:
             raise Blocked("unknown_account", reply.shown(said.error))
+        if said.success:
+            return "it answers, and took a post without any field: look whether that made a record"
         raise refused(reply, said.error) if said.success is not None or words else unanswered(reply)

@@ -81,6 +81,8 @@ class Comunik8:
         said = parse_reply(reply)
         if said.tested:
             return "it answers test: ok"
+        if said.saved and said.processed:
+            return "it answers, and saved a lead that was marked as a test: remove that lead there"
         if normal(said.words) == _UNKNOWN_TYPE:
             raise Blocked("unknown_type", reply.shown(said.words), probe=False)
         raise refused(reply, said.words or said.field_errors) if reply.document else unanswered(reply)

@@ -104,3 +104,8 @@ def test_it_never_updates_and_may_be_sent_twice(order):
     assert VENDOR.resend_is_safe(order.destination)
     assert not VENDOR.delivers_at_start(order.destination)
     assert VENDOR.withdraw_within_s(order.destination) is None
+
+
+def test_a_test_post_that_is_taken_is_an_answer(order):
+    """The address works; whether a record was made of nothing is for a person to look at."""
+    assert "look whether that made a record" in VENDOR.judge_probe(order.destination, make_response({"success": True}))

@@ -144,3 +144,10 @@ def test_it_never_updates_may_be_sent_twice_and_knows_suppressed_numbers(order):
     assert not VENDOR.delivers_at_start(order.destination)
     assert 86400.0 == VENDOR.withdraw_within_s(order.destination)
     assert VENDOR.withdraw_within_s(make_destination(SPEC)) is None
+
+
+def test_a_test_lead_that_is_saved_is_an_answer(destination):
+    """Address and key work; that the lead is to be removed is told."""
+    saved = make_response({"saved": True, "processed": True})
+
+    assert "remove that lead" in VENDOR.judge_probe(destination, saved)
