@@ -38,7 +38,7 @@ class Parsed(fields.Field[T]):
 
     def __init__(self, read: Callable[[str], T | None], *, data_key: str) -> None:
         super().__init__(data_key=data_key)
-        self._read = read
+        self.read = read
 
     def deserialize(
         self,
@@ -50,7 +50,7 @@ class Parsed(fields.Field[T]):
         """Read at once: marshmallow's hooks and validators, of which there are none, would take half of a load."""
         if value is missing:
             return self.load_default
-        parsed = self._read(value)
+        parsed = self.read(value)
         if parsed is None:
             raise ValidationError("unreadable")
         return parsed

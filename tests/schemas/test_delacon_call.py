@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marshmallow import ValidationError
 
 from schemas.call import CANONICAL
-from schemas.delacon_call import DOCUMENTED_KEYS, load_call
+from schemas.delacon_call import DOCUMENTED_KEYS, CallKeys, load_call, load_keys
 
 RECEIVED = datetime(2026, 11, 21, 9, 30, 0, 123_456, tzinfo=UTC)
 REPLACED = "started_at replaced by the receipt"
@@ -23,6 +24,21 @@ def load(values, *, region="AU", received=RECEIVED):
 def milliseconds(moment):
     """Write a moment as Delacon does."""
     return str((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)).zfill(20)
+
+
+def by_marshmallow(values):
+    """Load keys as the schema itself does, and give what it refuses."""
+    try:
+        return CallKeys(partial=True).load(values), set()
+    except ValidationError as error:
+        return error.valid_data, set(error.messages)
+
+
+@given(values=st.dictionaries(ANY_KEY, st.text() | st.sampled_from(["50s", "1556755937003", "Answered"]), max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_the_plan_loads_what_the_schema_does(values):
+    """The plan is the schema's, without its machinery: the same values, the same refusals."""
+    assert by_marshmallow(values) == load_keys(values)
 
 
 class TestStart:
