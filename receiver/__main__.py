@@ -44,13 +44,10 @@ def load(environ: Mapping[str, str]) -> tuple[Environment, Settings]:
 
 def connect_celery() -> Callable[[list[str]], None]:
     """Give the function that sends wake-ups; imports Celery, which takes longer than all the rest."""
-    from worker.celery import app  # noqa: PLC0415  called in the waker's thread, while requests are served
+    from receiver.wake_ups import WakeUps  # noqa: PLC0415  called in the waker's thread, while requests are served
+    from worker.celery import app  # noqa: PLC0415
 
-    def publish(call_ids: list[str]) -> None:
-        # No retry: a wake-up is a hint, and the clock of any worker sends the next one.
-        app.send_task("tasks.calls.dispatch", args=[call_ids], queue="calls", retry=False)
-
-    return publish
+    return WakeUps(app)
 
 
 async def run(environment: Environment, settings: Settings, *, spool_file: SpoolFile | None, reuse_port: bool) -> int:

@@ -1,0 +1,31 @@
+"""Sends wake-ups to the workers, but none behind a long queue: a worker that is behind finds the calls by its clock."""
+
+from celery import Celery
+
+TASK = "tasks.calls.dispatch"
+QUEUE = "calls"
+LONGEST = 50  # messages waiting; a worker that is well has none, and the clock finds a call within 2 s
+LOOK_EVERY = 16  # messages between two looks at the queue, for each look is a round trip
+
+
+class WakeUps:
+    """Publishes call ids, as ``Waker`` wants it: blocking, and raising when the broker is away.
+
+    So messages are bounded, as they are everywhere else, however long no worker takes them.
+    """
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._sent = 0
+        self._long = False
+
+    def __call__(self, call_ids: list[str]) -> None:
+        """Send one message, or none while the queue is long."""
+        with self._app.producer_pool.acquire(block=True) as producer:
+            if self._long or self._sent % LOOK_EVERY == 0:
+                self._long = producer.channel.client.llen(QUEUE) >= LONGEST
+            if self._long:
+                return
+            # No retry: a wake-up is a hint, and the clock of any worker sends the next one.
+            self._app.send_task(TASK, args=[call_ids], queue=QUEUE, retry=False, producer=producer)
+            self._sent += 1
