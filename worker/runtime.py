@@ -1,6 +1,7 @@
 """What a worker process owns: one event loop in a thread, Redis, the HTTP session and the pumps."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError
@@ -20,6 +21,10 @@ from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+GC_THRESHOLDS = (10_000, 20, 50)
+"""The default 700 looks at the hundreds of attempts under way all the time, and they hold no cycles: a tenth of all
+instructions of a delivery (cachegrind: 1,615 to 1,462 thousand)."""
 
 SHUTDOWN_S = 22.0  # attempts under way get this long after SIGTERM; platforms kill at 30 s, we promise 25 s
 
@@ -108,6 +113,9 @@ def start(made: Runtime, *, pumps: Callable[[Runtime], Mapping[str, Pump]], timi
     made.open(timings=timings)
     made.pumps = pumps(made)
     _current = made
+    gc.collect()
+    gc.freeze()  # what is there by now stays
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def runtime() -> Runtime:
