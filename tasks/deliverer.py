@@ -63,6 +63,8 @@ class Deliverer:
         self._rng = rng
         self._default_region = default_region
         self._lease_ms = lease_ms
+        # Bound once: logging is configured by now, and binding anew takes as long as writing the line.
+        self._log = log.bind(destination=destination.name, vendor=destination.vendor)
 
     async def deliver(self, claimed: Claimed) -> None:
         """Make the attempt and write its end; a fault of our own is an attempt too, and never leaves here."""
@@ -105,21 +107,21 @@ class Deliverer:
 
     async def _write(self, end: Finish, made: Attempt, *, claimed: Claimed) -> None:
         finished = await self._finishes.write(end)
-        fields = {"destination": self._destination.name, "vendor": self._destination.vendor}
+        key = str(end.key)
         if not finished.applied:
-            log.warning("delivery.late_finish_ignored", delivery_id=str(end.key), attempt=made.number, **fields)
+            self._log.warning("delivery.late_finish_ignored", delivery_id=key, attempt=made.number)
             return
-        log.info(
-            "delivery.attempted", delivery_id=str(end.key), call_id=end.key.call_id, attempt=made.number,
+        self._log.info(
+            "delivery.attempted", delivery_id=key, call_id=end.key.call_id, attempt=made.number,
             outcome=made.outcome, reason=made.reason, status=made.status, elapsed_ms=made.elapsed_ms,
-            retry_in_s=end.delay_ms / 1000 if end.delay_ms else None, **fields,
+            retry_in_s=end.delay_ms / 1000 if end.delay_ms else None,
         )  # fmt: skip
         call_to_crm_s = None
         if made.outcome == "delivered" and claimed.ready_at_ms:
             call_to_crm_s = max(0.0, (made.at_ms + made.elapsed_ms - claimed.ready_at_ms) / 1000)
         self._watcher.attempted(self._destination, end, made, call_to_crm_s=call_to_crm_s)
         if finished.verdict is Verdict.DEAD:
-            log.error("delivery.dead_lettered", delivery_id=str(end.key), reason=end.reason, **fields)
+            self._log.error("delivery.dead_lettered", delivery_id=key, reason=end.reason)
             self._watcher.dead(self._destination, end)
         if finished.gate_event:
-            log.warning("destination.changed", change=finished.gate_event, reason=end.reason, **fields)
+            self._log.warning("destination.changed", change=finished.gate_event, reason=end.reason)
