@@ -6,7 +6,7 @@ ARGS =
 JOBS = 2
 VENV = .venv/bin
 
-.PHONY: help setup run test lint bench chaos soak lock clean
+.PHONY: help setup run test load lint bench chaos lock clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -19,8 +19,11 @@ run: ## start the whole system here, with stand-ins for the vendors: switchboard
 	@PYTHON='$(PYTHON)' sh deploy/setup.sh run
 	@$(VENV)/switchboard up $(ARGS)
 
-test: setup ## run the tests
-	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+test: setup ## run the tests, but for those that take minutes
+	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m "not load" $(ARGS)
+
+load: setup ## run the tests that take minutes: outages, floods, kills by the hundred
+	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m load $(ARGS)
 
 lint: setup ## ruff, mypy strict and the import contracts
 	@$(VENV)/ruff check .
@@ -28,7 +31,7 @@ lint: setup ## ruff, mypy strict and the import contracts
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
 
-bench chaos soak: setup ## measure against the floor; break everything under load; run long
+bench chaos: setup ## measure against the floor; break everything under load
 	@$(VENV)/python -m tests.$@ $(ARGS)
 
 lock: setup ## resolve the newest versions that pyproject.toml allows, with hashes

@@ -8,6 +8,29 @@ import pytest
 
 from tests.acceptance.stack import Stack
 
+LONG = frozenset(
+    {
+        "test_callcap.py",
+        "test_half_open.py",
+        "test_import.py",
+        "test_operating.py",
+        "test_receiver_memory.py",
+        "test_receiver_outages.py",
+        "test_reconcile.py",
+        "test_redis_outage.py",
+        "test_release.py",
+        "test_secrets.py",
+    }
+)
+"""Kept apart from the quick suite: ``make test`` leaves them to ``make load``; .ci/run runs both."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes long as ``load``."""
+    for item in items:
+        if item.path.name in LONG:
+            item.add_marker(pytest.mark.load)
+
 
 @pytest.fixture
 def make_stack(tmp_path: Path, redis_url: str, standins_process: str) -> Iterator[Callable[..., Stack]]:

@@ -128,7 +128,7 @@ async def open_loop(load: Load, *, port: int, connections: int, rate: float) -> 
     began = time.monotonic()
     for place in range(len(load.requests)):
         due = began + place / rate
-        while (left := due - time.monotonic()) > 0:
+        while (left := due - time.monotonic()) > 0:  # noqa: ASYNC110  a timer may wake early
             await asyncio.sleep(left)
         for _ in range(len(pool)):
             connection = pool.pop(0)

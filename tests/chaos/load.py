@@ -11,7 +11,7 @@ import aiohttp
 from tests.acceptance.stack import TOKEN, end_of, start_of
 
 SERVICE = b'"PLA_CID":"123"'
-CONTACT_EVERY = 20  # every n-th call also becomes a contact at Kapture, where nothing but care prevents doubles
+CONTACT_EVERY = 100  # every n-th call also becomes a contact at Kapture, where nothing but care prevents doubles
 
 
 @dataclass(slots=True)
