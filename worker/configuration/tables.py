@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, missing
 
-from schemas.options import Option, flag, one_of, secret, text
+from schemas.options import Option, duration_s, flag, one_of, secret, text
 from worker.configuration import values
 from worker.configuration.faults import Faults
 from worker.configuration.lines import Path
@@ -32,8 +32,8 @@ class ReceiverTable(Schema):
 class CallsTable(Schema):
     """``[calls]``."""
 
-    end_wait = Option(values.positive_s, default=4 * HOUR)
-    start_wait = Option(values.positive_s, default=120.0)
+    end_wait = Option(duration_s, default=4 * HOUR)
+    start_wait = Option(duration_s, default=120.0)
     retention = Option(values.positive_s, default=30 * DAY)
     dead_retention = Option(values.positive_s, default=90 * DAY)
     remember = Option(values.positive_s, default=400 * DAY)
@@ -51,7 +51,7 @@ class DestinationTable(Schema):
     rate: Option[float | None] = Option(values.rate_per_s)
     max_age = Option(values.positive_s_or_off)
     allow_http = Option(flag, default=False)
-    retry: Option[tuple[float, ...]] = Option(values.list_of(values.positive_s), default=DEFAULT_RETRY_S)
+    retry: Option[tuple[float, ...]] = Option(values.list_of(duration_s, empty=True), default=DEFAULT_RETRY_S)
 
 
 class RouteTable(Schema):
@@ -61,7 +61,7 @@ class RouteTable(Schema):
     service_ids: Option[tuple[str, ...] | None] = Option(values.list_of(text))
     service_categories: Option[tuple[str, ...] | None] = Option(values.list_of(text))
     results: Option[tuple[str, ...] | None] = Option(values.list_of(values.result))
-    min_duration: Option[float | None] = Option(values.positive_s)
+    min_duration: Option[float | None] = Option(duration_s)
     block_callers: Option[tuple[str, ...]] = Option(values.list_of(text), default=())
 
 

@@ -133,7 +133,6 @@ def test_max_age_may_be_off(tmp_path):
         ('rate = "100"', "rate: must be a number above 0 and a unit of time, such as 100/s, 90/m or 500/h"),
         ('rate = "0/s"', "rate: must be a number above 0 and a unit of time, such as 100/s, 90/m or 500/h"),
         ('max_age = "never"', "max_age: not a duration; write a number and a unit, such as 10s, 30m, 4h or 30d"),
-        ("retry = []", "retry: must not be empty"),
         ('retry = "5s"', "retry: must be a list"),
         ('retry = ["5s", "soon"]', "retry[1]: not a duration; write a number and a unit, such as 10s, 30m, 4h or 30d"),
         ("allow_http = 1", "allow_http: must be true or false, without quotation marks"),
