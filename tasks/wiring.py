@@ -15,7 +15,7 @@ from tasks.registry import VENDORS
 from tasks.watcher import Watcher
 from worker.broker import direct_queue
 from worker.celery import app
-from worker.runtime import runtime
+from worker.runtime import Runtime, runtime
 
 log = structlog.get_logger(__name__)
 
@@ -24,15 +24,29 @@ app.conf.task_queues = [direct_queue(name) for name in ("calls", *VENDORS, "call
 
 @app.task(name="tasks.calls.dispatch")  # type: ignore[untyped-decorator]
 def dispatch(call_ids: list[str]) -> None:
-    """Merge and route these calls, or without any all whose wait is over; then wake their destinations."""
+    """Merge and route these calls, or without any all whose wait is over; then wake their destinations.
+
+    One task of a process is at it; the others hand their calls over and return, so that a busy process plans many calls
+    at a time instead of many times one.
+    """
     owned = runtime()
-    planner = Planner(settings=owned.settings, vendors=VENDORS)
+    if not owned.calls.join(call_ids):
+        return
     try:
-        done = owned.run(dispatch_calls(call_ids, ledger=owned.ledger, planner=planner, new_only=True))
+        while (batch := owned.calls.take()) is not None:
+            _dispatch(batch, owned)
     except RedisError as error:
         # The calls stay due: the clock sends the next wake-up.
+        owned.calls.leave()
         log.warning("ledger.unavailable", error=type(error).__name__)
-        return
+    except BaseException:
+        owned.calls.leave()
+        raise
+
+
+def _dispatch(call_ids: list[str], owned: Runtime) -> None:
+    planner = Planner(settings=owned.settings, vendors=VENDORS)
+    done = owned.run(dispatch_calls(call_ids, ledger=owned.ledger, planner=planner, new_only=True))
     for wake_up in done.wake_ups:
         vendor = owned.settings.destinations[wake_up.destination].vendor
         _wake(f"tasks.{vendor}.deliver", [wake_up.destination, list(wake_up.keys)], vendor)

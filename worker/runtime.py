@@ -14,6 +14,7 @@ import uvloop
 from schemas.delivery import DeliveryKey
 from worker.broker import open_redis
 from worker.environment import Environment
+from worker.gathering import Gathering
 from worker.http_client import HttpClient
 from worker.ledger.ledger import Ledger, Timings
 from worker.metrics import Metrics
@@ -57,6 +58,8 @@ class Runtime:
         self.http: HttpClient
         self.pumps: Mapping[str, Pump] = {}
         self.publish_dead: Callable[[str, dict[str, Any]], None] | None = None
+        self.calls = Gathering()
+        """Calls that wait for the process's one dispatch."""
         self.stopping = False
         self._stack = AsyncExitStack()
         self._thread = threading.Thread(target=self._serve, name="switchboard-loop", daemon=True)

@@ -1,0 +1,46 @@
+"""Gathers what several tasks of a process were asked to do, so that one of them does it together."""
+
+import threading
+from collections.abc import Sequence
+
+BATCH = 256  # ids taken at a time: one round trip each way, and not too long before the next look
+
+
+class Gathering:
+    """Ids that wait for whoever is at work; for threads.
+
+    ``join`` says whether the caller is to do the work; if so, it must take batches until there is none, and ``leave``
+    when it fails. Who is not to do it may return at once: its ids are in good hands.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ids: dict[str, None] = {}
+        self._all = False
+        self._at_work = False
+
+    def join(self, ids: Sequence[str]) -> bool:
+        """Hand ids over, or none to ask for all that is due; ``True``: nobody is at work, so do it."""
+        with self._lock:
+            self._ids.update(dict.fromkeys(ids))
+            self._all = self._all or not ids
+            free, self._at_work = not self._at_work, True
+            return free
+
+    def take(self) -> list[str] | None:
+        """Give the next ids, or an empty list for all that is due; ``None``: there is nothing left, and work ends."""
+        with self._lock:
+            if self._ids:
+                batch = list(self._ids)[:BATCH]
+                for one in batch:
+                    del self._ids[one]
+                return batch
+            wanted, self._all = self._all, False
+            self._at_work = wanted
+            return [] if wanted else None
+
+    def leave(self) -> None:
+        """Drop what waits and end work; the ledger still knows what is due."""
+        with self._lock:
+            self._ids.clear()
+            self._all = self._at_work = False
