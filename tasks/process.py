@@ -23,6 +23,11 @@ from worker.metrics import Metrics
 from worker.runtime import Runtime, runtime, start
 from worker.settings import LEASE_MARGIN_S, load_settings
 
+SWITCH_S = 0.0005
+"""How long a thread keeps the interpreter from others that want it. Celery's thread, which speaks to the broker in many
+short steps, waits so long at each step while the loop is busy: a tenth of Python's 5 ms made its messages a third
+quicker, and cost the deliveries nothing that could be measured."""
+
 DISPATCH_THREADS = 4  # the rest of the pool: one thread a destination
 CALLCAP_THREADS = 2  # requests to Callcap under way at once; the others wait in line and hold no thread
 
@@ -89,6 +94,7 @@ def _read_configuration(*, conf: Any, **_: Any) -> None:
 
 
 def _start_runtime(*, sender: Any, **_: Any) -> None:
+    sys.setswitchinterval(SWITCH_S)
     environment, settings = sender.app.conf.switchboard
     metrics = Metrics()
     if environment.metrics_port is not None:
