@@ -1,0 +1,171 @@
+"""A destination that was held for long is released: nothing floods the broker, and its neighbours do not notice."""
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Self
+
+import pytest
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from schemas.delacon import read_event
+from tests.acceptance.looks import get
+from tests.acceptance.stack import CONFIG, Stack, start_of
+from worker.ledger.ledger import Ledger
+from worker.ledger.operate import pause, resume
+from worker.ledger.plans import NewDelivery, Plan
+from worker.ledger.records import Incoming
+
+HELD = int(os.environ.get("SWITCHBOARD_HELD", "10000"))
+"""Deliveries held; the figure of the promise is 100,000."""
+
+BATCH = 1000
+QUEUES = ("calls", "captorra", "comunik8", "kapture", "callcap")
+LONGEST_LIST = 100
+PAUSE_S = 0.05
+LIMIT_S = max(60.0, HELD / 100)
+MOST_MS = 1000.0
+END = {"PLA_CallResult": "Answered", "PLA_Duration": "50s"}
+CONFIG = CONFIG.replace('url = "{url}/kapture"', 'url = "{neighbour}/kapture"').replace(
+    'to = ["law", "dialler", "crm"]', 'to = ["crm"]'
+)
+
+
+@pytest.fixture
+def neighbour() -> Iterator[str]:
+    """Give the address of stand-ins for the healthy destination alone, so that only our own parts are shared."""
+    command = [sys.executable, "-m", "deploy.local.standins", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield process.stdout.readline().split()[-1]
+        process.terminate()
+
+
+class Lengths:
+    """Looks at the length of every Celery list, as often as Redis answers, and keeps the longest."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.longest = dict.fromkeys((*QUEUES, "unacked"), 0)
+        self._redis = Redis.from_url(redis_url)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._redis.close()
+
+    def _run(self) -> None:
+        while not self._ended.wait(0.01):
+            pipe = self._redis.pipeline(transaction=False)
+            for queue in QUEUES:
+                pipe.llen(queue)
+            pipe.hlen("unacked")
+            for name, length in zip(self.longest, pipe.execute(), strict=True):
+                self.longest[name] = max(self.longest[name], length)
+
+
+class Neighbour:
+    """Calls for the healthy destination: one at a time, at a steady rate, each with a caller of its own."""
+
+    def __init__(self, stack: Stack, url: str) -> None:
+        self._stack = stack
+        self._url = url
+        self._posted_ms: dict[str, float] = {}
+
+    def push(self, *, until: Callable[[], bool]) -> list[float]:
+        """Push until told; give the milliseconds from each webhook to the arrival of its call at the vendor."""
+        first = len(self._posted_ms)
+        while not until():
+            digits = f"6149157{len(self._posted_ms):04d}"
+            whole = json.loads(start_of(f"new-{digits}", f"+{digits}")) | END
+            self._posted_ms[digits] = time.time() * 1000
+            assert self._stack.post("", whole)[0] == 200
+            time.sleep(PAUSE_S)  # the rate of the calls
+        self._stack.wait_for(lambda: len(self._arrived_ms()) == len(self._posted_ms), 30, "every call of the neighbour")
+        arrived = self._arrived_ms()
+        return [arrived[digits] - posted for digits, posted in list(self._posted_ms.items())[first:]]
+
+    def _arrived_ms(self) -> dict[str, float]:
+        records = json.loads(get(f"{self._url}/control/records?vendor=kapture")[1])
+        return {record["values"]["customer_code"]: record["created_ms"] for record in records}
+
+
+async def hold(redis_url: str, count: int) -> None:
+    """Pause a destination and make deliveries for it, as dispatch would have over days."""
+    async with AsyncRedis.from_url(redis_url, decode_responses=True) as redis:
+        ledger = Ledger(redis)
+        await pause(ledger, "law")
+        now_us = await ledger.now_ms() * 1000
+        record = read_event(start_of("held"), path_kind="create").record()
+        made = (NewDelivery(destination="law", action="create"),)
+        for first in range(0, count, BATCH):
+            ids = [f"held-{number}" for number in range(first, min(first + BATCH, count))]
+            await ledger.accept([Incoming(call_id, now_us, record) for call_id in ids])
+            plans = [
+                Plan(
+                    call_id=call_id, version=1, state="r", revision=1, wait_until_ms=0, routes=("law",), deliveries=made
+                )
+                for call_id in ids
+            ]
+            assert all(planned.applied for planned in await ledger.plan(plans))
+
+
+async def release(redis_url: str) -> None:
+    """Resume it."""
+    async with AsyncRedis.from_url(redis_url, decode_responses=True) as redis:
+        await resume(Ledger(redis), "law")
+
+
+async def left(redis_url: str) -> int:
+    """Give how many deliveries are not final."""
+    async with AsyncRedis.from_url(redis_url, decode_responses=True) as redis:
+        overview = await Ledger(redis).overview(["law", "crm"])
+        return overview.in_flight + sum(status.queued + status.dead for status in overview.destinations)
+
+
+def told(latencies_ms: list[float]) -> str:
+    """Describe latencies."""
+    p95 = statistics.quantiles(latencies_ms, n=20)[-1]
+    return f"p50 {statistics.median(latencies_ms):.0f} ms, p95 {p95:.0f} ms, worst {max(latencies_ms):.0f} ms"
+
+
+@pytest.mark.load
+def test_what_was_held_is_released_without_a_flood(redis_url, neighbour, make_stack):
+    """No Celery list is ever longer than 100, all is delivered once, and a healthy destination goes on as before."""
+    asyncio.run(hold(redis_url, HELD))
+    stack = make_stack(config=CONFIG, neighbour=neighbour)
+    stack.start()
+    stack.wait_for(lambda: "ready" in stack.log("worker0"), 20, "the worker")
+    calls = Neighbour(stack, neighbour)
+    calls.push(until=after(10))
+    before = calls.push(until=after(40))
+    with Lengths(redis_url) as lengths:
+        began = time.monotonic()
+        asyncio.run(release(redis_url))
+        during = calls.push(until=lambda: stack.requests("captorra") >= HELD or time.monotonic() > began + LIMIT_S)
+        seconds = time.monotonic() - began
+    stack.wait_for(lambda: asyncio.run(left(redis_url)) == 0, 30, "the ends of the last attempts")
+
+    print(f"{HELD} released in {seconds:.1f} s; longest lists {lengths.longest}")
+    print(f"neighbour before: {told(before)}; meanwhile ({len(during)} calls): {told(during)}")
+    assert HELD == stack.requests("captorra")
+    assert max(lengths.longest.values()) <= LONGEST_LIST
+    assert statistics.median(during) < MOST_MS
+
+
+def after(times: int) -> Callable[[], bool]:
+    """Give a condition that holds when it has been asked so often."""
+    left = iter(range(times))
+    return lambda: next(left, None) is None
