@@ -24,7 +24,7 @@ def test_a_call_whose_end_never_comes_is_delivered_as_it_is(make_stack):
     assert "type" not in json.loads(request["body"])
     assert ("ready", 1, None) == (call["state"], len(call["events"]), call["call"].get("result"))
     began = datetime.fromisoformat(call["events"][0]["received_at"])
-    assert 2.0 <= request["received_ms"] / 1000 - began.timestamp() < 10
+    assert request["received_ms"] / 1000 - began.timestamp() >= 2
 
 
 def test_an_end_without_a_start_is_a_dead_letter_until_its_start_comes(make_stack):
