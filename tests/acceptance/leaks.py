@@ -6,28 +6,31 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Self
 from urllib.parse import quote, urlsplit
 
 _ARGUMENT = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ ().\u00a0-]{1,2}(?=\d)")
-_CARRIED = ("LPUSH", "RPUSH", "PUBLISH", "HSET")
-"""How kombu hands on a message, an event, and what is not yet acknowledged."""
+_CARRIED = re.compile(rb'\+[\d.]+ \[\d+ (?!lua\])[^\]]*\] "(?:[LR]PUSH|PUBLISH|HSET" "unacked)"', re.IGNORECASE)
+"""How kombu hands on a message, an event, and what is not yet acknowledged; scripts' own commands are the ledger's."""
 
 
 class Tap:
-    """Listens to every command that Redis is sent, as ``MONITOR`` tells it, and keeps what the broker carries."""
+    """Listens to every command that Redis is sent, as ``MONITOR`` tells it, and hands on what the broker carries.
 
-    def __init__(self, redis_url: str) -> None:
+    ``keep`` gets the list, channel or hash, and the whole message with its body decoded. A Redis that goes away and
+    comes back is listened to again.
+    """
+
+    def __init__(self, redis_url: str, keep: Callable[[str, str], None]) -> None:
         self._address = urlsplit(redis_url)
-        self.messages: list[tuple[str, str]] = []
-        """List, channel or hash, and the whole message with its body decoded."""
-        self._ended = False
+        self._keep = keep
+        self._ended = threading.Event()
         self._listening = threading.Event()
-        self._connection = socket.create_connection((self._address.hostname, self._address.port or 6379))
-        self._thread = threading.Thread(target=self._run, name="tap")
+        self._connection: socket.socket | None = None
+        self._thread = threading.Thread(target=self._run, name="tap", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -35,31 +38,31 @@ class Tap:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+            if self._connection is not None:
+                self._connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
-        self._connection.close()
-
-    def places(self) -> set[str]:
-        """Give the lists, channels and hashes seen."""
-        return {place for place, _ in self.messages}
 
     def _run(self) -> None:
-        password = self._address.password
-        self._connection.sendall(f"AUTH {password}\r\nMONITOR\r\n".encode() if password else b"MONITOR\r\n")
-        with self._connection.makefile("rb") as lines:
-            for line in lines:
-                if line.startswith(b"+OK"):
-                    self._listening.set()
-                elif b" lua] " not in line[:40]:
-                    self._keep(line)
+        while not self._ended.wait(0.05):
+            with suppress(OSError):
+                self._listen()
 
-    def _keep(self, line: bytes) -> None:
-        name, *arguments = (ast.literal_eval(f'b"{word.decode("latin-1")}"') for word in _ARGUMENT.findall(line))
-        command = name.decode().upper()
-        if command not in _CARRIED or (command == "HSET" and arguments[0] != b"unacked"):
-            return
-        self.messages.append((arguments[0].decode(), "\n".join(map(_opened, arguments[1:]))))
+    def _listen(self) -> None:
+        password = self._address.password
+        with socket.create_connection((self._address.hostname, self._address.port or 6379)) as self._connection:
+            self._connection.sendall(f"AUTH {password}\r\nMONITOR\r\n".encode() if password else b"MONITOR\r\n")
+            with self._connection.makefile("rb") as lines:
+                for line in lines:
+                    if line.startswith(b"+OK"):
+                        self._listening.set()
+                    elif _CARRIED.match(line) and line.endswith(b"\n"):  # a Redis that is killed ends in mid-line
+                        self._look_at(line)
+
+    def _look_at(self, line: bytes) -> None:
+        _, *arguments = (ast.literal_eval(f'b"{word.decode("latin-1")}"') for word in _ARGUMENT.findall(line))
+        self._keep(arguments[0].decode(), "\n".join(map(_opened, arguments[1:])))
 
 
 def _opened(argument: bytes) -> str:

@@ -1,4 +1,4 @@
-"""``make chaos``: plays one fault a row under load and prints what was lost and doubled; status 1 when anything was.
+"""``make chaos``: plays one fault a row under load and prints what was lost, doubled or let out; then the status is 1.
 
 ``--short`` is the form that runs in CI: every row, fewer calls, shorter faults and waits.
 """
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+from tests.chaos.ear import Ear
 from tests.chaos.load import Load, Pushed
 from tests.chaos.rows import ROWS, Row, Scale
 from tests.chaos.system import System, wait_until_landed
@@ -66,12 +67,16 @@ def main() -> int:
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {scale.calls} calls a row, logs in {folder}\n")
     print(f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS), sep="\n", flush=True)
     try:
-        system.start()
-        for place, row in enumerate(ROWS):
-            if place >= options.first and options.only in row.name:
-                line, holds = play(system, row, scale, place=place, rng=Random(options.seed + place))
-                failed |= not holds
-                print(line, flush=True)
+        with Ear(system.redis.url) as ear:
+            system.start()
+            for place, row in enumerate(ROWS):
+                if place >= options.first and options.only in row.name:
+                    line, holds = play(system, row, scale, place=place, rng=Random(options.seed + place))
+                    failed |= not holds
+                    print(line, flush=True)
+            ear.read(folder, f"http://127.0.0.1:{system.stack.port}")
+        print(f"\n{ear.told()}", flush=True)
+        failed |= bool(ear.leaks)
     finally:
         system.stop()
     return int(failed)
