@@ -23,7 +23,7 @@ from worker.ledger.operate import pause, resume
 from worker.ledger.plans import NewDelivery, Plan
 from worker.ledger.records import Incoming
 
-HELD = int(os.environ.get("SWITCHBOARD_HELD", "10000"))
+HELD = int(os.environ.get("SWITCHBOARD_HELD", "20000"))
 """Deliveries held; the figure of the promise is 100,000."""
 
 BATCH = 1000
