@@ -151,7 +151,7 @@ def _delivery_key(key: Key) -> DeliveryKey:
 
 
 @pytest.mark.parametrize(
-    ("real", "examples", "steps"), [(False, 10, 40), pytest.param(True, 120, 60, marks=pytest.mark.needs_redis)]
+    ("real", "examples", "steps"), [(False, 6, 40), pytest.param(True, 40, 60, marks=pytest.mark.needs_redis)]
 )
 def test_nothing_is_lost_or_in_two_hands(request: pytest.FixtureRequest, real: bool, examples: int, steps: int):
     """Whatever happens in whatever order, the ledger does as the plain model says."""

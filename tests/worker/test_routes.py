@@ -108,7 +108,6 @@ def test_routes_are_read_from_the_file(tmp_path):
         ('to = ["crm"]\nservice_ids = []', "service_ids: must not be empty"),
         ('to = ["crm"]\nservice_ids = [123]', "service_ids[0]: must be a text"),
         ('to = ["crm"]\nservice_categories = [""]', "service_categories[0]: must not be empty"),
-        ('to = ["crm"]\nresults = ["Answered"]', "results[0]: must be in lower case: 'answered'"),
         ('to = ["crm"]\nmin_duration = "-1s"', "min_duration: not a duration; write a number and a unit"),
         ('to = ["crm"]\nblock_callers = ["anonymous"]', "block_callers[0]: is no possible phone number"),
         ('to = ["crm"]\nblock_callers = ["12"]', "block_callers[0]: is no possible phone number"),
