@@ -17,6 +17,7 @@ class Proxy:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
         self._writers: list[asyncio.StreamWriter] = []
+        self._ended = False
 
     def start(self) -> None:
         """Listen; ``port`` is set when this returns."""
@@ -48,17 +49,20 @@ class Proxy:
 
     async def _drop_all(self, server: asyncio.Server) -> None:
         server.close()
+        self._ended = True
+        self._open.set()
         for writer in self._writers:
             writer.transport.abort()
-        piping = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in piping:
-            task.cancel()
-        await asyncio.gather(*piping, return_exceptions=True)
+        # Not cancelled: they end by themselves, and asyncio tells of a cancelled one as of an error.
+        if forwarding := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(forwarding, timeout=5)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._forwarding.add(asyncio.current_task())  # else a half-open pair is garbage, and collected
         self._writers.append(writer)
         await self._open.wait()
+        if self._ended:
+            return
         with suppress(OSError):
             there, out = await asyncio.open_connection("127.0.0.1", self._target)
             self._writers.append(out)
