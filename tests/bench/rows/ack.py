@@ -1,0 +1,69 @@
+"""How fast webhooks are acknowledged: at full speed, with every write synced, and at ease."""
+
+from typing import Any
+
+from tests.bench.figures import Figure, Limit, alternate, column, cpu_a_unit, middle, ratio_limit
+from tests.bench.floors.process import listening
+from tests.bench.scale import Scale
+from tests.bench.system import System, drive, running, spent
+from tests.bench.usage import cpu_s
+
+FLOOR = "tests.bench.floors.receiver"
+
+
+def _take(system: System, **order: Any) -> dict[str, Any]:
+    system.flush()
+    before = system.cpu()
+    run = drive(system.stack.port, kind="pairs", **order)
+    if run["refused"] or run["lost"]:
+        raise AssertionError(f"{run['refused']} webhooks refused, {run['lost']} lost")
+    cpu = spent(before, system.cpu())
+    return run | {"cpu": {"driver": run["cpu_s"], "receiver": cpu["receiver"], "redis": cpu["redis"]}}
+
+
+def _floor(port: int, pid: int, **order: Any) -> dict[str, Any]:
+    before = cpu_s(pid)
+    run = drive(port, kind="plain", **order)
+    return run | {"cpu": {"driver": run["cpu_s"], "floor": cpu_s(pid) - before}}
+
+
+def _full_speed(scale: Scale, name: str, *, appendfsync: str, must: float, aim: float, timed: bool) -> list[Figure]:
+    count = scale.of(40_000)
+    with running(appendfsync=appendfsync) as system, listening(FLOOR) as (port, pid):
+        system.start_receiver()
+        _take(system, count=2_000)
+        _floor(port, pid, count=2_000)
+        runs, floors = alternate(
+            scale.pairs, lambda _: _take(system, count=count), lambda _: _floor(port, pid, count=count)
+        )
+    rate, floor = column(runs, "per_s"), column(floors, "per_s")
+    limits = [ratio_limit(rate, floor, must=must, aim=aim)]
+    if timed:
+        limits.append(Limit(name="p99 ms", value=middle(runs, "p99_ms"), must=20, aim=15, at_most=True))
+    cpu = cpu_a_unit(runs) | {"floor": cpu_a_unit(floors)["floor"]}
+    return [Figure(row=name, unit="acks/s", subject=rate, floor=floor, limits=limits, cpu=cpu)]
+
+
+def ack(scale: Scale) -> list[Figure]:
+    """Measure 64 connections at full speed."""
+    return _full_speed(scale, "ack", appendfsync="everysec", must=0.55, aim=0.70, timed=True)
+
+
+def ack_always(scale: Scale) -> list[Figure]:
+    """Measure the same with every write synced to the disk."""
+    return _full_speed(scale, "ack, AOF always", appendfsync="always", must=0.25, aim=0.38, timed=False)
+
+
+def ack_at_ease(scale: Scale) -> list[Figure]:
+    """Measure 500 webhooks a second, sent whatever becomes of those before."""
+    with running() as system:
+        system.start_receiver()
+        _take(system, count=1_000, rate=500)
+        runs = [_take(system, count=scale.of(5_000), rate=500) for _ in range(scale.pairs)]
+    limits = [
+        Limit(name="p50 ms", value=middle(runs, "p50_ms"), must=4, aim=2, at_most=True),
+        Limit(name="p99 ms", value=middle(runs, "p99_ms"), must=15, aim=8, at_most=True),
+    ]
+    return [
+        Figure(row="ack at ease", unit="ms p50", subject=column(runs, "p50_ms"), limits=limits, cpu=cpu_a_unit(runs))
+    ]
