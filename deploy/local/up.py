@@ -12,6 +12,7 @@ from deploy.local.board import Board
 from deploy.local.fault import StackFault
 from deploy.local.folder import Folder
 from deploy.local.interrupts import Interrupts
+from deploy.local.number_sample import search_line
 from deploy.local.preparation import Preparation
 from deploy.local.programs import programs
 from deploy.local.running import Running
@@ -38,6 +39,8 @@ async def up(preparation: Preparation, *, folder: Folder, display: Display) -> B
             board = await land_sample(running, display) if preparation.ports.standins is not None else None
             if board is None:
                 display.say("Everything is ready; sample calls are for the bundled configuration alone.")
+            elif preparation.settings.callcap is not None:
+                display.say(await search_line(preparation.settings.callcap))
             if not preparation.wanted.once:
                 for line in _addresses(running, folder):
                     display.say(line)

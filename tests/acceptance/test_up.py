@@ -72,6 +72,7 @@ def test_the_sample_lands_and_nothing_is_left(make_up: Callable[..., Up]) -> Non
 
     assert (0, True) == (status, told["landed"]), up.stderr
     assert read_expected() == fates
+    assert "Callcap offers " in up.stderr
     assert {} == up.children()
     assert {"receiver.log", "worker.log", "flower.log", "stand-ins.log", "redis.log"} == set(logs)
     assert [] == [name for name, text in logs.items() if re.search(r"491570\d{3}|2125550\d{3}|444444444", text)]
