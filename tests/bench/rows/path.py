@@ -48,7 +48,6 @@ def _textbook(system: System) -> Iterator[tuple[int, list[int]]]:
     try:
         assert receiver.stdout
         port = int(receiver.stdout.readline())
-        wait_until(lambda: " ready" in (system.stack.folder / "textbook.log").read_text(), 60, "the textbook's worker")
         yield port, [receiver.pid, *family(celery.pid)]
     finally:
         for process in (receiver, celery):
