@@ -20,6 +20,8 @@ LONG = frozenset(
         "test_redis_outage.py",
         "test_release.py",
         "test_secrets.py",
+        "test_shutdown.py",
+        "test_up.py",
     }
 )
 """Kept apart from the quick suite: ``make test`` leaves them to ``make load``; .ci/run runs both."""
