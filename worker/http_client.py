@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import orjson
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, client_exceptions
-from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from schemas.delivery import Request, Response
@@ -92,13 +91,13 @@ class HttpClient:
 
     async def _start(self, request: Request, timeout_s: float) -> ClientResponse:
         """Send and wait for the head of the reply."""
-        data: BytesPayload | None = None
+        data: bytes | None = None
         headers = request.headers
         if request.form is not None:
-            data = BytesPayload(urlencode(request.form).encode())
+            data = urlencode(request.form).encode()
             headers = {**_FORM, **headers}
         elif request.json is not None:
-            data = BytesPayload(orjson.dumps(request.json))  # what the session would find out for itself, slowly
+            data = orjson.dumps(request.json)
             headers = {**_JSON, **headers}
         return await self._session.request(
             request.method,
