@@ -11,6 +11,7 @@ import orjson
 from schemas.call import Call
 from schemas.delacon_call import CALL_ID, CALLER, DOCUMENTED_KEYS, load_call
 from schemas.lenient_json import read_object
+from schemas.packing import pack, unpack
 
 PathKind = Literal["create", "update", "either"]
 
@@ -45,7 +46,7 @@ class Event:
 
     def record(self) -> str:
         """Give the kind and the values in one canonical text: two events are equal when their records are."""
-        return self.kind + orjson.dumps(self.values, option=orjson.OPT_SORT_KEYS).decode()
+        return self.kind + orjson.dumps(pack(self.values), option=orjson.OPT_SORT_KEYS).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def read_event(body: bytes, *, path_kind: PathKind) -> Event:
 
 def parse_record(record: str) -> tuple[str, dict[str, str]]:
     """Take ``Event.record()`` apart into kind and values; raises ``ValueError`` on any other text."""
-    return record[:1], orjson.loads(record[1:])
+    return record[:1], unpack(orjson.loads(record[1:]))
 
 
 def merge(call_id: str, events: Iterable[StoredEvent], *, default_region: str) -> Merged:

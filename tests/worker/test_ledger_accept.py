@@ -15,7 +15,7 @@ async def test_an_event_makes_a_waiting_call(driver: Driver):
     call = await driver.call("c1")
     [event] = call.events
     assert ("c1", 1, "waiting", 0) == (call.call_id, call.version, call.state, call.planned_version)
-    assert (17, "s", {"a": "1"}) == (event.received_us, event.kind, event.values)
+    assert (17, "s", {"PLA_CID": "1"}) == (event.received_us, event.kind, event.values)
 
 
 async def test_the_same_event_changes_nothing(driver: Driver):
@@ -79,9 +79,9 @@ async def test_a_foreign_key_of_the_wrong_type_spoils_its_own_item_only(driver: 
 
 async def test_events_beyond_two_hundred_of_a_call_are_folded_into_the_latest_of_their_kind(driver: Driver):
     """A call cannot grow without end: its values are kept, key by key the later received ones."""
-    items = [Incoming("c1", 20_000 + i, f'e{{"a":"{i}","k{i}":"1"}}') for i in range(300)]
+    items = [Incoming("c1", 20_000 + i, f'e{{"PLA_CID":"{i}","k{i}":"1"}}') for i in range(300)]
     assert {Accepted.NEW} == set(await driver.ledger.accept(items))
-    await driver.ledger.accept([Incoming("c1", 10_900, 'e{"a":"old","first":"1"}')])
+    await driver.ledger.accept([Incoming("c1", 10_900, 'e{"PLA_CID":"old","first":"1"}')])
 
     call = await driver.call("c1")
     values = {
@@ -89,17 +89,19 @@ async def test_events_beyond_two_hundred_of_a_call_are_folded_into_the_latest_of
     }
     assert 200 == call.version
     assert 302 == len(values)
-    assert "299" == values["a"]
+    assert "299" == values["PLA_CID"]
 
 
 async def test_the_first_end_of_a_call_with_two_hundred_starts_is_stored(driver: Driver):
     """What was acknowledged is there, also where no event of its kind is to be folded into."""
-    await driver.ledger.accept([Incoming("c1", i, f's{{"a":"{i}"}}') for i in range(1, 201)])
-    answers = await driver.ledger.accept([Incoming("c1", 500, 'e{"b":"1"}'), Incoming("c1", 501, 'e{"c":"2"}')])
+    await driver.ledger.accept([Incoming("c1", i, f's{{"PLA_CID":"{i}"}}') for i in range(1, 201)])
+    answers = await driver.ledger.accept(
+        [Incoming("c1", 500, 'e{"PLA_Duration":"1"}'), Incoming("c1", 501, 'e{"PLA_dtmf":"2"}')]
+    )
     call = await driver.call("c1")
 
     assert [Accepted.NEW, Accepted.NEW] == answers
-    assert ("e", {"b": "1", "c": "2"}) == (call.events[-1].kind, call.events[-1].values)
+    assert ("e", {"PLA_Duration": "1", "PLA_dtmf": "2"}) == (call.events[-1].kind, call.events[-1].values)
     assert 201 == call.version
 
 
