@@ -34,11 +34,14 @@ async def test_a_backlog_larger_than_a_claim_is_worked_off_in_one_run(driver: Dr
     """One message is enough for any backlog."""
     names = [f"c{i:03}" for i in range(140)]
     await driver.make(*names)
-    async with asyncio.timeout(20):
-        await make_pump(hands, concurrency=80).run()
+    hands.hold(*names)
+    run = asyncio.create_task(make_pump(hands, concurrency=CLAIM_LIMIT + 16).run())
+    await hands.until(under_way=CLAIM_LIMIT + 16)
+    hands.let_go()
+    await finished(run)
 
     assert names == sorted(hands.delivered)
-    assert 80 >= hands.most > CLAIM_LIMIT
+    assert CLAIM_LIMIT + 16 == hands.most
 
 
 async def test_a_run_without_work_ends_at_once(hands: Hands):
