@@ -106,11 +106,11 @@ def fill_body(call: Call, destination: Destination) -> Filled:
 def us_date(moment: datetime, timezone: ZoneInfo) -> str:
     """Write a moment as ``05/02/2019 10:12 AM`` in the firm's zone: month first, hour without leading zero.
 
-    Written by hand because ``%p`` follows the locale and ``%-I`` is not known everywhere.
+    Written by hand because ``%p`` follows the locale, ``%-I`` is not known everywhere, and ``strftime`` is slow.
     """
     local = moment.astimezone(timezone)
     half = "AM" if local.hour < 12 else "PM"  # noqa: PLR2004  noon
-    return f"{local:%m/%d/%Y} {local.hour % 12 or 12}:{local:%M} {half}"
+    return f"{local.month:02}/{local.day:02}/{local.year:04} {local.hour % 12 or 12}:{local.minute:02} {half}"
 
 
 @dataclass(frozen=True, slots=True)

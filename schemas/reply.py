@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,7 +47,7 @@ def read_reply(
 
     ``repair`` gets the text that is no JSON and may give back one that is. A list stands for its first object.
     """
-    text = response.body.decode("utf-8-sig", "replace").strip()
+    text = response.body.removeprefix(BOM_UTF8).decode("utf-8", "replace").strip()
     document = _object(text)
     if document is None:
         document = _object(repair(text))

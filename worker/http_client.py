@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import orjson
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, client_exceptions
+from aiohttp.payload import BytesPayload
 from yarl import URL
 
 from schemas.delivery import Request, Response
@@ -91,13 +92,13 @@ class HttpClient:
 
     async def _start(self, request: Request, timeout_s: float) -> ClientResponse:
         """Send and wait for the head of the reply."""
-        data: bytes | None = None
+        data: BytesPayload | None = None
         headers = request.headers
         if request.form is not None:
-            data = urlencode(request.form).encode()
+            data = BytesPayload(urlencode(request.form).encode())
             headers = {**_FORM, **headers}
         elif request.json is not None:
-            data = orjson.dumps(request.json)
+            data = BytesPayload(orjson.dumps(request.json))  # what the session would find out for itself, slowly
             headers = {**_JSON, **headers}
         return await self._session.request(
             request.method,
