@@ -5,14 +5,19 @@
 
 import argparse
 import asyncio
+import os
+import platform
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
+from deploy.local.redis_binary import find_binary
 from tests.chaos.ear import Ear
 from tests.chaos.load import Load, Pushed
 from tests.chaos.rows import ROWS, Row, Scale
@@ -51,6 +56,16 @@ def play(system: System, row: Row, scale: Scale, *, place: int, rng: Random) -> 
     return f"| {' | '.join(str(cell) for cell in cells)} |", holds
 
 
+def about() -> str:
+    """Say when, on what machine and with which versions it was run."""
+    redis = subprocess.run([find_binary(os.environ), "--version"], capture_output=True, text=True, check=True).stdout
+    versions = ", ".join(f"{name} {version(name)}" for name in ("celery", "kombu", "redis", "aiohttp"))
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores {platform.machine()}, "
+        f"Python {platform.python_version()}, {versions}, redis-server {redis.split('v=')[-1].split()[0]}"
+    )
+
+
 def main() -> int:
     """Run the rows asked for."""
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
@@ -64,7 +79,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="switchboard-chaos-"))
     system = System(folder, quick=options.short)
     failed = False
-    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {scale.calls} calls a row, logs in {folder}\n")
+    print(f"{about()}; {scale.calls} calls a row, logs in {folder}\n")
     print(f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS), sep="\n", flush=True)
     try:
         with Ear(system.redis.url) as ear:

@@ -69,7 +69,7 @@ class System:
             common=f'timeout = "{timeout}s"\nretry = [{retry}]',
             customer_id=self._make_customer(url),
         )
-        self._app = "tests.chaos.quick" if quick else "worker"
+        self._app = "tests.chaos.quick" if quick else "tests.chaos.full"
 
     def start(self) -> None:
         """Start the product's processes, and wait for them."""
