@@ -28,6 +28,10 @@ SWITCH_S = 0.0005
 short steps, waits so long at each step while the loop is busy: a tenth of Python's 5 ms made its messages a third
 quicker, and cost the deliveries nothing that could be measured."""
 
+LINGER_S = 2.0
+"""How long a pump without work stays. While it does, the dispatch of its process hands it deliveries without a message:
+three of a call's four, and the threads, round trips and waits that each of them takes."""
+
 DISPATCH_THREADS = 4  # the rest of the pool: one thread a destination
 CALLCAP_THREADS = 2  # requests to Callcap under way at once; the others wait in line and hold no thread
 
@@ -67,6 +71,7 @@ def build_pumps(owned: Runtime, *, lease_margin_s: float) -> Mapping[str, Pump]:
             deliver=deliverer.deliver,
             lease_ms=lease_ms,
             in_lines=VENDORS[destination.vendor].one_at_a_time,
+            linger_s=LINGER_S,
         )
     return pumps
 

@@ -27,6 +27,7 @@ class Pump:
 
     ``deliver`` takes claimed deliveries through their attempts, one call each; it must not raise.
     ``in_lines``: deliveries of one caller stand in line, so the end of one may make the next one due.
+    ``linger_s``: how long a run that has nothing left stays, so that this process may hand it more.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class Pump:
         deliver: Callable[[Claimed], Awaitable[None]],
         lease_ms: int,
         in_lines: bool = False,
+        linger_s: float = 0.0,
     ) -> None:
         self.destination = destination
         self._ledger = ledger
         self._deliver = deliver
         self._lease_ms = lease_ms
         self._in_lines = in_lines
+        self._linger_s = linger_s
         self._handed: list[DeliveryKey] = []
         self._under_way: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -55,9 +58,8 @@ class Pump:
 
     async def run(self, keys: Sequence[DeliveryKey] = ()) -> None:
         """Deliver ``keys`` and whatever else is due until nothing is left; a run under way takes the keys over."""
-        self._handed = [*self._handed, *keys][-CLAIM_LIMIT:]
-        self._more = self._woken = True
-        self._changed.set()
+        self._woken = True
+        self._take(keys)
         if self._running:
             return
         self._running = True
@@ -65,6 +67,14 @@ class Pump:
             await self._run()
         finally:
             self._running = False
+
+    def hand(self, keys: Sequence[DeliveryKey]) -> bool:
+        """Give keys to a run under way that has room for them; ``False``: somebody has to be woken for them."""
+        room = self.destination.concurrency - len(self._under_way) - len(self._handed)
+        if not self._running or self._stopping or room < len(keys):
+            return False
+        self._take(keys)
+        return True
 
     def stop(self) -> None:
         """Claim nothing more; the run ends when its attempts have."""
@@ -82,6 +92,11 @@ class Pump:
         for task in self._under_way:
             task.cancel()
 
+    def _take(self, keys: Sequence[DeliveryKey]) -> None:
+        self._handed = [*self._handed, *keys][-CLAIM_LIMIT:]
+        self._more = True
+        self._changed.set()
+
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
         while not self._stopping:
@@ -92,21 +107,24 @@ class Pump:
                 self._more = False
                 await self._claim(min(free, CLAIM_LIMIT))
                 continue
-            if not self._more and not self._under_way:
+            if self._more or self._under_way:
+                await self._change(within_s=pause_s if self._more and free > 0 else None)
+            elif not await self._change(within_s=self._linger_s):
                 return
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), pause_s if self._more and free > 0 else None)
         await self._end()
+
+    async def _change(self, *, within_s: float | None) -> bool:
+        """Wait until something has changed; ``False``: nothing did in time."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), within_s)
+        return self._changed.is_set()
 
     async def _end(self) -> None:
         """Wait for the attempts under way; once they are cut, not for long."""
         clock = asyncio.get_running_loop().time
         while self._under_way:
             self._changed.clear()
-            left_s = None if self._cut_until is None else self._cut_until - clock()
-            try:
-                await asyncio.wait_for(self._changed.wait(), left_s)
-            except TimeoutError:
+            if not await self._change(within_s=None if self._cut_until is None else self._cut_until - clock()):
                 log.warning("delivery.unrecorded", destination=self.destination.name, count=len(self._under_way))
                 return
 

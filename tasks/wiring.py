@@ -8,6 +8,7 @@ from redis import RedisError
 
 import tasks.callcap_tasks  # noqa: F401  makes its tasks known to the app
 from schemas.delivery import DeliveryKey
+from tasks.dispatch import Dispatched, WakeUp
 from tasks.dispatch import dispatch as dispatch_calls
 from tasks.planning import Planner
 from tasks.process import connect_signals
@@ -46,11 +47,22 @@ def dispatch(call_ids: list[str]) -> None:
 
 def _dispatch(call_ids: list[str], owned: Runtime) -> None:
     planner = Planner(settings=owned.settings, vendors=VENDORS)
-    done = owned.run(dispatch_calls(call_ids, ledger=owned.ledger, planner=planner, new_only=True))
-    for wake_up in done.wake_ups:
+    done, to_wake = owned.run(_plan_and_hand(call_ids, owned, planner))
+    for wake_up in to_wake:
         vendor = owned.settings.destinations[wake_up.destination].vendor
         _wake(f"tasks.{vendor}.deliver", [wake_up.destination, list(wake_up.keys)], vendor)
     Watcher(owned.metrics, owned.publish_dead).no_start(done.no_start)
+
+
+async def _plan_and_hand(call_ids: list[str], owned: Runtime, planner: Planner) -> tuple[Dispatched, list[WakeUp]]:
+    """Dispatch, and hand what this process has room for to its own pumps; gives also whom to wake for the rest."""
+    done = await dispatch_calls(call_ids, ledger=owned.ledger, planner=planner, new_only=True)
+    to_wake = [
+        wake_up
+        for wake_up in done.wake_ups
+        if not owned.pumps[wake_up.destination].hand([DeliveryKey.parse(key) for key in wake_up.keys])
+    ]
+    return done, to_wake
 
 
 def _wake(task: str, args: list[Any], queue: str) -> None:

@@ -37,6 +37,10 @@ class Pump(Protocol):
         """Deliver until nothing is left."""
         ...
 
+    def hand(self, keys: Sequence[DeliveryKey]) -> bool:
+        """Give keys to a run under way; ``False``: there is none, or it has no room."""
+        ...
+
     def stop(self) -> None:
         """Claim nothing more."""
         ...

@@ -31,7 +31,7 @@ def test_flower_shows_the_work_by_ids_alone_to_whoever_has_the_password(make_sta
 
     assert {"calls", "captorra", "comunik8", "kapture", "callcap"} == queues
     assert any("flower-a" in args for args in asked)
-    assert any("flower-b:law:create" in args for args in handed)
+    assert any("flower-a:law:create" in args or "flower-b:law:create" in args for args in handed)
     pages = _pages(flower, tasks)
     workers = json.loads(pages["/api/workers?refresh=1"])
     assert {"tasks.calls.dispatch", "tasks.kapture.deliver"} <= set(workers["worker0@test"]["registered"])

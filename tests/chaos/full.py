@@ -7,6 +7,6 @@ when the next probe happens to come, and nothing of the system.
 from worker.celery import app
 from worker.ledger.ledger import Timings
 
-app.conf.update(switchboard_timings=Timings(probe=5_000, probe_max=10_000))
+app.conf.update(switchboard_timings=Timings(probe=2_000, probe_max=5_000))
 
 __all__ = ["app"]

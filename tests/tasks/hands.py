@@ -66,12 +66,16 @@ class Hands:
             self.changed.notify_all()
 
 
-def make_pump(hands: Hands, ledger: Ledger | None = None, *, in_lines: bool = False, **changes: object) -> Pump:
+def make_pump(
+    hands: Hands, ledger: Ledger | None = None, *, in_lines: bool = False, linger_s: float = 0.0, **changes: object
+) -> Pump:
     """Make a pump for the destination ``crm``."""
     values: dict[str, Any] = {"concurrency": 3, **changes}
     destination = make_destination(SPEC, **values)
     used = ledger or hands.driver.ledger
-    return Pump(destination, ledger=used, deliver=hands.deliver, lease_ms=LEASE_MS, in_lines=in_lines)
+    return Pump(
+        destination, ledger=used, deliver=hands.deliver, lease_ms=LEASE_MS, in_lines=in_lines, linger_s=linger_s
+    )
 
 
 async def finished(run: "asyncio.Task[None]") -> None:

@@ -153,3 +153,45 @@ async def test_the_next_in_line_is_taken_when_the_one_before_has_ended(driver: D
 
     assert names == hands.delivered
     assert 1 == hands.most
+
+
+async def test_a_run_that_lingers_delivers_what_it_is_handed(driver: Driver, hands: Hands):
+    """A process that plans a call delivers it without a message to itself."""
+    pump = make_pump(hands, linger_s=20.0)
+    await driver.make("first")
+    run = asyncio.create_task(pump.run([key_of("first")]))
+    await hands.until(delivered=1, under_way=0)
+    await driver.make("second")
+
+    assert pump.hand([key_of("second")])
+    await hands.until(delivered=2, under_way=0)
+    pump.stop()
+    await finished(run)
+    assert ["first", "second"] == hands.delivered
+
+
+async def test_a_run_that_lingers_ends_when_nothing_comes(driver: Driver, hands: Hands):
+    """A destination without work holds its thread for a moment only."""
+    await driver.make("call")
+    await finished(asyncio.create_task(make_pump(hands, linger_s=0.01).run([key_of("call")])))
+
+    assert ["call"] == hands.delivered
+
+
+async def test_keys_are_not_taken_without_a_run_or_without_room(driver: Driver, hands: Hands):
+    """What this process cannot begin at once is for another: the message goes out."""
+    pump = make_pump(hands, concurrency=2, linger_s=20.0)
+    without_a_run = pump.hand([key_of("slow")])
+    await driver.make("slow")
+    hands.hold("slow")
+    run = asyncio.create_task(pump.run([key_of("slow")]))
+    await hands.until(under_way=1)
+    two_for_one_slot = pump.hand([key_of("one"), key_of("two")])
+    with_room = pump.hand([key_of("one")])
+    full = pump.hand([key_of("two")])
+    hands.let_go()
+    pump.stop()
+    await finished(run)
+
+    assert (False, False, True, False) == (without_a_run, two_for_one_slot, with_room, full)
+    assert not pump.hand([key_of("late")])
