@@ -15,10 +15,6 @@ from worker.ledger.ledger import Ledger
 log = structlog.get_logger(__name__)
 
 CLAIM_LIMIT = 64  # deliveries a claim: one round trip, and few enough that Redis stays responsive
-STARTS_A_PASS = 8
-"""Attempts started in one pass of the loop. A whole claim at once keeps the loop for 20 ms, and whoever else shares it,
-a destination with one call to deliver, waits that long at each of its steps."""
-
 RECORD_S = 2.0  # for what was cut to be recorded, though Redis is away: 22 s + 2 s are within the 25 s that we promise
 
 
@@ -148,14 +144,18 @@ class Pump:
             self._more = True
 
     async def _begin(self, items: Sequence[Claimed]) -> None:
-        for number, item in enumerate(items, 1):
+        """Start attempts, one in each pass of the loop.
+
+        All at once they keep the loop for 20 ms, and a call for another destination waits that long at each of its
+        steps: beside a flood of 100,000 it took 280 ms instead of 40.
+        """
+        for item in items:
             if self._cut_until is not None:
                 return  # as after a kill: tried again after its lease
             task = asyncio.ensure_future(self._deliver(item))
             self._under_way.add(task)
             task.add_done_callback(self._done)
-            if number % STARTS_A_PASS == 0:
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
