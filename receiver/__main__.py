@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import gc
 import os
+import signal
+import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import uvloop
 
 from receiver.auth import is_loopback
+from receiver.master import SERVES, Master
 from receiver.process import opened, raise_file_limit, serve, stop_on_signals
 from receiver.sockets import listen
 from receiver.spool_file import SpoolError, SpoolFile
@@ -50,27 +53,64 @@ def connect_celery() -> Callable[[list[str]], None]:
     return WakeUps(app)
 
 
-async def run(environment: Environment, settings: Settings, *, spool_file: SpoolFile | None, reuse_port: bool) -> int:
-    """Serve until a signal; give the exit status."""
+async def run(
+    environment: Environment,
+    settings: Settings,
+    *,
+    spool_file: SpoolFile | None,
+    sockets: Sequence[socket.socket],
+    line: socket.socket | None = None,
+) -> int:
+    """Serve until a signal, or until the master at the other end of ``line`` has gone; give the exit status."""
     stop = stop_on_signals()
-    try:
-        sockets = listen(environment.host, environment.port, reuse_port=reuse_port)
-    except OSError as error:
-        print(f"cannot listen on {environment.host}:{environment.port}: {error.strerror}", file=sys.stderr)  # noqa: T201
-        return 1
     async with opened(settings=settings, environment=environment, spool_file=spool_file, connect=connect_celery) as app:
         # What is there by now stays: later collections need not look at it.
         gc.collect()
         gc.freeze()
-        await serve(app, sockets, stop=stop)
+        if line is None:
+            await serve(app, sockets, stop=stop)
+        else:
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGHUP, lambda: None)  # it is the master's, also when a terminal sends it
+
+            def master_gone() -> None:  # it never writes: there is only its end to read
+                loop.remove_reader(line)
+                stop.set()
+
+            loop.add_reader(line, master_gone)
+            await serve(app, sockets, stop=stop, serving=lambda: line.sendall(SERVES))
     return 0
+
+
+async def run_master(places: Sequence[Sequence[socket.socket]], command: Sequence[str]) -> int:
+    """Keep a receiver a place until SIGTERM or SIGINT; SIGHUP replaces them. Gives the exit status."""
+    master = Master(places, command=command)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, master.stop)
+    loop.add_signal_handler(signal.SIGINT, master.stop)
+    loop.add_signal_handler(signal.SIGHUP, master.reload)
+    return await master.run()
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; ``--sockets`` and ``--line`` are the master's, and not shown."""
+    parser = argparse.ArgumentParser(prog="python -m receiver", description="Takes Delacon's webhooks.")
+    parser.add_argument("--reuse-port", action="store_true", help="share the port with other receivers (SO_REUSEPORT)")
+    parser.add_argument(
+        "--processes", type=int, metavar="N",
+        help="serve with N processes on one port; SIGHUP replaces them, with the configuration as it is then",
+    )  # fmt: skip
+    parser.add_argument("--sockets", help=argparse.SUPPRESS)
+    parser.add_argument("--line", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args(argv)
+    if options.processes is not None and options.processes < 1:
+        parser.error("--processes: at least 1")
+    return options
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Start the receiver; exit status 2 when its configuration is at fault, 1 when the port cannot be had."""
-    parser = argparse.ArgumentParser(prog="python -m receiver", description="Takes Delacon's webhooks.")
-    parser.add_argument("--reuse-port", action="store_true", help="share the port with other receivers (SO_REUSEPORT)")
-    options = parser.parse_args(argv)
+    options = arguments(argv)
     try:
         environment, settings = load(environ)
         spool_file = None if environment.spool_path is None else SpoolFile(environment.spool_path)
@@ -82,8 +122,27 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return 2
     configure_logging(environment.log_format, environment.log_level, secrets=settings.secrets)
     raise_file_limit()
+    try:
+        places = places_of(options, environment)
+    except OSError as error:
+        print(f"cannot listen on {environment.host}:{environment.port}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 1
+    if options.processes is not None:
+        return asyncio.run(run_master(places, [sys.executable, "-m", "receiver"]))
+    line = None if options.line is None else socket.socket(fileno=options.line)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run(environment, settings, spool_file=spool_file, reuse_port=options.reuse_port))
+        return runner.run(run(environment, settings, spool_file=spool_file, sockets=places[0], line=line))
+
+
+def places_of(options: argparse.Namespace, environment: Environment) -> list[list[socket.socket]]:
+    """Bind the port, once a process; or take over what the master has bound. Raises ``OSError``."""
+    if options.sockets is not None:
+        return [[socket.socket(fileno=int(number)) for number in options.sockets.split(",")]]
+    shared = options.reuse_port or (options.processes or 1) > 1
+    places = [listen(environment.host, environment.port, reuse_port=shared)]
+    port = places[0][0].getsockname()[1]
+    places += [listen(environment.host, port, reuse_port=True) for _ in range((options.processes or 1) - 1)]
+    return places
 
 
 if __name__ == "__main__":

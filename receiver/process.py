@@ -5,7 +5,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -92,8 +92,13 @@ async def opened(
         await redis.aclose()
 
 
-async def serve(app: Server, sockets: list[socket.socket], *, stop: asyncio.Event) -> None:
-    """Take requests on these sockets until ``stop``; then accept no more, answer what was asked, and hang up."""
+async def serve(
+    app: Server, sockets: Sequence[socket.socket], *, stop: asyncio.Event, serving: Callable[[], None] | None = None
+) -> None:
+    """Take requests on these sockets until ``stop``; then accept no more, answer what was asked, and hang up.
+
+    ``serving`` is called once requests are taken.
+    """
     runner = web.ServerRunner(app, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     try:
@@ -101,6 +106,8 @@ async def serve(app: Server, sockets: list[socket.socket], *, stop: asyncio.Even
             await web.SockSite(runner, sock, backlog=BACKLOG).start()
         host, port = sockets[0].getsockname()[:2]
         log.info("receiver.listening", host=host, port=port)
+        if serving is not None:
+            serving()
         await stop.wait()
         log.info("receiver.stopping")
         for site in list(runner.sites):

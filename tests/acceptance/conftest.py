@@ -1,11 +1,13 @@
 """Fixtures of the tests that run real processes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
+from tests.acceptance.receiver_process import ReceiverProcess
 from tests.acceptance.stack import Stack
 
 LONG = frozenset(
@@ -32,6 +34,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name in LONG:
             item.add_marker(pytest.mark.load)
+
+
+@pytest.fixture
+def make_receiver(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., ReceiverProcess]]:
+    """Give a maker of receivers; they are started, and stopped at the test's end."""
+    made: list[ReceiverProcess] = []
+
+    def make(**options: Any) -> ReceiverProcess:
+        receiver = ReceiverProcess(tmp_path, options.pop("redis_url", redis_url), **options)
+        made.append(receiver)
+        receiver.start()
+        return receiver
+
+    yield make
+    for receiver in made:
+        receiver.stop()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Give an HTTP client."""
+    async with aiohttp.ClientSession() as made:
+        yield made
 
 
 @pytest.fixture

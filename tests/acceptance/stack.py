@@ -98,9 +98,9 @@ class Stack:
         if receiver:
             self.wait_for(self.receiver_answers, 20, "the receiver")
 
-    def start_receiver(self) -> None:
+    def start_receiver(self, *options: str) -> None:
         """Start the receiver."""
-        self._spawn("receiver", [sys.executable, "-m", "receiver"])
+        self._spawn("receiver", [sys.executable, "-m", "receiver", *options])
 
     def start_worker(self, name: str, *options: str, app: str = "worker") -> None:
         """Start one worker process."""

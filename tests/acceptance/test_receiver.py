@@ -16,35 +16,11 @@ from tests.acceptance.receiver_process import (
     OPS_TOKEN,
     ROOT,
     TOKEN,
-    ReceiverProcess,
     event,
     receiver_environ,
     stored,
     until,
 )
-
-
-@pytest.fixture
-def make_receiver(tmp_path, redis_url):
-    """Give a maker of receivers; they are started, and stopped at the test's end."""
-    made = []
-
-    def make(**options):
-        receiver = ReceiverProcess(tmp_path, options.pop("redis_url", redis_url), **options)
-        made.append(receiver)
-        receiver.start()
-        return receiver
-
-    yield make
-    for receiver in made:
-        receiver.stop()
-
-
-@pytest.fixture
-async def session():
-    """Give an HTTP client."""
-    async with aiohttp.ClientSession() as made:
-        yield made
 
 
 def refused(environ, *arguments):

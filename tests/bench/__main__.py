@@ -22,6 +22,7 @@ ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
     "ack": ack.ack,
     "ack-always": ack.ack_always,
     "ack-at-ease": ack.ack_at_ease,
+    "two-receivers": ack.two_receivers,
     "drain-one": drain.drain_one,
     "drain-two": drain.drain_two,
     "path": path.path,

@@ -18,7 +18,7 @@ import redis as redis_client
 from deploy.local.redis_binary import find_binary
 from deploy.local.redis_server import RedisServer
 from tests.acceptance.stack import CONFIG, ROOT, Stack
-from tests.bench.usage import cpu_of, cpu_s
+from tests.bench.usage import cpu_of, cpu_s, family
 
 DESTINATIONS = ("law", "dialler", "crm")
 READY_S = 30.0
@@ -66,9 +66,9 @@ class System:
         self.stack = Stack(folder, redis_url=self.redis.url, standins_url=self.vendor.url, config=CONFIG, common=common)
         self._cpu: dict[str, float] = {}
 
-    def start_receiver(self) -> None:
+    def start_receiver(self, *options: str) -> None:
         """Start the receiver and wait until it answers."""
-        self.stack.start_receiver()
+        self.stack.start_receiver(*options)
         self.stack.wait_for(self.stack.receiver_answers, READY_S, "the receiver")
 
     def start_workers(self, count: int = 1) -> None:
@@ -93,7 +93,7 @@ class System:
         """Give the processes by role."""
         found: dict[str, list[int]] = {"vendor": [self.vendor.process.pid], "redis": [self.redis.pid]}
         for name, process in self.stack.processes.items():
-            found.setdefault("receiver" if name == "receiver" else "workers", []).append(process.pid)
+            found.setdefault("receiver" if name == "receiver" else "workers", []).extend(family(process.pid))
         return found
 
     def cpu(self) -> dict[str, float]:

@@ -5,7 +5,7 @@ from typing import Any
 from tests.bench.figures import Figure, Limit, alternate, column, cpu_a_unit, middle, ratio_limit
 from tests.bench.floors.process import listening
 from tests.bench.scale import Scale
-from tests.bench.system import System, drive, running, spent
+from tests.bench.system import System, drive, running, spent, wait_until
 from tests.bench.usage import cpu_s
 
 FLOOR = "tests.bench.floors.receiver"
@@ -67,3 +67,26 @@ def ack_at_ease(scale: Scale) -> list[Figure]:
     return [
         Figure(row="ack at ease", unit="ms p50", subject=column(runs, "p50_ms"), limits=limits, cpu=cpu_a_unit(runs))
     ]
+
+
+def two_receivers(scale: Scale) -> list[Figure]:
+    """Measure two receivers on one port against one; each has its turn, for there are two cores for everything."""
+    count = scale.of(40_000)
+    with running() as system:
+
+        def served_by(processes: int) -> dict[str, Any]:
+            system.start_receiver("--processes", str(processes))
+            wait_until(lambda: system.stack.log("receiver").count("receiver.listening") == processes, 30, "receivers")
+            _take(system, count=2_000)
+            run = _take(system, count=count)
+            system.stop_processes()
+            return run
+
+        runs, floors = alternate(scale.pairs, lambda _: served_by(2), lambda _: served_by(1))
+    rate, floor = column(runs, "per_s"), column(floors, "per_s")
+    return [
+        Figure(
+            row="two receivers", unit="acks/s", subject=rate, floor=floor,
+            limits=[ratio_limit(rate, floor, must=1.4, aim=1.4, name="of one")], cpu=cpu_a_unit(runs),
+        )
+    ]  # fmt: skip
