@@ -14,7 +14,7 @@ import uvloop
 
 from receiver.auth import is_loopback
 from receiver.master import SERVES, Master
-from receiver.process import opened, raise_file_limit, serve, stop_on_signals
+from receiver.process import REPLACED_GRACE_S, opened, raise_file_limit, serve, stop_on_signals
 from receiver.sockets import listen
 from receiver.spool_file import SpoolError, SpoolFile
 from tasks.registry import VENDORS
@@ -73,11 +73,12 @@ async def run(
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, lambda: None)  # it is the master's, also when a terminal sends it
 
-            def master_gone() -> None:  # it never writes: there is only its end to read
+            def left_by_master() -> None:  # it never writes: there is only its end to read
                 loop.remove_reader(line)
+                stop.grace_s = REPLACED_GRACE_S
                 stop.set()
 
-            loop.add_reader(line, master_gone)
+            loop.add_reader(line, left_by_master)
             await serve(app, sockets, stop=stop, serving=lambda: line.sendall(SERVES))
     return 0
 

@@ -27,7 +27,7 @@ class NotServing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A receiver's process, and our end of the line to it, on which it hears when we have gone."""
+    """A receiver's process, and our end of the line to it: when that is closed, it ends without hurry."""
 
     process: asyncio.subprocess.Process
     line: socket.socket
@@ -36,12 +36,16 @@ class Child:
         """End it by SIGTERM, by SIGKILL when that takes too long."""
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Let it end when its clients have, by SIGKILL when that takes too long."""
+        self.line.close()
         try:
             await asyncio.wait_for(self.process.wait(), STOP_S)
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
-        self.line.close()
 
 
 class Master:
@@ -114,7 +118,7 @@ class Master:
             log.error("receiver.not_reloaded", place=place, status=error.status)  # noqa: TRY400  expected, no traceback
             return child
         log.info("receiver.reloaded", place=place)
-        task = asyncio.create_task(child.end())
+        task = asyncio.create_task(child.leave())
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
         return fresh

@@ -35,6 +35,7 @@ BACKLOG = 1024
 # Platforms kill 30 s after SIGTERM; an answer takes at most 2 s, a wake-up is only a hint.
 SHUTDOWN_S = 12.0
 GRACE_S = 0.5
+REPLACED_GRACE_S = 15.0  # another serves by now: no hurry. Clients drop idle connections of their own by then
 CANCEL_AGAIN_S = 0.2
 WAKER_SHUTDOWN_S = 2.0
 OPEN_FILES = 65536
@@ -92,8 +93,14 @@ async def opened(
         await redis.aclose()
 
 
+class Stop(asyncio.Event):
+    """Set when the receiver is to end; idle connections get ``grace_s`` then."""
+
+    grace_s = GRACE_S
+
+
 async def serve(
-    app: Server, sockets: Sequence[socket.socket], *, stop: asyncio.Event, serving: Callable[[], None] | None = None
+    app: Server, sockets: Sequence[socket.socket], *, stop: Stop, serving: Callable[[], None] | None = None
 ) -> None:
     """Take requests on these sockets until ``stop``; then accept no more, answer what was asked, and hang up.
 
@@ -112,14 +119,14 @@ async def serve(
         log.info("receiver.stopping")
         for site in list(runner.sites):
             await site.stop()
-        await app.wind_down(grace_s=GRACE_S, within_s=SHUTDOWN_S)
+        await app.wind_down(grace_s=stop.grace_s, within_s=max(SHUTDOWN_S, stop.grace_s))
     finally:
         await runner.cleanup()
 
 
-def stop_on_signals() -> asyncio.Event:
+def stop_on_signals() -> Stop:
     """Give an event that SIGTERM and SIGINT set."""
-    stop = asyncio.Event()
+    stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

@@ -16,6 +16,7 @@ LONG = frozenset(
         "test_half_open.py",
         "test_import.py",
         "test_operating.py",
+        "test_receiver_master.py",
         "test_receiver_memory.py",
         "test_receiver_outages.py",
         "test_reconcile.py",
