@@ -140,12 +140,28 @@ async def test_a_sweep_goes_on_where_the_last_one_stopped(driver: Driver):
     assert 420 == (await driver.ledger.overview()).calls
 
 
-async def test_between_two_passes_the_sweep_rests(driver: Driver):
-    """When the last call was looked at, the next pass begins after a pause."""
+async def test_between_two_passes_over_what_is_kept_on_the_sweep_rests(driver: Driver):
+    """A ledger full of dead letters is not walked all the time."""
+    await driver.make("c1")
+    await driver.end(await driver.take_one(), "dead")
+    driver.time.pass_s(40 * DAY_S)
     assert 0 == await sweep(driver.ledger, KEPT)
 
     assert "-1" == await driver.redis.get("sb:sweep")
-    assert 0 < await driver.redis.pttl("sb:sweep") <= 600_000
+    assert 0 < await driver.redis.pttl("sb:sweep") <= 60_000
+
+
+async def test_a_sweep_keeps_up_with_a_busy_ledger(driver: Driver):
+    """It goes on while there is much to remove, and when nothing is kept on, the next sweep begins at once."""
+    names = [f"c{i:03}" for i in range(450)]
+    await driver.make(*names)
+    for _ in range(0, 450, 50):
+        for one in await driver.take():
+            await driver.end(one, "delivered")
+    driver.time.pass_s(40 * DAY_S)
+
+    assert 450 == await sweep(driver.ledger, KEPT)
+    assert "0" == await driver.redis.get("sb:sweep")
 
 
 async def test_a_shorter_time_for_dead_letters_than_for_calls_holds(driver: Driver):

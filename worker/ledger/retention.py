@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from worker.ledger.ledger import Ledger
 
-SLICE = 200  # calls looked at a sweep; with one each 10 s from every worker, over 1.7 million a day
-PASS_PAUSE_MS = 600_000  # between two passes over what is kept on, such as dead letters
+SLICE = 200  # calls looked at in one script: some 10 ms of Redis
+MOST_SLICES = 20  # a sweep, while there is much to remove; with a sweep each 10 s a worker keeps up with 400 calls/s
+PASS_PAUSE_MS = 60_000  # between two passes over what is kept on, such as dead letters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +19,17 @@ class Retention:
 
 
 async def sweep(ledger: Ledger, retention: Retention) -> int:
-    """Look at the next slice of old calls and remove those whose time is over; gives how many.
+    """Look at the next old calls and remove those whose time is over; gives how many.
 
     A call with work left is never removed.
     """
-    removed = await ledger.scripts.run(
-        "sweep", SLICE, PASS_PAUSE_MS, round(retention.calls_s * 1000), round(retention.dead_s * 1000),
-        round(retention.remember_s * 1000),
-    )  # fmt: skip
-    return int(removed)
+    total = 0
+    for _ in range(MOST_SLICES):
+        removed = await ledger.scripts.run(
+            "sweep", SLICE, PASS_PAUSE_MS, round(retention.calls_s * 1000), round(retention.dead_s * 1000),
+            round(retention.remember_s * 1000),
+        )  # fmt: skip
+        total += int(removed)
+        if removed < SLICE // 2:
+            break
+    return total

@@ -26,9 +26,10 @@ for _, id in ipairs(ids) do
     removed = removed + 1
   end
 end
-if #ids < slice then
+local kept = cursor + #ids - removed
+if #ids == slice then
+  call('SET', CURSOR, int(kept))
+elseif kept > 0 then
   call('SET', CURSOR, -1, 'PX', pause)
-else
-  call('SET', CURSOR, int(cursor + #ids - removed))
 end
 return removed
