@@ -6,7 +6,7 @@ ARGS =
 JOBS = 2
 VENV = .venv/bin
 
-.PHONY: help setup run test load lint bench chaos lock clean
+.PHONY: help setup run test load lint bench chaos soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -31,8 +31,8 @@ lint: setup ## ruff, mypy strict and the import contracts
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
 
-bench chaos: setup ## measure against the floor; break everything under load
-	@$(VENV)/python -m tests.$@ $(ARGS)
+bench chaos soak: setup ## measure against the floor; break everything under load; run for 20 minutes and watch the memory
+	@$(VENV)/python -m tests.$@ $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 lock: setup ## resolve the newest versions that pyproject.toml allows, with hashes
 	@$(VENV)/uv pip compile $(RESOLVE) --extra dev --output-file deploy/requirements-dev.lock pyproject.toml

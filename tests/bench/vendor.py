@@ -1,7 +1,8 @@
 """A vendor stand-in that is not the bottleneck: one protocol on uvloop that answers each vendor's yes.
 
 ``python -m tests.bench.vendor`` prints the port that it listens on. ``POST /control`` with
-``{"delay_s": {"kapture": 2.0}, "trace": true}`` sets it back to nothing received; a delay below 0 never answers.
+``{"delay_s": {"kapture": 2.0}, "trace": true, "fail_rate": 0.01}`` sets it back to nothing received; a delay below 0
+never answers, and a share of ``fail_rate`` is answered 503 and not counted.
 ``GET /control`` gives what came since.
 """
 
@@ -10,6 +11,7 @@ import gc
 import re
 import time
 from collections import Counter
+from random import Random
 from typing import Any
 
 import orjson
@@ -20,6 +22,7 @@ REPLIES = {
     "comunik8": b'{"saved":true,"processed":true}',
     "kapture": b'{"Message":"Customer Added Successfully","Status":"Success","Kapture Customer Id":"500001"}',
 }
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
 _NUMBER = re.compile(rb'"(?:0|\+?61)4(\d{8})"')  # the caller, which numbers the call, in whichever form
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
@@ -40,6 +43,8 @@ class Vendors:
         """Forget what came and take new orders."""
         self.delay_s = {name.encode(): float(seconds) for name, seconds in orders.get("delay_s", {}).items()}
         self.trace = bool(orders.get("trace", False))
+        self.fail_rate = float(orders.get("fail_rate", 0))
+        self.rng = Random(1)
         self.count = 0
         self.bytes = 0
         self.first_s = self.last_s = 0.0
@@ -94,6 +99,9 @@ class Connection(asyncio.Protocol):
                 vendors.reset(orjson.loads(request[body_at:]))
             reply = answer(orjson.dumps(vendors.report(), option=orjson.OPT_NON_STR_KEYS))
             self._transport.write(reply)
+            return
+        if vendors.fail_rate and vendors.rng.random() < vendors.fail_rate:
+            self._transport.write(UNAVAILABLE)
             return
         now = time.monotonic()
         vendors.count += 1
