@@ -80,16 +80,21 @@ def show(*, call_id: str, as_json: bool) -> None:
 
 @calls.command
 @click.argument("call_ids", metavar="[ID]...", nargs=-1)
+@since_option
+@until_option
 @json_option
-def reroute(*, call_ids: tuple[str, ...], as_json: bool) -> None:
+def reroute(*, call_ids: tuple[str, ...], since_ms: int | None, until_ms: int | None, as_json: bool) -> None:
     """Route calls by the present configuration: those named, or all unrouted ones.
 
-    A call that has deliveries already keeps them, and gets those that its routes add.
+    A call that has deliveries already keeps them, and gets those that its routes add. --since and --until go by when a
+    call was found to match no route.
     """
+    if call_ids and (since_ms or until_ms):
+        raise click.UsageError("Give ids, or --since and --until; not both.")
 
     async def work(session: Session) -> dict[str, Any]:
         ledger = session.ledger
-        wanted = list(dict.fromkeys(call_ids)) or await browse.unrouted(ledger)
+        wanted = list(dict.fromkeys(call_ids)) or await browse.unrouted(ledger, since_ms=since_ms, until_ms=until_ms)
         known = {call.call_id for call in await ledger.load(call_ids)} if call_ids else set(wanted)
         unknown = [call_id for call_id in wanted if call_id not in known]
         planner = Planner(settings=session.settings, vendors=VENDORS)

@@ -134,6 +134,17 @@ def test_reroutes_all_unrouted(cli):
     assert "ready" == cli.json("calls", "show", "odd-1")["state"]
 
 
+def test_reroutes_what_was_unrouted_since(cli):
+    """What has waited for longer is left alone; ids and times do not go together."""
+    cli.fill(_some_calls)
+    with (cli.folder / "switchboard.toml").open("a") as file:
+        file.write('[[routes]]\nto = ["law"]\nresults = ["transferred"]\n')
+
+    assert 0 == cli.json("calls", "reroute", "--until", "1h")["calls"]
+    assert 1 == cli.json("calls", "reroute", "--since", "1h")["calls"]
+    cli.run("calls", "reroute", "odd-1", "--since", "1h", status=2)
+
+
 def test_reroutes_named_calls(cli):
     """A routed call gets what its routes add; an unknown id is status 1 and does not stop the others."""
     cli.fill(_some_calls)

@@ -58,9 +58,11 @@ async def call_ids(
         yield [call_id for call_id, _ in page]
 
 
-async def unrouted(ledger: Ledger) -> list[str]:
-    """Give the ids of all ready calls that matched no route, the oldest first."""
-    return _texts(await ledger.redis.zrange("sb:unrouted", 0, -1))
+async def unrouted(ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None) -> list[str]:
+    """Give the ids of the ready calls that matched no route, the oldest first; the times are when that was found."""
+    least = "-inf" if since_ms is None else since_ms
+    most = "+inf" if until_ms is None else until_ms
+    return _texts(await ledger.redis.zrangebyscore("sb:unrouted", least, most))
 
 
 async def is_remembered(ledger: Ledger, call_id: str) -> bool:
