@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.kapture_reply import digits_of, emails_of, phones_of
+from schemas.kapture_reply import IDS, digits_of, emails_of, phones_of
 
-_ID = ("id", "kapture customer id", "kapture_customer_id", "customer_id", "customer id")
 _CODE = ("customercode", "customer_code", "customer code")
 _CREATED = ("generationdate", "generation_date", "generation date")
 
@@ -30,7 +29,7 @@ class Customer:
     def read(cls, record: Mapping[str, Any]) -> "Customer":
         """Read one customer of ``KaptureReply.customers``."""
         return cls(
-            customer_id=_first(record, _ID),
+            customer_id=_first(record, IDS),
             code=_first(record, _CODE),
             name=_first(record, ("name", "customer_name")),
             phones=_distinct(phones_of(record)),

@@ -11,6 +11,8 @@ from schemas.reply import Reply, normal, normal_keys, texts_in
 _PHONES = ("phone", "mobile", "additional phone")
 _EMAILS = ("email", "email_id", "additional email")
 _CUSTOMER_ID = frozenset({"kapture customer id", "kapture_customer_id"})
+IDS = ("id", "kapture customer id", "kapture_customer_id", "customer_id", "customer id")
+"""What a customer's number is called where customers are listed."""
 _MISSING_COMMA = re.compile(r'"(\s*)"(?=\w+"\s*:)')
 _TRAILING_COMMA = re.compile(r",(?=\s*[}\]])")
 
@@ -49,7 +51,7 @@ def parse_reply(reply: Reply) -> KaptureReply:
         status=next(filter(None, statuses), ""),
         words=tuple(_words(found, items) + texts_in(document.get("error"))),
         customer_id=next(filter(None, (_customer_id(source) for source in (document, *items))), ""),
-        customers=tuple(item for item in items if "contacts" in item or "id" in item),
+        customers=tuple(filter(_is_customer, items)),
     )
 
 
@@ -72,6 +74,13 @@ def emails_of(customer: Mapping[str, Any]) -> list[str]:
 def digits_of(text: str) -> str:
     """Keep the digits of a number, for comparing two ways of writing it."""
     return "".join(character for character in text if character in "0123456789")
+
+
+def _is_customer(item: dict[str, Any]) -> bool:
+    """Tell a customer from the words of an answer, which may name a number too."""
+    if "contacts" in item or "id" in item:
+        return True
+    return not item.keys().isdisjoint(IDS) and "message" not in item and not item.keys() <= {"status", *IDS}
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

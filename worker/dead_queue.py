@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from collections import Counter
 from typing import Any
 
 import structlog
@@ -18,10 +19,12 @@ TRIM_EVERY = 100  # messages between two trims, so that a queue never holds more
 class DeadQueue:
     """Sends from a thread of its own: a publish blocks, and a dead letter is safe in the ledger already."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: Celery, *, kept: int = KEPT, trim_every: int = TRIM_EVERY) -> None:
         self._app = app
-        self._waiting: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue(maxsize=KEPT)
-        self._sent = 0
+        self._kept = kept
+        self._trim_every = trim_every
+        self._waiting: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue(maxsize=kept)
+        self._sent: Counter[str] = Counter()
         threading.Thread(target=self._run, name="dead-letters", daemon=True).start()
 
     def publish(self, name: str, message: dict[str, Any]) -> None:
@@ -43,6 +46,6 @@ class DeadQueue:
         with self._app.producer_pool.acquire(block=True) as producer:
             # Direct queue on exchange "", declared so that a consumer can bind to it by name.
             producer.publish(message, exchange="", routing_key=name, declare=[direct_queue(name)], serializer="json")
-            self._sent += 1
-            if self._sent % TRIM_EVERY == 1:
-                producer.channel.client.ltrim(name, 0, KEPT - 1)  # the newest stand at the head
+            if self._sent[name] % self._trim_every == 0:
+                producer.channel.client.ltrim(name, 0, self._kept - 1)  # the newest stand at the head
+            self._sent[name] += 1

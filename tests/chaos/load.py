@@ -30,6 +30,10 @@ class Pushed:
     complete_ms: dict[str, float] = field(default_factory=dict)
     """Caller to the epoch milliseconds at which the second of two webhooks was acknowledged."""
 
+    def so_far(self) -> "Pushed":
+        """Give what is owed at this moment; the load goes on."""
+        return Pushed(owed=self.owed.copy(), contacts=self.contacts.copy(), callers=self.callers.copy())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
@@ -42,9 +46,8 @@ class Load:
     first: int
     rng: Random
 
-    async def run(self) -> Pushed:
-        """Push everything, at its time whatever became of what went before."""
-        pushed = Pushed()
+    async def run(self, pushed: Pushed) -> None:
+        """Push everything, at its time whatever became of what went before; notes it in ``pushed``."""
         began = time.monotonic()
         timeout = aiohttp.ClientTimeout(total=10)
         async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=256)) as session:
@@ -53,7 +56,6 @@ class Load:
                 await asyncio.sleep(max(0.0, began + number / self.rate - time.monotonic()))
                 tasks.append(asyncio.create_task(self._call(session, number, pushed)))
             await asyncio.gather(*tasks)
-        return pushed
 
     async def _call(self, session: aiohttp.ClientSession, number: int, pushed: Pushed) -> None:
         call_id, caller = f"{self.name}-{number}", f"+614{self.first + number:08d}"

@@ -58,6 +58,22 @@ def test_a_search_has_its_status_inside_the_customer(make_call):
     assert not has_contact(said, phone="886714860", call=make_call())
 
 
+@pytest.mark.parametrize("key", ["Kapture Customer Id", "customer_id", "Customer Id"])
+def test_a_customer_is_one_whatever_its_number_is_called(key):
+    """Without an ``id`` and without contacts it is found all the same; reconciliation must not add it again."""
+    said = read(f'{{"message":[{{"{key}":"12","name":"Nikesh","phone":"0491570156"}}],"status":"success"}}')
+
+    assert ["Nikesh"] == [customer["name"] for customer in said.customers]
+
+
+@pytest.mark.parametrize(
+    "item", ['{"message":"Customer Added","Kapture Customer Id":"12"}', '{"Status":"Success","customer_id":"12"}']
+)
+def test_the_words_of_an_answer_are_no_customer(item):
+    """An answer that names the number of what was added lists nobody."""
+    assert () == read(f'{{"Message":[{item}]}}').customers
+
+
 def test_a_selection_lists_customers():
     """With or without contacts."""
     assert [287230, 287231] == [customer["id"] for customer in read(SELECT).customers]
