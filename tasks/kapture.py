@@ -81,7 +81,8 @@ class Kapture:
         if options.mode == "contact":
             return Receipt(remember={CONTACT_OF: options.customer_id or ""})
         remember = {KNOWN: "1"} | ({CUSTOMER_ID: said.customer_id} if said.customer_id else {})
-        return Receipt(remote_id=said.customer_id, remember=remember)
+        updated = next((words for words in said.words if "updated" in normal(words)), "")
+        return Receipt(note=updated and reply.shown(updated), remote_id=said.customer_id, remember=remember)
 
     async def send(self, order: Order, *, prepared: Prepared, http: Http) -> Receipt:
         """Post once and judge; in mode contact never add a contact that is there already."""

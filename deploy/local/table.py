@@ -97,6 +97,7 @@ def _words(cell: Cell) -> str:
     if not cell.final:
         return cell.outcome
     brief = [note for note in cell.notes if note == "duplicate"]
+    brief += ["updated"] if any("updated" in note.casefold() for note in cell.notes) else []
     if cut := sum(" cut from " in note for note in cell.notes):
         brief.append(f"{cut} texts cut" if cut > 1 else "a text cut")
     return f"{cell.outcome} ({', '.join(brief)})" if brief else cell.outcome

@@ -102,6 +102,7 @@ async def test_a_second_post_is_a_duplicate_or_an_update(standins: StandIns, set
             assert isinstance(first, Receipt)
             assert isinstance(second, Receipt)
             assert second.duplicate is (name != "crm")
+            assert ("updated" in second.note.casefold()) is (name == "crm")
         withdrawn = await deliver(http, order(missed, settings.destinations["dialler"], action="cancel"))
 
     assert isinstance(withdrawn, Receipt)

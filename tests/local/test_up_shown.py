@@ -98,6 +98,14 @@ def test_without_a_terminal_each_fate_is_one_line(make_call: Callable[..., Call]
     ] == shown.splitlines()
 
 
+def test_an_update_is_told_from_an_add(make_call: Callable[..., Call]) -> None:
+    """The caller was a customer already: Kapture's own word says so."""
+    cell = Cell(outcome="delivered", final=True, notes=("Customer Updated Successfully", "remote id 500001"))
+    one = Board(calls={"SB-1": make_call()}, destinations=["crm"], cells={("SB-1", "crm"): cell}, problems={})
+
+    assert "SB-1  crm  delivered (updated)" in shown_on(one, terminal=False).splitlines()
+
+
 def test_a_terminal_ends_with_the_whole_table(make_call: Callable[..., Call]) -> None:
     """A row a call, a column a destination."""
     rows = [line.split() for line in shown_on(board(make_call), terminal=True).splitlines()]
