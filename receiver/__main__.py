@@ -13,8 +13,9 @@ from pathlib import Path
 import uvloop
 
 from receiver.auth import is_loopback
-from receiver.master import SERVES, Master
-from receiver.process import REPLACED_GRACE_S, opened, raise_file_limit, serve, stop_on_signals
+from receiver.child import SERVES
+from receiver.master import Master
+from receiver.process import opened, raise_file_limit, serve, stop_on_signals
 from receiver.sockets import listen
 from receiver.spool_file import SpoolError, SpoolFile
 from tasks.registry import VENDORS
@@ -75,8 +76,7 @@ async def run(
 
             def left_by_master() -> None:  # it never writes: there is only its end to read
                 loop.remove_reader(line)
-                stop.grace_s = REPLACED_GRACE_S
-                stop.set()
+                stop.leave()
 
             loop.add_reader(line, left_by_master)
             await serve(app, sockets, stop=stop, serving=lambda: line.sendall(SERVES))

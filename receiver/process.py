@@ -98,6 +98,17 @@ class Stop(asyncio.Event):
 
     grace_s = GRACE_S
 
+    def leave(self) -> None:
+        """End without hurry: another receiver takes the connections."""
+        if not self.is_set():
+            self.grace_s = REPLACED_GRACE_S
+            self.set()
+
+    def end(self) -> None:
+        """End soon, also when it was to end without hurry."""
+        self.grace_s = GRACE_S
+        self.set()
+
 
 async def serve(
     app: Server, sockets: Sequence[socket.socket], *, stop: Stop, serving: Callable[[], None] | None = None
@@ -119,7 +130,7 @@ async def serve(
         log.info("receiver.stopping")
         for site in list(runner.sites):
             await site.stop()
-        await app.wind_down(grace_s=stop.grace_s, within_s=max(SHUTDOWN_S, stop.grace_s))
+        await app.wind_down(grace_s=lambda: stop.grace_s, within_s=max(SHUTDOWN_S, stop.grace_s))
     finally:
         await runner.cleanup()
 
@@ -129,7 +140,7 @@ def stop_on_signals() -> Stop:
     stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.end)
     return stop
 
 

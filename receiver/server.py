@@ -80,7 +80,7 @@ class Server(web.Server):
         self._active = 0
         self._closing = False
 
-    async def wind_down(self, *, grace_s: float, within_s: float) -> None:
+    async def wind_down(self, *, grace_s: Callable[[], float], within_s: float) -> None:
         """End each connection with its next answer; return when nobody waits for one, at the latest ``within_s``.
 
         Idle connections get ``grace_s``: hung up on at once, a sender may be writing its next webhook just then.
@@ -90,7 +90,7 @@ class Server(web.Server):
         loop = asyncio.get_running_loop()
         begun = loop.time()
         # Polled: an event set at the end of each request would cost every request something.
-        while self._count and loop.time() - begun < (within_s if self._active else grace_s):  # noqa: ASYNC110
+        while self._count and loop.time() - begun < (within_s if self._active else grace_s()):  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
 
     def __call__(self) -> web.RequestHandler:

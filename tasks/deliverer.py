@@ -14,8 +14,9 @@ from schemas.delivery import Order
 from schemas.destination import Destination
 from tasks.attempt import Wire, attempt
 from tasks.finishes import Finishes
+from tasks.interruption import given_up, interrupted, killed_too_often, noting_interruption
 from tasks.order import order_of, sent_before, skip_reason
-from tasks.settle import interrupted, noting_interruption, settle, unexpected
+from tasks.settle import settle, unexpected
 from tasks.vendor import Http, Vendor
 from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt
@@ -71,6 +72,9 @@ class Deliverer:
         began = monotonic()
         started = self._now()
         at_ms = int(started.timestamp() * 1000)
+        if killed_too_often(claimed, self._destination.retry_s):
+            await self._write(*given_up(claimed, at_ms=at_ms), claimed=claimed)
+            return
         claimed = noting_interruption(claimed, at_ms=at_ms)
         wire = Wire(self._http, self._destination.timeout_s)
         try:

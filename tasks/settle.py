@@ -12,7 +12,7 @@ from schemas.destination import Destination
 from tasks.attempt import Tried, digest
 from worker.backoff import wait_s
 from worker.ledger.claims import Claimed, Finish, Verdict
-from worker.ledger.history import Attempt, History
+from worker.ledger.history import Attempt
 
 
 def settle(
@@ -130,32 +130,3 @@ def unexpected(
         delay_ms=round((delay_s or 0) * 1000), effect="none" if sent else "skip", history=claimed.history.add(made),
     )  # fmt: skip
     return finish, made
-
-
-def interrupted(claimed: Claimed, *, at_ms: int, delay_ms: int, sent: bool) -> Finish:
-    """End a claim that was cut: unknown when its request had begun, as if never claimed when not."""
-    if not sent:
-        return Finish(
-            key=claimed.key, fence=claimed.fence, verdict=Verdict.UNCLAIM, reason=claimed.reason, effect="skip",
-            history=claimed.history,
-        )  # fmt: skip
-    return Finish(
-        key=claimed.key, fence=claimed.fence, verdict=Verdict.INTERRUPTED, reason="interrupted", delay_ms=delay_ms,
-        effect="skip", history=with_interruption(claimed.history, number=claimed.number, at_ms=at_ms),
-    )  # fmt: skip
-
-
-def noting_interruption(claimed: Claimed, *, at_ms: int) -> Claimed:
-    """Log the attempt before this one when its worker was killed and nobody else could."""
-    attempts = claimed.history.attempts
-    if claimed.reason != "interrupted" or (attempts and attempts[-1].number == claimed.number - 1):
-        return claimed
-    return replace(claimed, history=with_interruption(claimed.history, number=claimed.number - 1, at_ms=at_ms))
-
-
-def with_interruption(history: History, *, number: int, at_ms: int) -> History:
-    """Log an attempt whose outcome nobody saw: a worker killed or stopped in the middle of it."""
-    cut = Attempt(
-        number=number, at_ms=at_ms, elapsed_ms=0, status=None, outcome="unknown", reason="interrupted", unknown=True
-    )
-    return history.add(cut)

@@ -33,6 +33,16 @@ def reloaded(receiver: ReceiverProcess, times: int) -> bool:
     return count(receiver, "receiver.reloaded") == times
 
 
+async def refuses(port: int) -> bool:
+    """Say whether nobody takes connections."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
+
+
 async def push(receiver: ReceiverProcess, answers: Counter[str], *, ended: asyncio.Event) -> None:
     """Push webhooks at a steady rate, half of them over connections of their own, as Delacon may; count the answers."""
     began, number = time.monotonic(), 0
@@ -87,7 +97,7 @@ async def test_a_reload_reads_the_configuration_anew(make_receiver, session, tmp
     good = config.read_text()
     config.write_text(good.replace("[receiver]", "[receiver]\nnonsense = 1"))
     os.kill(receiver.pid, signal.SIGHUP)
-    await until(lambda: count(receiver, "receiver.not_reloaded") == 1)
+    await until(lambda: count(receiver, "receiver.not_started") == 1)
     before, _ = await receiver.post(session, event(1))
     config.write_text(good.replace(TOKEN, "another-token-0123456789"))
     os.kill(receiver.pid, signal.SIGHUP)
@@ -108,6 +118,20 @@ async def test_a_receiver_that_is_killed_is_started_again(make_receiver, session
     assert 200 == status
     assert [killed] != serving(receiver)
     assert 1 == count(receiver, "receiver.died")
+
+
+async def test_sigterm_refuses_at_once_and_does_not_wait_for_the_idle(make_receiver, session):
+    """A restart takes no longer than a single receiver's, also when a reload has just been."""
+    receiver = make_receiver(arguments=("--processes", "1"))
+    await receiver.post(session, event(1))  # the connection stays, idle
+    os.kill(receiver.pid, signal.SIGHUP)
+    await until(partial(reloaded, receiver, 1))
+    began = time.monotonic()
+    receiver.terminate()
+    await until(lambda: refuses(receiver.port), seconds=5)
+
+    assert 0 == receiver.wait()
+    assert time.monotonic() - began < 10
 
 
 async def test_the_receivers_end_with_their_master(make_receiver):

@@ -9,7 +9,8 @@ import pytest
 from schemas.captorra import SPEC
 from schemas.delivery import Blocked, Dead, Delivered, Outcome, Prepared, Receipt, Request, Retry, Skipped
 from tasks.attempt import Tried
-from tasks.settle import interrupted, noting_interruption, settle, unexpected
+from tasks.interruption import interrupted, noting_interruption
+from tasks.settle import settle, unexpected
 from tests.destinations import make_destination, make_order
 from tests.ledgers import key_of
 from worker.ledger.claims import Claimed, Finish, Verdict

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from worker.ledger.ledger import Ledger
 
 SLICE = 200  # calls looked at in one script: some 10 ms of Redis
-MOST_SLICES = 20  # a sweep, while there is much to remove; with a sweep each 10 s a worker keeps up with 400 calls/s
+MOST_SLICES = 20  # a sweep, while there is more to look at; with a sweep each 10 s a worker keeps up with 400 calls/s
 PASS_PAUSE_MS = 60_000  # between two passes over what is kept on, such as dead letters
 
 
@@ -23,13 +23,13 @@ async def sweep(ledger: Ledger, retention: Retention) -> int:
 
     A call with work left is never removed.
     """
-    total = 0
+    total: int = 0
     for _ in range(MOST_SLICES):
-        removed = await ledger.scripts.run(
+        removed, more = await ledger.scripts.run(
             "sweep", SLICE, PASS_PAUSE_MS, round(retention.calls_s * 1000), round(retention.dead_s * 1000),
             round(retention.remember_s * 1000),
         )  # fmt: skip
-        total += int(removed)
-        if removed < SLICE // 2:
+        total += removed
+        if not more:
             break
     return total

@@ -1,4 +1,5 @@
--- sweep(now, slice, pass_pause_ms, retention_ms, dead_retention_ms, remember_ms) -> how many calls were removed.
+-- sweep(now, slice, pass_pause_ms, retention_ms, dead_retention_ms, remember_ms)
+-- -> {how many calls were removed, 1 when there are more to look at}.
 -- A cursor walks the calls from the oldest; what is kept on (dead letters, open work) is passed over.
 local now = now_ms()
 local slice, pause = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -7,7 +8,7 @@ local CURSOR = 'sb:sweep'
 
 trim_quarantine(now - dead_retention)
 local cursor = tonumber(call('GET', CURSOR) or '0')
-if cursor < 0 then return 0 end
+if cursor < 0 then return { 0, 0 } end
 local ids = call('ZRANGEBYSCORE', CALLS, '-inf', int(now - math.min(retention, dead_retention)), 'LIMIT', int(cursor), slice)
 local removed = 0
 for _, id in ipairs(ids) do
@@ -32,4 +33,4 @@ if #ids == slice then
 elseif kept > 0 then
   call('SET', CURSOR, -1, 'PX', pause)
 end
-return removed
+return { removed, #ids == slice and 1 or 0 }
