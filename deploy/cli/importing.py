@@ -122,6 +122,7 @@ async def _take_all(
                     count.stopped = True
                     return count
         await _take(batch, importer, count)
+        advance(size - taken)
     return count
 
 

@@ -13,9 +13,11 @@ from tests.acceptance.stack import Stack
 LONG = frozenset(
     {
         "test_callcap.py",
+        "test_follow_up.py",
         "test_half_open.py",
         "test_import.py",
         "test_operating.py",
+        "test_rate.py",
         "test_receiver_master.py",
         "test_receiver_memory.py",
         "test_receiver_outages.py",
@@ -24,6 +26,7 @@ LONG = frozenset(
         "test_release.py",
         "test_secrets.py",
         "test_shutdown.py",
+        "test_tenants.py",
         "test_up.py",
     }
 )

@@ -8,17 +8,36 @@ import random
 import aiohttp
 import pytest
 
+from schemas.delacon_call import CALL_ID, DOCUMENTED_KEYS
 from tests.acceptance.receiver_process import TOKEN, ReceiverProcess, event, until
 
 GROWTH_BYTES = 5 * 1024 * 1024
-
+ODD_VALUES: tuple[object, ...] = (
+    None, True, False, 0, -1, 10**30, 1e308, "", " ", "\x00", "\ud800", "\u202e", "0" * 40, "+61 491 570 156",
+    "anonymous", "A" * 70_000, "é" * 5_000, [], {}, [[[[]]]], {"PLA_CID": 1}, ["x"] * 500, "99999999999999999999",
+    "-5s", "1e9", "NaN",
+)  # fmt: skip
 
 GZIP = {"Content-Encoding": "gzip"}
 BOMB = gzip.compress(b" " * 20_000_000)
 
 
+def mutated(dice: random.Random) -> bytes:
+    """Make an event of the schema's keys, some with odd values, some written oddly, and perhaps bytes changed."""
+    values: dict[str, object] = dict(event(dice.randrange(10**9)))
+    for key in dice.sample(sorted(DOCUMENTED_KEYS | {CALL_ID}), dice.randrange(1, 12)):
+        name = dice.choice([key, key, key, key.lower(), f" {key}", f"{key}\u0000"])
+        values[name] = dice.choice(ODD_VALUES)
+    body = bytearray(json.dumps(values, ensure_ascii=dice.random() < 0.5).encode("utf-8", "surrogatepass"))
+    for _ in range(dice.choice([0, 0, 1, 5])):
+        body[dice.randrange(len(body))] = dice.randrange(256)
+    return bytes(body)
+
+
 def hostile(dice: random.Random) -> tuple[bytes, dict[str, str]]:
-    """Make one of the adversary's bodies, and its headers."""
+    """Make one of the adversary's bodies, and its headers: every other one mutated from the schema."""
+    if dice.random() < 0.5:
+        return mutated(dice), {}
     good = json.dumps(event(dice.randrange(10**9))).encode()
     noise = dice.randbytes(2000)
     bodies: list[tuple[bytes, dict[str, str]]] = [

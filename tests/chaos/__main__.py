@@ -92,7 +92,7 @@ def main() -> int:
                     line, holds = play(system, row, scale, place=place, rng=Random(options.seed + place))
                     failed |= not holds
                     print(line, flush=True)
-            ear.read(folder, f"http://127.0.0.1:{system.stack.port}")
+            ear.read(folder, [system.stack.port, *system.metrics.values()])
         print(f"\n{ear.told()}", flush=True)
         failed |= bool(ear.leaks)
     finally:

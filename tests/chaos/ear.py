@@ -1,6 +1,7 @@
 """Listens to a whole run: no phone number, token or key in a task message, an event, a log or a metric."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -30,9 +31,11 @@ class Ear:
     def __exit__(self, *details: object) -> None:
         self._tap.__exit__(*details)
 
-    def read(self, folder: Path, receiver_url: str) -> None:
-        """Look through the receiver's metrics and every log."""
-        self._look(f"{receiver_url}/metrics", get(f"{receiver_url}/metrics")[1])
+    def read(self, folder: Path, ports: Iterable[int]) -> None:
+        """Look through the metrics of every process and every log."""
+        for port in ports:
+            url = f"http://127.0.0.1:{port}/metrics"
+            self._look(url, get(url)[1])
         for path in sorted(folder.glob("*.log")):
             with path.open(errors="replace") as log:
                 for line in log:

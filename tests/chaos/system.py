@@ -16,7 +16,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from deploy.local.redis_binary import find_binary
-from deploy.local.redis_server import RedisServer
+from deploy.local.redis_server import RedisServer, free_port
 from tests.acceptance.stack import CONFIG, ROOT, Stack
 from tests.chaos.load import Pushed
 from tests.chaos.proxy import Proxy
@@ -69,6 +69,7 @@ class System:
             common=f'timeout = "{timeout}s"\nretry = [{retry}]',
             customer_id=self._make_customer(url),
         )
+        self.metrics = {name: free_port() for name in WORKERS}
         self._app = "tests.chaos.quick" if quick else "tests.chaos.full"
 
     def start(self) -> None:
@@ -96,6 +97,7 @@ class System:
 
     def start_worker(self, name: str) -> None:
         """Start a worker of the app that the run is for."""
+        self.stack.environ["METRICS_PORT"] = str(self.metrics[name])
         self.stack.start_worker(name, app=self._app)
 
     def calm(self) -> None:
