@@ -64,6 +64,7 @@ class Pump:
             await self._run()
         finally:
             self._running = False
+            self._claiming = 0
 
     def hand(self, keys: Sequence[DeliveryKey]) -> bool:
         """Give keys to a run under way that has room for them; ``False``: somebody has to be woken for them."""

@@ -1,4 +1,7 @@
-"""The missed-call follow-up through real processes: a caller who got through is not called back."""
+"""The missed-call follow-up through real processes: a caller who got through is not called back.
+
+Over 200 lines: the facts of one subject stay in one place, on one stack.
+"""
 
 import json
 import subprocess
