@@ -15,6 +15,7 @@ from worker.ledger.ledger import Ledger
 log = structlog.get_logger(__name__)
 
 CLAIM_LIMIT = 64  # deliveries a claim: one round trip, and few enough that Redis stays responsive
+STARTS_A_PASS = 2
 RECORD_S = 2.0  # for what was cut to be recorded, though Redis is away: 22 s + 2 s are within the 25 s that we promise
 
 
@@ -148,10 +149,10 @@ class Pump:
             self._more = True
 
     async def _begin(self, items: Sequence[Claimed]) -> None:
-        """Start attempts, one in each pass of the loop.
+        """Start attempts, a few in each pass of the loop.
 
         All at once they keep the loop for 20 ms, and a call for another destination waits that long at each of its
-        steps: beside a flood of 100,000 it took 280 ms instead of 40.
+        steps: beside a flood of 100,000 it took 280 ms (8 a pass: 95 ms, 2: 55 ms; 1: 42 ms, but an eighth more CPU).
         """
         self._claiming = len(items)
         for item in items:
@@ -161,7 +162,8 @@ class Pump:
             self._under_way.add(task)
             self._claiming -= 1
             task.add_done_callback(self._done)
-            await asyncio.sleep(0)
+            if self._claiming % STARTS_A_PASS == 0:
+                await asyncio.sleep(0)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
