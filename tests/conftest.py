@@ -1,8 +1,6 @@
 """Fixtures that every room's tests may use."""
 
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +17,7 @@ from deploy.local.redis_server import RedisServer
 from deploy.local.redis_server import free_port as find_free_port
 from deploy.local.standins.app import StandIns
 from schemas.call import Call
+from tests.standins_process import running_standins
 
 _REDIS_FIXTURES = frozenset({"redis_binary", "redis_server", "redis_url", "redis", "make_redis_server"})
 
@@ -100,11 +99,8 @@ async def standins() -> AsyncIterator[StandIns]:
 @pytest.fixture
 def standins_process() -> Iterator[str]:
     """Give the address of vendor stand-ins in a process of their own, to be looked into by ``/control``."""
-    command = [sys.executable, "-m", "deploy.local.standins", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        yield process.stdout.readline().split()[-1]
-        process.terminate()
+    with running_standins() as url:
+        yield url
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ Over 200 lines: the facts of one subject stay in one place, on one stack.
 """
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -18,6 +16,7 @@ from deploy.cli.main import main
 from deploy.local.redis_server import RedisServer
 from tests.acceptance.looks import request_log
 from tests.acceptance.stack import Stack
+from tests.standins_process import running_standins
 
 pytestmark = pytest.mark.xdist_group("follow_up")  # one stack for the whole file
 
@@ -105,20 +104,13 @@ class Caller:
 def stack(redis_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a running stack on a Redis and stand-ins of its own: its tests share it, each with callers of its own."""
     folder = tmp_path_factory.mktemp("follow-up")
-    command = [sys.executable, "-m", "deploy.local.standins", "--port", "0"]
-    with (
-        RedisServer(folder / "redis", binary=redis_binary, appendonly=False) as redis,
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as standins,
-    ):
-        assert standins.stdout
-        url = standins.stdout.readline().split()[-1]
+    with RedisServer(folder / "redis", binary=redis_binary, appendonly=False) as redis, running_standins() as url:
         made = Stack(folder, redis_url=redis.url, standins_url=url, config=CONFIG)
         try:
             made.start()
             yield made
         finally:
             made.stop()
-            standins.terminate()
 
 
 @pytest.fixture

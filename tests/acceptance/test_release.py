@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +16,7 @@ from redis.asyncio import Redis as AsyncRedis
 from schemas.delacon import read_event
 from tests.acceptance.looks import get
 from tests.acceptance.stack import CONFIG, Stack, start_of
+from tests.standins_process import running_standins
 from worker.ledger.ledger import Ledger
 from worker.ledger.operate import pause, resume
 from worker.ledger.plans import NewDelivery, Plan
@@ -41,11 +40,8 @@ CONFIG = CONFIG.replace('url = "{url}/kapture"', 'url = "{neighbour}/kapture"').
 @pytest.fixture
 def neighbour() -> Iterator[str]:
     """Give the address of stand-ins for the healthy destination alone, so that only our own parts are shared."""
-    command = [sys.executable, "-m", "deploy.local.standins", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        yield process.stdout.readline().split()[-1]
-        process.terminate()
+    with running_standins() as url:
+        yield url
 
 
 class Lengths:

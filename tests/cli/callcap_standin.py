@@ -1,13 +1,12 @@
 """The Callcap stand-in as a process, for tests of ``switchboard numbers``."""
 
 import json
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.cli.conftest import CONFIG, Cli
+from tests.standins_process import running_standins
 
 EXACT = ("--account", "L-3", "--phone-number", "3165550142")
 
@@ -47,11 +46,8 @@ class Standin:
 @contextmanager
 def running() -> Iterator[Standin]:
     """Run the stand-ins."""
-    command = [sys.executable, "-m", "deploy.local.standins", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        yield Standin(process.stdout.readline().split()[-1])
-        process.terminate()
+    with running_standins() as url:
+        yield Standin(url)
 
 
 def configure(cli: Cli, url: str, encoding: str = "form") -> None:

@@ -4,13 +4,12 @@ Over 200 lines: the facts of one subject stay in one place.
 """
 
 import json
-import subprocess
-import sys
 import urllib.request
 
 import pytest
 
 from tests.cli.conftest import CALLER, CONFIG
+from tests.standins_process import running_standins
 from worker.ledger.claims import Verdict
 
 ANN = {"name": "Ann Lee", "phone": "0491570156", "email": "ann@example.com", "customer_code": "61491570156"}
@@ -21,11 +20,8 @@ PAGES = ("search-customer", "select-customer", "add-update", "add-more-contacts"
 @pytest.fixture(scope="module")
 def standins_url():
     """Give the address of stand-ins that the tests of this file share: starting them takes longer than most tests."""
-    command = [sys.executable, "-m", "deploy.local.standins", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        yield process.stdout.readline().split()[-1]
-        process.terminate()
+    with running_standins() as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tests.acceptance.stack import ROOT
 from tests.bench.figures import Figure, Limit, alternate, column, cpu_a_unit, middle, ratio_limit
+from tests.bench.rows.drain import is_drained
 from tests.bench.scale import Scale
 from tests.bench.system import System, drive, running, spent, wait_until
 from tests.bench.usage import cpu_of, family
@@ -29,7 +29,8 @@ def _ours(system: System, *, calls: int, number: int) -> dict[str, Any]:
     before = system.cpu()
     run = drive(system.stack.port, kind="complete", count=calls, first=number * calls)
     wait_until(lambda: system.vendor.report()["count"] >= calls * 3, LIMIT_S, "the third deliveries")
-    time.sleep(0.5)  # ends are written after the vendor's answer, and belong to the cost of a call
+    # Ends are written after the vendor's answer, and belong to the cost of a call.
+    wait_until(lambda: is_drained(system), LIMIT_S, "the ends of the last attempts")
     cpu = spent(before, system.cpu())
     return _measured(run, system.vendor.report()) | {"cpu": cpu | {"driver": run["cpu_s"]}}
 
