@@ -54,6 +54,8 @@ class Tried:
     status: int | None
     reply: str = field(repr=False)
     """The vendor's words, secrets blanked; at most 2,048 characters."""
+    sent_fields: str = ""
+    """The digest of what the vendor confirmed; empty where there is no update to be told from it."""
 
 
 async def attempt(
@@ -66,13 +68,14 @@ async def attempt(
     Only cancellation leaves this function as an exception.
     """
     prepared: Prepared | None = None
-    words = ""
+    words = sent_fields = ""
     outcome: Outcome
     try:
         check_wanted(order, now=now, skip=skip)
         prepared = vendor.prepare(order)
         check_new(order, prepared, sent_before=sent_before)
         outcome = Delivered(await vendor.send(order, prepared=prepared, http=wire))
+        sent_fields = digest(prepared) if vendor.updates else ""
     except errors.DeliveryError as error:
         outcome, words = outcome_of(error, now=now), error.detail
     except Exception as error:
@@ -86,6 +89,7 @@ async def attempt(
         prepared=prepared,
         status=None if response is None else response.status,
         reply=blank(reply, order.destination.secrets)[:2048],  # cut last: half a secret is one too
+        sent_fields=sent_fields,
     )
 
 
@@ -125,8 +129,6 @@ def outcome_of(error: errors.DeliveryError, *, now: datetime) -> Outcome:
             return Dead(error.reason, error.detail)
 
 
-def digest(prepared: Prepared | None) -> str:
+def digest(prepared: Prepared) -> str:
     """Shorten the mapped values to what tells whether an update would bring anything new."""
-    if prepared is None:
-        return ""
     return blake2b(orjson.dumps(dict(prepared.fields), option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()

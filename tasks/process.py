@@ -12,6 +12,7 @@ from celery.signals import celeryd_init, setup_logging, worker_init, worker_shut
 
 from tasks.deliverer import Deliverer
 from tasks.finishes import Finishes
+from tasks.giving_way import GivingWay
 from tasks.pump import Pump
 from tasks.registry import VENDORS
 from tasks.watcher import Watcher
@@ -50,6 +51,7 @@ def build_pumps(owned: Runtime, *, lease_margin_s: float) -> Mapping[str, Pump]:
     finishes = Finishes(owned.ledger)
     watcher = Watcher(owned.metrics, owned.publish_dead)
     rng = Random()
+    giving_way = GivingWay()
     pumps = {}
     for name, destination in owned.settings.destinations.items():
         lease_ms = round((destination.timeout_s + lease_margin_s) * 1000)
@@ -70,6 +72,7 @@ def build_pumps(owned: Runtime, *, lease_margin_s: float) -> Mapping[str, Pump]:
             ledger=owned.ledger,
             deliver=deliverer.deliver,
             lease_ms=lease_ms,
+            giving_way=giving_way,
             in_lines=VENDORS[destination.vendor].one_at_a_time,
             linger_s=LINGER_S,
         )

@@ -9,7 +9,7 @@ import orjson
 from schemas.blanking import blank
 from schemas.delivery import Blocked, Dead, Delivered, Order, Prepared, Retry, Skipped
 from schemas.destination import Destination
-from tasks.attempt import Tried, digest
+from tasks.attempt import Tried
 from worker.backoff import wait_s
 from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt
@@ -34,7 +34,7 @@ def settle(
         notes += [f"remote id {receipt.remote_id}"] if receipt.remote_id else []
         if receipt.remember:
             memory = orjson.dumps({**order.memory, **receipt.remember}).decode()
-        fields = digest(tried.prepared)
+        fields = tried.sent_fields
     made = Attempt(
         number=claimed.number,
         at_ms=at_ms,

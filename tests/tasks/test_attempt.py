@@ -149,6 +149,17 @@ async def test_an_update_that_holds_nothing_new_is_contained(make_call, destinat
     assert Delivered(Receipt()) == came.outcome
 
 
+@pytest.mark.parametrize("updates", [True, False])
+async def test_what_was_confirmed_is_known_by_its_digest(make_call, destination, updates):
+    """Where there are no updates, nothing is ever told from it."""
+    vendor = Saying(Receipt())
+    vendor.updates = updates
+    came = await tried(vendor, make_order(make_call(), destination))
+
+    fields = {"ID": make_call().call_id}
+    assert (digest(Prepared(request=SENT, fields=fields)) if updates else "") == came.sent_fields
+
+
 async def test_secrets_are_blanked_before_the_reply_is_cut(make_call):
     """Half a secret at the cut is one too."""
     secret = "a-secret-key-0123456789"

