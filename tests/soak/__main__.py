@@ -6,11 +6,12 @@ when a process or the ledger still grew, or a record was lost or doubled.
 """
 
 import argparse
+import json
 import statistics
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -98,15 +99,24 @@ def main() -> int:
         calls, refused = load(system, minutes=options.minutes, rate=options.rate)
         watch.stop()
         landed = _landed(system, calls)
+        warnings = _warnings(system)
     options.plot.parent.mkdir(parents=True, exist_ok=True)
     options.plot.write_text(svg_of(watch.series, title=f"Soak: {options.rate} calls/s, {options.minutes:g} min"))
     growths = {name: grown(points) for name, points in watch.series.items()}
     for name, points in watch.series.items():
         print(f"{name}: {points[-1][1]:,.0f} at the end, {growths[name]:.2f} of the second quarter")
+    print("Warnings in the logs:", ", ".join(f"{event} {count}" for event, count in warnings.most_common()) or "none")
     lost, doubled = 3 * calls - landed[0], landed[1]
     print(f"{calls:,} calls, {refused} webhooks refused, {lost} deliveries lost, {doubled} doubled; {options.plot}")
     leaking = [name for name, growth in growths.items() if growth > GROWTH and not name.startswith("sb:")]
     return int(bool(leaking or refused or lost or doubled or growths["sb:calls"] > GROWTH))
+
+
+def _warnings(system: System) -> Counter[str]:
+    """Count what the processes warned of, by event; Celery's banner is no log line."""
+    texts = (text for name in system.stack.processes for text in system.stack.log(name).splitlines())
+    lines = (json.loads(text) for text in texts if text.startswith("{"))
+    return Counter(line["event"].splitlines()[0][-60:] for line in lines if line["level"] not in {"debug", "info"})
 
 
 def _landed(system: System, calls: int) -> tuple[int, int]:
