@@ -37,11 +37,12 @@ def _full_speed(scale: Scale, name: str, *, appendfsync: str, must: float, aim: 
             scale.pairs, lambda _: _take(system, count=count), lambda _: _floor(port, pid, count=count)
         )
     rate, floor = column(runs, "per_s"), column(floors, "per_s")
-    limits = [ratio_limit(rate, floor, must=must, aim=aim)]
+    limits, note = [ratio_limit(rate, floor, must=must, aim=aim)], ""
     if timed:
         limits.append(Limit(name="p99 ms", value=middle(runs, "p99_ms"), must=20, aim=15, at_most=True))
+        note = f"p99 of the floor {middle(floors, 'p99_ms'):.3g} ms"
     cpu = cpu_a_unit(runs) | {"floor": cpu_a_unit(floors)["floor"]}
-    return [Figure(row=name, unit="acks/s", subject=rate, floor=floor, limits=limits, cpu=cpu)]
+    return [Figure(row=name, unit="acks/s", subject=rate, floor=floor, limits=limits, cpu=cpu, note=note)]
 
 
 def ack(scale: Scale) -> list[Figure]:
