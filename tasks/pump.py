@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from time import monotonic
 
 import structlog
 from redis import RedisError
@@ -44,6 +45,7 @@ class Pump:
         self._ledger = ledger
         self._deliver = deliver
         self._lease_ms = lease_ms
+        self._margin_s = lease_ms / 1000 - destination.timeout_s
         self._giving_way = giving_way or GivingWay()
         self._in_lines = in_lines
         self._linger_s = linger_s
@@ -138,6 +140,7 @@ class Pump:
         keys, self._handed = self._handed, []
         first, self._woken = self._woken, False
         rate = self.destination.rate_per_s
+        until = monotonic() + self._margin_s
         try:
             claim = await self._ledger.claim(
                 self.destination.name, want=want, lease_ms=self._lease_ms, rate_per_s=rate, keys=keys, first=first
@@ -148,14 +151,14 @@ class Pump:
             return
         if claim.items:
             self._giving_way.claimed(self.destination.name, all_wanted=len(claim.items) >= want)
-        await self._begin(claim.items)
+        await self._begin(claim.items, until=until)
         if claim.verdict == "limited":
             self._not_before = asyncio.get_running_loop().time() + max(claim.wait_ms, 1) / 1000
         if claim.verdict == "limited" or len(claim.items) >= want or (claim.items and rate is not None):
             self._more = True
 
-    async def _begin(self, items: Sequence[Claimed]) -> None:
-        """Start attempts, a few in each pass of the loop.
+    async def _begin(self, items: Sequence[Claimed], *, until: float) -> None:
+        """Start attempts, a few in each pass of the loop; after ``until`` none, for it could outlive its lease.
 
         All at once they keep the loop for 20 ms, and a call for another destination waits that long at each of its
         steps: beside a flood of 100,000 it took 280 ms (8 a pass: 95 ms, 2: 55 ms; 1: 42 ms, but an eighth more CPU;
@@ -163,7 +166,8 @@ class Pump:
         """
         self._claiming = len(items)
         for item in items:
-            if self._cut_until is not None:
+            if self._cut_until is not None or monotonic() > until:
+                log.warning("delivery.not_begun", destination=self.destination.name, count=self._claiming)
                 return  # as after a kill: tried again after its lease
             task = asyncio.ensure_future(self._deliver(item))
             self._under_way.add(task)

@@ -2,16 +2,17 @@
 
 import pytest
 
-from tasks.giving_way import FRESH_S, REST, GivingWay
+from tasks.giving_way import FRESH_S, LONGEST_REST_S, REST, GivingWay
 
-BUSY_S = 0.25
+BUSY_S = 1 / 256  # seconds; a power of two, so that sums are exact
 
 
 class Loop:
-    """A loop whose every pass takes ``BUSY_S``, and the time that goes by in it."""
+    """A loop whose every pass takes ``busy_s``, and the time that goes by in it."""
 
     def __init__(self) -> None:
         self.now = 100.0
+        self.busy_s = BUSY_S
         self.slept: list[float] = []
 
     def clock(self) -> float:
@@ -21,7 +22,7 @@ class Loop:
     async def sleep(self, seconds: float) -> None:
         """Let time go by."""
         self.slept.append(seconds)
-        self.now += seconds or BUSY_S
+        self.now += seconds or self.busy_s
 
 
 @pytest.fixture
@@ -51,6 +52,16 @@ async def test_a_backlog_rests_beside_fresh_deliveries(giving_way: GivingWay, lo
     await giving_way.step("law")
 
     assert [0, BUSY_S * REST] == loop.slept
+
+
+async def test_a_backlog_rests_for_a_moment_only(giving_way: GivingWay, loop: Loop):
+    """However long the loop was kept: what is claimed has a lease."""
+    giving_way.claimed("law", all_wanted=True)
+    giving_way.claimed("crm", all_wanted=False)
+    loop.busy_s = 0.9
+    await giving_way.step("law")
+
+    assert [0, LONGEST_REST_S] == loop.slept
 
 
 async def test_fresh_deliveries_do_not_rest(giving_way: GivingWay, loop: Loop):

@@ -144,6 +144,21 @@ async def test_a_probe_is_one_attempt(driver: Driver, hands: Hands):
     assert 3 == len(hands.delivered)
 
 
+async def test_what_could_outlive_its_lease_is_not_begun(driver: Driver, hands: Hands):
+    """A process that was stopped between a claim and its attempts leaves them to whoever claims them next."""
+    await driver.make("c1", "c2")
+    destination = make_destination(SPEC)
+    too_short_ms = round(destination.timeout_s * 1000) - 1
+    pump = Pump(destination, ledger=driver.ledger, deliver=hands.deliver, lease_ms=too_short_ms)
+    await finished(asyncio.create_task(pump.run()))
+    assert ([], ["in_flight"] * 2) == (hands.delivered, await driver.states("c1", "c2"))
+    driver.time.pass_s(too_short_ms / 1000)
+    assert 2 == (await driver.ledger.tick([])).expired
+    await finished(asyncio.create_task(make_pump(hands).run()))
+
+    assert ["c1", "c2"] == sorted(hands.delivered)
+
+
 async def test_a_delivery_that_raises_frees_its_slot_and_is_told(driver: Driver, hands: Hands, capsys):
     """It should never happen; if it does, the run goes on and its delivery is tried again after the lease."""
 
