@@ -5,7 +5,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.cli.conftest import CONFIG, Cli
 from tests.standins_process import running_standins
 
 EXACT = ("--account", "L-3", "--phone-number", "3165550142")
@@ -50,7 +49,6 @@ def running() -> Iterator[Standin]:
         yield Standin(url)
 
 
-def configure(cli: Cli, url: str, encoding: str = "form") -> None:
-    """Configure Callcap at ``url``."""
-    callcap = f'[callcap]\nurl = "{url}/callcap/v3"\napi_key = "standin-callcap-key"\nencoding = "{encoding}"\n'
-    cli.configure(CONFIG + callcap)
+def callcap_at(url: str, encoding: str = "form") -> str:
+    """Write the configuration's table for Callcap at ``url``."""
+    return f'[callcap]\nurl = "{url}/callcap/v3"\napi_key = "standin-callcap-key"\nencoding = "{encoding}"\n'

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from schemas.delivery import DeliveryKey
 from tasks.dispatch import dispatch
 from tasks.planning import Planner
 from tasks.registry import VENDORS
+from tests.cli.callcap_standin import Standin, callcap_at, running
 from worker.ledger.claims import Finish, Verdict
 from worker.ledger.history import Attempt, History
 from worker.ledger.ledger import Ledger
@@ -158,3 +159,18 @@ def cli(tmp_path: Path, redis_url: str) -> Cli:
     made = Cli(tmp_path, redis_url, environ)
     made.configure(CONFIG)
     return made
+
+
+@pytest.fixture(scope="module")
+def running_standin() -> Iterator[Standin]:
+    """Give one Callcap stand-in for all tests of a file."""
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def standin(cli: Cli, running_standin: Standin) -> Standin:
+    """Give the Callcap stand-in as new; the command line is configured for it."""
+    running_standin.reset()
+    cli.configure(CONFIG + callcap_at(running_standin.url))
+    return running_standin

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,24 +9,9 @@ import pytest
 from deploy.cli import numbers as commands
 from deploy.cli.number_options import option_of
 from schemas.callcap import ProvisionParameters, SearchParameters, UpdateParameters
-from tests.cli.callcap_standin import EXACT, Standin, configure, running
+from tests.cli.callcap_standin import EXACT
 
 TODAY = datetime.now(UTC).astimezone().date()
-
-
-@pytest.fixture(scope="module")
-def running_standin() -> Iterator[Standin]:
-    """Give one stand-in for all tests of this file."""
-    with running() as started:
-        yield started
-
-
-@pytest.fixture
-def standin(cli, running_standin) -> Standin:
-    """Give the stand-in as new; the command line is configured for it."""
-    running_standin.reset()
-    configure(cli, running_standin.url)
-    return running_standin
 
 
 @pytest.mark.parametrize(

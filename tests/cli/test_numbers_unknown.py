@@ -7,26 +7,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.callcap_standin import EXACT, Standin, configure, running
-
-
-@pytest.fixture(scope="module")
-def running_standin() -> Iterator[Standin]:
-    """Give one stand-in for all tests of this file."""
-    with running() as started:
-        yield started
-
-
-@pytest.fixture
-def standin(cli, running_standin) -> Standin:
-    """Give the stand-in as new; the command line is configured for it."""
-    running_standin.reset()
-    configure(cli, running_standin.url)
-    return running_standin
+from tests.cli.callcap_standin import EXACT, callcap_at
+from tests.cli.conftest import CONFIG
 
 
 @pytest.mark.parametrize(
@@ -81,9 +66,9 @@ def test_a_refusal_is_told_in_callcaps_words(cli, standin):
 
 def test_what_did_not_reach_callcap_may_be_tried_again_with_its_key(cli, standin, free_port):
     """A refused connection: nothing was sent."""
-    configure(cli, f"http://127.0.0.1:{free_port}")
+    cli.configure(CONFIG + callcap_at(f"http://127.0.0.1:{free_port}"))
     failed = cli.run("numbers", "provision", *EXACT, "--key", "k", status=1)
-    configure(cli, standin.url, encoding="json")
+    cli.configure(CONFIG + callcap_at(standin.url, encoding="json"))
     done = cli.json("numbers", "provision", *EXACT, "--key", "k")
 
     assert "Callcap was not asked yet (connect: no connection)." in failed.stderr
