@@ -1,5 +1,6 @@
 """Merges and routes calls, makes their deliveries, and says whom to wake."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -64,9 +65,8 @@ async def _dispatch_some(
 ) -> list[str]:
     """Dispatch one batch: add the keys made due to ``created`` and give the calls whose start never came."""
     no_start: list[str] = []
-    now_ms = await ledger.now_ms()
     wanted = dict.fromkeys(call_ids)
-    stored = await ledger.load(wanted)
+    now_ms, stored = await asyncio.gather(ledger.now_ms(), ledger.load(wanted))
     await ledger.forget_waits(list(wanted.keys() - {call.call_id for call in stored}))
     if new_only:
         stored = [call for call in stored if call.planned_version != call.version]

@@ -34,7 +34,7 @@ def loop() -> Loop:
 @pytest.fixture
 def giving_way(loop: Loop) -> GivingWay:
     """Give what the pumps of a process share."""
-    return GivingWay(clock=loop.clock, sleep=loop.sleep)
+    return GivingWay(clock=loop.clock, busy=loop.clock, sleep=loop.sleep)
 
 
 async def test_a_backlog_alone_does_not_rest(giving_way: GivingWay, loop: Loop):
