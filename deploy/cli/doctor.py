@@ -32,14 +32,20 @@ def doctor(*, as_json: bool) -> None:
               "warnings": found.warnings})  # fmt: skip
     else:
         for name, value in found.values.items():
-            text = ", ".join(f"{key} {part}" for key, part in value.items()) if isinstance(value, dict) else value
-            click.echo(shown(f"{name}: {text}"))
+            click.echo(shown(f"{name}: {_in_words(value)}"))
         for warning in found.warnings:
             say(f"warning: {warning}")
     if faults:
         raise Misconfigured([*faults, *found.wrong])
     if found.wrong:
         raise Failed("\n".join(found.wrong))
+
+
+def _in_words(value: object) -> object:
+    """Give what was found as text; of several parts, those that there are."""
+    if not isinstance(value, dict):
+        return value
+    return ", ".join(f"{name} {part}" for name, part in value.items() if part is not None)
 
 
 def _look_at_configuration(found: Findings) -> tuple[list[str], list[str]]:

@@ -26,7 +26,9 @@ def test_all_is_well(durable):
         shown["configuration"], shown["redis"], shown["durability"], shown["workers"], shown["oldest_due_seconds"],
         shown["spool"]["state"],
     )  # fmt: skip
-    assert "durability: always" in durable.run("doctor").stdout
+    told = durable.run("doctor").stdout
+    assert "durability: always" in told
+    assert "None" not in told
 
 
 def test_no_worker_and_no_durability_are_wrong(cli):
