@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import uvloop
 
@@ -22,7 +21,8 @@ from tasks.registry import VENDORS
 from worker.environment import Environment
 from worker.errors import SettingsError
 from worker.log import configure_logging
-from worker.settings import Settings, load_settings
+from worker.settings import Settings
+from worker.startup import read_startup
 
 SWITCH_S = 0.0005
 """How long the waker's thread keeps the interpreter from the loop: a tenth of Python's 5 ms took a sixth of the CPU off
@@ -31,23 +31,15 @@ an acknowledgement at 500 a second."""
 
 def load(environ: Mapping[str, str]) -> tuple[Environment, Settings]:
     """Read the environment and the configuration; raises ``SettingsError`` with the faults of both at once."""
-    faults: list[str] = []
-    environment = None
-    path = Path(environ.get("SWITCHBOARD_CONFIG") or "switchboard.toml")
-    try:
-        environment = Environment.read(environ)
-    except SettingsError as error:
-        faults += error.faults
-    try:
-        settings = load_settings(path, environ, specs=[vendor.spec for vendor in VENDORS.values()])
-    except SettingsError as error:
-        raise SettingsError([*faults, *error.faults]) from error
     host = environ.get("HOST", "").strip() or "127.0.0.1"
-    if not settings.receiver.tokens and not is_loopback(host):
-        faults.append(f"{path}: receiver.tokens: without any the receiver starts on loopback only, and HOST is {host}")
-    if environment is None or faults:
-        raise SettingsError(faults)
-    return environment, settings
+
+    def closed(settings: Settings) -> list[str]:
+        if settings.receiver.tokens or is_loopback(host):
+            return []
+        file = environ.get("SWITCHBOARD_CONFIG") or "switchboard.toml"
+        return [f"{file}: receiver.tokens: without any the receiver starts on loopback only, and HOST is {host}"]
+
+    return read_startup(environ, specs=[vendor.spec for vendor in VENDORS.values()], check=closed)
 
 
 def connect_celery() -> Callable[[list[str]], None]:

@@ -17,12 +17,12 @@ from tasks.pump import Pump
 from tasks.registry import VENDORS
 from tasks.watcher import Watcher
 from worker.dead_queue import DeadQueue
-from worker.environment import Environment
 from worker.errors import SettingsError
 from worker.log import configure_logging
 from worker.metrics import Metrics
 from worker.runtime import Runtime, runtime, start
-from worker.settings import LEASE_MARGIN_S, load_settings
+from worker.settings import LEASE_MARGIN_S
+from worker.startup import read_startup
 
 SWITCH_S = 0.0005
 """How long a thread keeps the interpreter from others that want it. Celery's thread, which speaks to the broker in many
@@ -90,8 +90,7 @@ def _keep_our_logging(**_: Any) -> None:
 def _read_configuration(*, conf: Any, **_: Any) -> None:
     """Read the configuration before anything is consumed; every fault is told and the process ends with status 2."""
     try:
-        environment = Environment.read(os.environ)
-        settings = load_settings(environment.config, os.environ, specs=[v.spec for v in VENDORS.values()])
+        environment, settings = read_startup(os.environ, specs=[vendor.spec for vendor in VENDORS.values()])
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  there is no log yet
         raise SystemExit(2) from None

@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from redis import RedisError
@@ -17,7 +16,8 @@ from worker.environment import Environment
 from worker.errors import SettingsError
 from worker.ledger.ledger import Ledger
 from worker.log import configure_logging
-from worker.settings import Settings, load_settings
+from worker.settings import Settings
+from worker.startup import read_startup
 
 T = TypeVar("T")
 
@@ -48,19 +48,11 @@ def read_environment(*, redis_required: bool = True) -> Environment:
 
 def read_settings(*, redis_required: bool = False) -> tuple[Environment, Settings]:
     """Read environment and configuration file; raises ``Misconfigured`` with the faults of both."""
-    faults: list[str] = []
-    environment: Environment | None = None
+    specs = [vendor.spec for vendor in VENDORS.values()]
     try:
-        environment = Environment.read(os.environ, redis_required=redis_required)
+        environment, settings = read_startup(os.environ, specs=specs, redis_required=redis_required)
     except SettingsError as error:
-        faults += error.faults
-    path = environment.config if environment else Path(os.environ.get("SWITCHBOARD_CONFIG") or "switchboard.toml")
-    try:
-        settings = load_settings(path, os.environ, specs=[vendor.spec for vendor in VENDORS.values()])
-    except SettingsError as error:
-        raise Misconfigured([*faults, *error.faults]) from None
-    if environment is None:
-        raise Misconfigured(faults)
+        raise Misconfigured(error.faults) from None
     _configure_logging(environment, settings.secrets)
     return environment, settings
 

@@ -46,11 +46,11 @@ def test_sigterm_ends_an_idle_worker_at_once(make_stack):
 
 def test_a_worker_with_a_faulty_configuration_ends_with_status_2_and_every_fault(make_stack):
     """Nothing is consumed under a configuration that does not hold."""
-    stack = make_stack(common='concurrency = 0\ncolour = "red"')
+    stack = make_stack(common='concurrency = 0\ncolour = "red"', environ={"LOG_LEVEL": "loud"})
     stack.start_worker("worker0")
 
     assert 2 == stack.processes.pop("worker0").wait(20)
-    for word in ("destinations.law.concurrency", "destinations.crm.colour", "switchboard.toml:"):
+    for word in ("LOG_LEVEL", "destinations.law.concurrency", "destinations.crm.colour", "switchboard.toml:"):
         assert word in stack.log("worker0")
 
 

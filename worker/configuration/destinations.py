@@ -37,10 +37,7 @@ def read_destination(
 ) -> LoadedDestination | None:
     """Read ``[destinations.NAME]``; ``None`` when a fault leaves nothing to build."""
     path: Path = ("destinations", name)
-    if not _NAME.fullmatch(name):
-        faults.add(path, "the name must be 1 to 40 of a-z, 0-9 and -")
-    elif name == CALLS:
-        faults.add(path, "the name 'calls' is taken: dead letters without a destination go by it")
+    named = _look_at_name(name, path, faults)
     spec = _spec_of(table, specs)
     own = {} if spec is None else spec.options().fields
     beside = own if spec is not None or not isinstance(table, dict) else table  # an unknown vendor's keys are its own
@@ -53,7 +50,7 @@ def read_destination(
         return None
     options = _read_options(spec, table, path, faults)
     fields = _read_fields(spec, table, path, faults)
-    if faults.known(path) or options is None:
+    if not named or faults.known(path) or options is None:
         return None
     destination = Destination(
         name=name,
@@ -71,6 +68,17 @@ def read_destination(
         secrets=secrets_of(spec, options),
     )
     return LoadedDestination(destination, destination.secrets)
+
+
+def _look_at_name(name: str, path: Path, faults: Faults) -> bool:
+    """Say whether a destination may be called so; otherwise note why not."""
+    if not _NAME.fullmatch(name):
+        faults.add_name(path, "the name must be 1 to 40 of a-z, 0-9 and -")
+    elif name == CALLS:
+        faults.add_name(path, "the name 'calls' is taken: dead letters without a destination go by it")
+    else:
+        return True
+    return False
 
 
 def read_url(table: Mapping[str, Any], path: Path, faults: Faults, *, allow_http: bool) -> str:

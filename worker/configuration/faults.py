@@ -19,6 +19,7 @@ class Faults:
         self._file = file
         self._lines = lines
         self._found: dict[Path, str] = {}
+        self._names: dict[Path, str] = {}
         self._hidden: set[str] = set()
 
     def hide(self, value: str) -> None:
@@ -30,6 +31,10 @@ class Faults:
         """Note a fault, unless the place or one around or inside it has a fault already."""
         if not self.known(path):
             self._found[path] = text
+
+    def add_name(self, path: Path, text: str) -> None:
+        """Note that a place has a wrong name, which hides no fault inside it and is hidden by none."""
+        self._names[path] = text
 
     def add_messages(self, path: Path, messages: object) -> None:
         """Note what a marshmallow schema says, at any depth."""
@@ -53,8 +58,8 @@ class Faults:
 
     def raise_if_any(self) -> None:
         """Raise ``SettingsError`` with every fault, in the order of the file."""
-        if self._found:
-            raise SettingsError([self._tell(path, text) for path, text in sorted(self._found.items(), key=self._order)])
+        if found := [*self._names.items(), *self._found.items()]:
+            raise SettingsError([self._tell(path, text) for path, text in sorted(found, key=self._order)])
 
     def _order(self, found: tuple[Path, str]) -> tuple[int, tuple[str, ...]]:
         return self._line(found[0]) or 0, tuple(str(name) for name in found[0])

@@ -35,6 +35,15 @@ def test_bad_names(tmp_path, name):
     assert len(faults(tmp_path, name=name)) == 1
 
 
+def test_a_bad_name_hides_no_other_fault(tmp_path):
+    """All of the table's are told at once."""
+    found = faults(tmp_path, 'key = "${MISSING_KEY}"\nrate = "often"\n', name="Law", url='url = "http://x.example"\n')
+
+    assert ["Law", "Law.key", "Law.rate", "Law.url"] == sorted(
+        f.split(": ")[0].removeprefix("destinations.") for f in found
+    )
+
+
 @pytest.mark.parametrize(
     "url",
     [
