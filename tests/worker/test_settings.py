@@ -40,6 +40,13 @@ def test_defaults_are_those_of_the_contract(tmp_path):
     assert empty.publish_dead_letters
 
 
+def test_results_are_read_as_those_of_calls(tmp_path):
+    """Whatever spelling Delacon and the file use, a route matches what it means."""
+    text = CONTRACT.replace('["unanswered", "busy"]', '["No Answer", "BUSY", "Voicemail"]')
+
+    assert frozenset({"unanswered", "busy", "voicemail"}) == load(tmp_path, text).routes[1].results
+
+
 def test_a_destination_has_the_defaults_of_the_contract(tmp_path):
     """The commented lines of the example are the defaults; a Comunik8 lead ages after a day."""
     destinations = load(tmp_path).destinations

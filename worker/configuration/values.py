@@ -10,6 +10,7 @@ from marshmallow import ValidationError
 from phonenumbers import SUPPORTED_REGIONS
 
 from schemas.durations import parse_duration_or_off
+from schemas.fields import read_result
 from schemas.options import duration_s, text
 
 _T = TypeVar("_T")
@@ -114,8 +115,8 @@ def region(value: object) -> str:
 
 
 def result(value: object) -> str:
-    """Read a call result as calls carry it: in lower case."""
-    return text(value).lower()
+    """Read a call result as calls carry it."""
+    return read_result(text(value))
 
 
 def delacon_key(value: object) -> str:
