@@ -5,15 +5,21 @@ from collections.abc import MutableMapping, Sequence
 
 
 def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None:
-    """Refuse ``celery -A worker flower`` without ``FLOWER_BASIC_AUTH`` (exit status 2) and set its safe defaults.
+    """Make ``celery -A worker flower`` safe; refuse it, with status 2, without ``FLOWER_BASIC_AUTH`` or ``REDIS_URL``.
 
-    Flower's own defaults are an open page on every address, on which anyone may stop workers.
+    Flower's own defaults are an open page on every address, on which anyone may stop workers, and another broker.
     """
     if "flower" not in argv:
         return
+    faults = []
+    if not environ.get("REDIS_URL"):
+        faults.append("REDIS_URL is required")
     password = environ.get("FLOWER_BASIC_AUTH", "").partition(":")[2]
     if not password and not any(argument.startswith("--basic-auth=") for argument in argv):
-        print("Flower needs a password: set FLOWER_BASIC_AUTH to user:password.", file=sys.stderr)  # noqa: T201
+        faults.append("Flower needs a password: set FLOWER_BASIC_AUTH to user:password.")
+    if faults:
+        print(*faults, sep="\n", file=sys.stderr)  # noqa: T201
         raise SystemExit(2)
-    environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")
+    if not environ.get("FLOWER_ADDRESS"):  # empty, it would be every address
+        environ["FLOWER_ADDRESS"] = "127.0.0.1"
     environ["FLOWER_READ_ONLY"] = "True"

@@ -1,0 +1,35 @@
+"""What Flower is refused, and what it is given, before it starts."""
+
+import pytest
+
+from worker.flower_guard import guard_flower
+
+ARGV = ("celery", "-A", "worker", "flower")
+GIVEN = {"REDIS_URL": "redis://127.0.0.1:6379/0", "FLOWER_BASIC_AUTH": "operator:a-password"}
+
+
+@pytest.mark.parametrize(("given", "address"), [({}, "127.0.0.1"), ({"FLOWER_ADDRESS": ""}, "127.0.0.1"),
+                                                ({"FLOWER_ADDRESS": "192.0.2.1"}, "192.0.2.1")])  # fmt: skip
+def test_flower_binds_loopback_unless_told_otherwise(given, address):
+    """An empty address, which would be every one, counts as none; nobody may change anything."""
+    environ = GIVEN | given
+    guard_flower(ARGV, environ)
+
+    assert (address, "True") == (environ["FLOWER_ADDRESS"], environ["FLOWER_READ_ONLY"])
+
+
+@pytest.mark.parametrize("missing", ["REDIS_URL", "FLOWER_BASIC_AUTH"])
+def test_flower_does_not_start_without(missing, capsys):
+    """Status 2, and the name of the variable."""
+    with pytest.raises(SystemExit, match="2"):
+        guard_flower(ARGV, {**GIVEN, missing: ""})
+
+    assert missing in capsys.readouterr().err
+
+
+def test_workers_are_left_alone():
+    """They read the environment themselves, and tell all of its faults."""
+    environ: dict[str, str] = {}
+    guard_flower(("celery", "-A", "worker", "worker"), environ)
+
+    assert {} == environ
