@@ -129,7 +129,8 @@ def merge(call_id: str, events: Iterable[StoredEvent], *, default_region: str) -
             end.update(event.values)
         else:
             start.update((key, value) for key, value in event.values.items() if key not in END_KEYS)
-            end.update((key, value) for key, value in event.values.items() if key not in START_KEYS)
+            # What an earlier end said of a start's keys is corrected too; else a later start may still correct them.
+            end.update((key, value) for key, value in event.values.items() if key not in START_KEYS or key in end)
     received_us = ordered[0].received_us if ordered else 0
     call = load_call(call_id, start | end, first_received_us=received_us, default_region=default_region)
     return Merged(call, arrivals_of((event.received_us, event.kind) for event in ordered))

@@ -113,17 +113,17 @@ class TestLayers:
 
         assert ("new", "answered", 1) == (result.call.city, result.call.result, result.call.duration)
 
-    def test_an_unknown_key_of_a_complete_event_belongs_to_both(self):
-        """So an earlier end's value of it does not stand over the complete event's."""
-        result = merged(event(0, "e", x="end"), event(1, "c", x="complete"), event(2, "s", x="start"))
+    def test_a_complete_event_stands_over_an_earlier_end(self):
+        """It is an end itself, also where it carries a start's key, or one that nobody knows."""
+        end, complete = event(0, "e", x="1", PLA_CID="1", PLA_City="Perth"), event(1, "c", x="2", PLA_CID="2")
+        call = merged(end, complete, event(2, "s", x="3")).call
 
-        assert "complete" == result.call.text("x")
+        assert ("2", "2", "Perth") == (call.text("x"), call.service_id, call.city)
 
     def test_a_missing_start_time_is_the_first_receipt(self):
         """The earliest event of any kind gives it."""
-        result = merged(event(7, "s", PLA_City="x"), event(2, "e", PLA_CallResult="Busy"))
-
-        assert FIRST_US + 2_000_000 == result.call.started_at.timestamp() * 1_000_000
+        call = merged(event(7, "s", PLA_City="x"), event(2, "e", PLA_CallResult="Busy")).call
+        assert FIRST_US + 2_000_000 == call.started_at.timestamp() * 1_000_000
 
 
 class TestProgress:
