@@ -24,8 +24,7 @@ class Delivery:
     step: int = 0
     due_ms: int = 0
     lease_ms: int = 0
-    waits: bool = False
-    """For its create."""
+    waits: bool = False  # for its create
     reason: str = ""
 
 
@@ -98,7 +97,8 @@ class Model:
         delivery = self.deliveries.get(key)
         if delivery is None or delivery.fence != fence:
             return False
-        if delivery.state != "f":
+        taken_back = (delivery.state, delivery.reason) == ("r", "interrupted")
+        if delivery.state != "f" and not (taken_back and verdict in FINAL):
             return verdict in FINAL and delivery.state == verdict
         held = self.gate(key[1]).told(effect, key, self.now_ms)
         if effect == "refuse" and held:

@@ -44,8 +44,8 @@ async def test_an_old_fence_changes_nothing(driver: Driver):
     assert ["dead"] == await driver.states("c1")
 
 
-async def test_an_end_after_the_lease_counts_while_nobody_else_has_the_claim_only(driver: Driver):
-    """What the clock has taken back is due again, whatever its late holder says."""
+async def test_an_end_after_the_lease_that_asks_for_another_try_changes_nothing(driver: Driver):
+    """What the clock has taken back is due again already."""
     await driver.make("c1")
     late = await driver.take_one()
     driver.time.pass_s(LEASE_MS / 1000)
@@ -53,6 +53,30 @@ async def test_an_end_after_the_lease_counts_while_nobody_else_has_the_claim_onl
 
     assert not (await driver.end(late, "failed", delay_ms=1)).applied
     assert ["c1"] == ids(await driver.take())
+
+
+async def test_a_receipt_after_the_lease_counts_while_nobody_else_has_claimed(driver: Driver):
+    """After an outage of Redis the clock may be quicker than the receipts: what is delivered is not sent again."""
+    await driver.make("c1")
+    late = await driver.take_one()
+    driver.time.pass_s(LEASE_MS / 1000)
+    await driver.tick()
+
+    assert (await driver.end(late, "delivered")).applied
+    assert [] == ids(await driver.take())
+    assert ["delivered"] == await driver.states("c1")
+
+
+async def test_a_receipt_after_the_lease_is_nothing_once_somebody_else_has_claimed(driver: Driver):
+    """Then the other's end counts."""
+    await driver.make("c1")
+    late = await driver.take_one()
+    driver.time.pass_s(LEASE_MS / 1000)
+    await driver.tick()
+    other = await driver.take_one()
+
+    assert not (await driver.end(late, "delivered")).applied
+    assert (await driver.end(other, "delivered")).applied
 
 
 async def test_an_end_of_nothing_changes_nothing(driver: Driver):

@@ -1,7 +1,8 @@
 -- finish(now, [key, fence, verdict, reason, delay_ms, effect, memory, log]...) -> {[applied, gate event, verdict]...}
 -- verdict: D delivered, X dead, S skipped, C cancelled, r retry by the schedule, h held (no wait used up),
 -- u unclaimed (never sent), i interrupted (outcome unknown). effect on the gate: ok, fail, refuse, none, skip,
--- or `block:<never or soon>:<reason>`. An old fence changes nothing.
+-- or `block:<never or soon>:<reason>`. An old fence changes nothing; a final verdict that comes after the lease counts
+-- while nobody else has claimed: what is known to be done is not done again.
 local now = now_ms()
 local MEMORY_MS = tonumber(ARGV[2])
 local CIRCUIT_FAILURES, PROBE_MS, PROBE_MAX_MS, BLOCKED_PROBE_MS = 10, tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -55,6 +56,10 @@ local function apply(dest, member, effect, reason)
   return '', g[1]
 end
 
+local function taken_back(d)
+  return d.state == 'r' and d.reason == 'interrupted'
+end
+
 local answers = {}
 for i = 6, #ARGV, 8 do
   local key, fence, verdict, reason = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
@@ -64,10 +69,10 @@ for i = 6, #ARGV, 8 do
   local d = read_delivery(call('HGET', call_key(id), field_of(dest, action)))
   if d and d.fence == fence and d.state == verdict and FINAL[verdict] then
     answers[#answers + 1] = { 1, '', verdict } -- written before, and its answer was lost
-  elseif not d or d.state ~= 'f' or d.fence ~= fence then
+  elseif not d or d.fence ~= fence or not (d.state == 'f' or taken_back(d) and FINAL[verdict]) then
     answers[#answers + 1] = { 0, '', verdict }
   else
-    call('ZREM', LEASES, key)
+    call('ZREM', d.state == 'f' and LEASES or due_key(dest), d.state == 'f' and key or member)
     local event, blocked = apply(dest, member, effect, reason)
     -- While a destination is blocked a refusal tells nothing of the delivery: it uses up no wait, and nobody dies of it.
     if effect == 'refuse' and blocked then verdict, delay = 'h', 0 end
