@@ -80,6 +80,8 @@ class Order:
     """An earlier attempt may have reached the vendor without our seeing its answer."""
     memory: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the ledger remembers of this caller at this destination, such as ``customer_id``."""
+    unmade: bool = False
+    """An update whose create was skipped, because the call had no caller then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ class Kapture:
         A contact cannot be updated: nothing more of the call would reach the vendor, so its updates are skipped.
         """
         options: KaptureOptions = order.destination.options
-        updating = order.key.action.startswith("update")
+        updating = order.key.action.startswith("update") and not order.unmade
         if options.mode == "contact":
             if updating:
                 raise Skipped("contained")

@@ -1,5 +1,7 @@
 """Makes the order of an attempt out of a claim."""
 
+from collections.abc import Mapping
+
 import orjson
 
 from schemas.delivery import Order, State
@@ -8,31 +10,54 @@ from tasks.merging import merged
 from worker.ledger.claims import Claimed
 from worker.ledger.records import DeliveryRecord
 
+UNSURE = "unsure"
+"""Remembered of a caller: something was sent of which nobody knows whether it landed (``tick.lua`` writes it too)."""
+
 
 def order_of(claimed: Claimed, *, destination: Destination, default_region: str) -> Order:
     """Build the order: the call as it stands now, and what the ledger remembers of the caller."""
-    unknown = any(past.unknown for past in claimed.history.attempts)
+    memory = orjson.loads(claimed.memory) if claimed.memory else {}
+    unknown = UNSURE in memory or any(past.unknown for past in claimed.history.attempts)
     return Order(
         key=claimed.key,
         call=merged(claimed.key.call_id, claimed.events, default_region).call,
         destination=destination,
         number=claimed.number,
         unknown_before=unknown,
-        memory=orjson.loads(claimed.memory) if claimed.memory else {},
+        memory=memory,
+        unmade=claimed.key.action.startswith("update") and _without_caller(claimed),
     )
+
+
+def remembering(claimed: Claimed, more: Mapping[str, str]) -> str:
+    """Write what is remembered of the caller, and ``more``; what was unsure is known by now, unless that is in it."""
+    memory = orjson.loads(claimed.memory) if claimed.memory else {}
+    memory.pop(UNSURE, None)
+    return orjson.dumps({**memory, **more}).decode()
+
+
+def remembering_unsure(claimed: Claimed) -> str:
+    """Write what is remembered of the caller, and that what was just sent may have landed."""
+    return remembering(claimed, {UNSURE: "1"})
 
 
 def skip_reason(claimed: Claimed) -> str:
     """Say why an update or a withdrawal has nothing to follow (contract, sections 5 and 6); usually empty.
 
-    ``no_create``: its create was not delivered. ``duplicate``: the lead that the vendor has is not ours.
+    ``no_create``: its create was not delivered. ``duplicate``: the lead that the vendor has is not ours. An update
+    whose create was skipped for want of a caller, who may be known by now, makes what that create would have.
     """
-    if claimed.key.action == "create":
+    if claimed.key.action == "create" or (claimed.key.action != "cancel" and _without_caller(claimed)):
         return ""
     create = claimed.siblings.get("create")
     if create is None or create.state is not State.DELIVERED:
         return "no_create"
     return "duplicate" if claimed.key.action == "cancel" and create.reason == "duplicate" else ""
+
+
+def _without_caller(claimed: Claimed) -> bool:
+    create = claimed.siblings.get("create")
+    return create is not None and (create.state, create.reason) == (State.SKIPPED, "no_caller")
 
 
 def sent_before(claimed: Claimed) -> str:

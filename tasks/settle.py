@@ -10,6 +10,7 @@ from schemas.blanking import blank
 from schemas.delivery import Blocked, Dead, Delivered, Order, Prepared, Retry, Skipped
 from schemas.destination import Destination
 from tasks.attempt import Tried
+from tasks.order import remembering, remembering_unsure
 from worker.backoff import wait_s
 from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt
@@ -33,8 +34,11 @@ def settle(
         notes += [receipt.note] if receipt.note else []
         notes += [f"remote id {receipt.remote_id}"] if receipt.remote_id else []
         if receipt.remember:
-            memory = orjson.dumps({**order.memory, **receipt.remember}).decode()
+            memory = remembering(claimed, receipt.remember)
         fields = tried.sent_fields
+    unknown = isinstance(outcome, Retry) and outcome.unknown
+    if unknown:
+        memory = remembering_unsure(claimed)
     made = Attempt(
         number=claimed.number,
         at_ms=at_ms,
@@ -43,7 +47,7 @@ def settle(
         outcome="blocked" if isinstance(outcome, Blocked) and not outcome.dead else NAMES[verdict],
         reason=reason,
         reply=tried.reply,
-        unknown=isinstance(outcome, Retry) and outcome.unknown,
+        unknown=unknown,
     )
     if verdict is Verdict.SKIPPED:
         history = claimed.history.add(made, notes=notes)
@@ -128,5 +132,6 @@ def unexpected(
     finish = Finish(
         key=claimed.key, fence=claimed.fence, verdict=verdict, reason="unexpected",
         delay_ms=round((delay_s or 0) * 1000), effect="none" if sent else "skip", history=claimed.history.add(made),
+        memory=remembering_unsure(claimed) if sent else "",
     )  # fmt: skip
     return finish, made

@@ -4,7 +4,7 @@ import pytest
 
 from tasks.giving_way import FRESH_S, LONGEST_REST_S, REST, GivingWay
 
-BUSY_S = 1 / 256  # seconds; a power of two, so that sums are exact
+BUSY_S = 1 / 1024  # seconds; a power of two, so that sums are exact
 
 
 class Loop:

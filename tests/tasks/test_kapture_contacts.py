@@ -47,6 +47,13 @@ def test_a_changed_end_has_nothing_to_update_in_a_contact(make_call, contact):
         VENDOR.prepare(make_order(make_call(), contact.destination, action="update-2"))
 
 
+def test_an_update_of_a_call_that_had_no_caller_makes_the_contact(make_call, contact):
+    """There is nothing yet that it could be contained in."""
+    prepared = VENDOR.prepare(make_order(make_call(), contact.destination, action="update-2", unmade=True))
+
+    assert "272930" == prepared.request.json["customer_id"]
+
+
 @pytest.mark.parametrize("written", ["0491570156", "+61 491 570 156", "61491570156", "0491-570-156", 61491570156])
 async def test_after_an_unknown_outcome_the_contact_is_looked_for_first(make_call, contact, written):
     """Found under any way to write the number, it is a duplicate and no second one is made."""

@@ -50,6 +50,13 @@ def test_an_order_holds_what_is_remembered_of_the_caller():
     assert {"customer_id": "7"} == order_of(claimed, destination=make_destination(SPEC), default_region="AU").memory
 
 
+def test_an_order_tells_whether_another_call_of_the_caller_may_have_landed():
+    """As its delivery, or the end of its lease, left it."""
+    order = order_of(make_claimed(memory='{"unsure":"1"}'), destination=make_destination(SPEC), default_region="AU")
+
+    assert order.unknown_before
+
+
 @pytest.mark.parametrize("unknown", [True, False])
 def test_an_order_tells_whether_an_earlier_try_may_have_landed(unknown: bool):
     """Any of them, not the last alone."""
@@ -67,7 +74,9 @@ def test_an_order_tells_whether_an_earlier_try_may_have_landed(unknown: bool):
         ("create", None, ""),
         ("update-2", None, "no_create"),
         ("update-2", sibling("create", State.DEAD), "no_create"),
-        ("update-2", sibling("create", State.SKIPPED), "no_create"),
+        ("update-2", sibling("create", State.SKIPPED, reason="too_old"), "no_create"),
+        ("update-2", sibling("create", State.SKIPPED, reason="no_caller"), ""),
+        ("cancel", sibling("create", State.SKIPPED, reason="no_caller"), "no_create"),
         ("update-2", sibling("create", State.DELIVERED), ""),
         ("update-2", sibling("create", State.DELIVERED, reason="duplicate"), ""),
         ("cancel", sibling("create", State.DELIVERED), ""),
@@ -78,6 +87,14 @@ def test_an_order_tells_whether_an_earlier_try_may_have_landed(unknown: bool):
 def test_what_follows_a_create_needs_it_delivered(action: str, create: DeliveryRecord | None, reason: str):
     """And a lead whose answer was a duplicate is not ours to withdraw."""
     assert reason == skip_reason(make_claimed(action, *([create] if create else [])))
+
+
+@pytest.mark.parametrize(("action", "unmade"), [("create", False), ("update-2", True)])
+def test_an_update_makes_what_a_create_without_caller_did_not(action: str, *, unmade: bool):
+    """The caller may be known by now."""
+    claimed = make_claimed(action, sibling("create", State.SKIPPED, reason="no_caller"))
+
+    assert unmade == order_of(claimed, destination=make_destination(SPEC), default_region="AU").unmade
 
 
 def test_what_the_vendor_has_is_what_it_confirmed_last():

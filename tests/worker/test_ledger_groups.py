@@ -44,6 +44,20 @@ async def test_an_expired_lease_lets_the_next_of_the_group_go(driver: Driver):
     assert [] == await driver.take()
 
 
+async def test_an_expired_lease_leaves_a_doubt_to_the_next_of_the_group(driver: Driver):
+    """What a killed worker sent may have landed; where something is known of the caller, that stands."""
+    await driver.make("c1", "c2", group="614")
+    await driver.make("c3", group="615")
+    await driver.redis.set("sb:memo:crm:615", '{"contact_of":"7"}')
+    await driver.take()
+    driver.time.pass_s(50)
+    await driver.tick()
+
+    memory = {claimed.key.call_id: claimed.memory for claimed in await driver.take()}
+    assert {'{"unsure":"1"}', '{"contact_of":"7"}'} == set(memory.values())
+    assert '{"contact_of":"7"}' == memory["c3"]
+
+
 async def test_a_group_stands_at_its_destination_alone(driver: Driver):
     """One caller at two accounts is two groups."""
     await driver.make("c1", group="614")

@@ -174,7 +174,8 @@ class Ledger:
 
     async def tick(self, destinations: Iterable[str], *, limit: int = 500) -> Tick:
         """Return expired leases to due and say what has to be woken; any number of clocks may call it."""
-        expired, calls, *wake = await self.scripts.run("tick", limit, self.timings.wake, *destinations)
+        t = self.timings
+        expired, calls, *wake = await self.scripts.run("tick", limit, t.wake, t.memory, *destinations)
         return Tick(expired, calls == 1, tuple(wake))
 
 

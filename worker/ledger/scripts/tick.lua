@@ -1,7 +1,7 @@
--- tick(now, limit, wake_ms, dest...) -> {expired leases, 1 when calls wait for dispatch, destination to wake...}
--- Expired leases go back to due; what is due and has no wake-up outstanding gets one.
+-- tick(now, limit, wake_ms, memory_ms, dest...) -> {expired leases, 1 when calls wait for dispatch, destination to wake...}
+-- Expired leases go back to due, and of their callers it is remembered that something may have landed; what is due and has no wake-up outstanding gets one.
 local now = now_ms()
-local limit, wake_ms = ARGV[2], ARGV[3]
+local limit, wake_ms, memory_ms = ARGV[2], ARGV[3], ARGV[4]
 local answer = { 0, 0 }
 for _, key in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', int(now), 'LIMIT', 0, limit)) do
   call('ZREM', LEASES, key)
@@ -11,6 +11,7 @@ for _, key in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', int(now), 'LIMIT', 0,
   if d and d.state == 'f' then
     d.state, d.at, d.reason = 'r', now, 'interrupted'
     write_delivery(id, dest, action, d)
+    if d.group ~= '' then call('SET', memory_key(dest, d.group), '{"unsure":"1"}', 'NX', 'PX', memory_ms) end
     release_group(dest, d.group, member, now)
     call('ZADD', due_key(dest), int(now), member)
     answer[1] = answer[1] + 1
@@ -20,7 +21,7 @@ if #call('ZRANGEBYSCORE', WAITS, '-inf', int(now), 'LIMIT', 0, 1) > 0
   and call('SET', WAKE_CALLS, '1', 'NX', 'PX', wake_ms) then
   answer[2] = 1
 end
-for i = 4, #ARGV do
+for i = 5, #ARGV do
   local dest = ARGV[i]
   local g = call('HMGET', gate_key(dest), 'paused', 'blocked', 'open', 'probe_at')
   local shut = g[1] or ((g[2] or g[3]) and (g[4] == 'never' or tonumber(g[4]) > now))
