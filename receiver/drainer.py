@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 BATCH = 256
 WRITE_TIMEOUT_S = 5.0
 PING_TIMEOUT_S = 1.0
+LOOK_TIMEOUT_S = 5.0  # at the spool: a disk that hangs must not keep the receiver from a Redis that is back
 # What the ledger refuses alone, while it takes the others, is tried again after this long, for as long as it takes.
 POSTPONE_S = 60.0
 
@@ -59,8 +60,8 @@ async def drain(
         done = [spooled.seq for spooled, outcome in pairs if outcome is not Accepted.FAILED]
         postponed = [spooled.seq for spooled, outcome in pairs if outcome is Accepted.FAILED]
         until_us = now_us() + int(POSTPONE_S * 1e6)
-        await spool.settle(done=done, postponed=postponed, until_us=until_us)
         moved([spooled.item.call_id for spooled, outcome in pairs if outcome in {Accepted.NEW, Accepted.SAME}])
+        await spool.settle(done=done, postponed=postponed, until_us=until_us)
         count += len(done)
         if postponed:
             log.error("spool.postponed", events=len(postponed))
@@ -142,9 +143,13 @@ class Drainer:
             await self._tell_depth()
             return
         if self._spool is not None:
-            status = await self._tell_depth()
-            if status is not None and (status.events or status.bodies):
-                await self._drain(self._spool)
+            try:
+                status = await self._tell_depth()
+                if status is not None and (status.events or status.bodies):
+                    await self._drain(self._spool)
+            except SpoolError:
+                self._gate.open()  # Redis answers, and there is nothing else
+                raise
         self._gate.open()
 
     async def _answers(self) -> bool:
@@ -175,6 +180,10 @@ class Drainer:
     async def _tell_depth(self) -> SpoolStatus | None:
         if self._spool is None:
             return None
-        status = await self._spool.status()
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                status = await self._spool.status()
+        except TimeoutError as error:
+            raise SpoolError("the disk does not answer") from error
         self._depth(status)
         return status

@@ -8,9 +8,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from receiver.drainer import Drainer, DrainStopped, drain
-from receiver.gate import Gate, refuses_writes
+from receiver.gate import Gate
 from receiver.spool import Spool
-from receiver.spool_file import Body, SpoolStatus
+from receiver.spool_file import Body, SpoolError, SpoolStatus
 from tests.receiver.scripted import FakeLedger, until
 from worker.ledger.records import Incoming
 
@@ -140,6 +140,22 @@ async def test_redis_that_lives_but_takes_no_writes_keeps_the_gate_shut(spool):
     assert {"1": ["s1"]} == ledger.events
 
 
+@pytest.mark.parametrize("refusing", ["status", "settle"])
+async def test_a_disk_that_fails_does_not_keep_a_redis_that_is_back_away(spool, refusing, monkeypatch):
+    """Redis alone is enough: 503 is for when neither takes an event."""
+
+    async def fail(*_: object, **__: object) -> None:
+        raise SpoolError("read-only file system")
+
+    ledger, gate = FakeLedger(fault=RedisConnectionError("gone")), Gate()
+    gate.shut(RedisConnectionError("gone"))
+    await spool.put([event(1)])
+    monkeypatch.setattr(spool, refusing, fail)
+    async with looking_after(ledger, gate, spool):
+        ledger.fault = None
+        await until(lambda: gate.is_open)
+
+
 async def test_opens_the_gate_without_a_spool():
     """A platform without a disk has only the PING."""
     ledger, gate = FakeLedger(), Gate()
@@ -167,24 +183,3 @@ async def test_leaves_the_draining_to_whoever_has_the_lock(spool):
 
     assert mine
     assert [] == ledger.groups
-
-
-@pytest.mark.parametrize(
-    "error, refuses",
-    [
-        (TimeoutError(), True),
-        (OSError("refused"), True),
-        (RedisConnectionError("gone"), True),
-        (ResponseError("OOM command not allowed when used memory > 'maxmemory'."), True),
-        (ResponseError("ERR Error running script: @user_script:9: -OOM command not allowed"), True),
-        (ResponseError("READONLY You can't write against a read only replica."), True),
-        (ResponseError("NOREPLICAS Not enough good replicas to write."), True),
-        (ResponseError("BUSY Redis is busy running a script."), True),
-        (ResponseError("WRONGTYPE Operation against a key"), False),
-        (ResponseError("ERR Error running script: attempt to index nil"), False),
-        (ValueError("bug"), False),
-    ],
-)
-def test_tells_a_redis_that_takes_nothing_from_an_item_that_it_cannot_take(error, refuses):
-    """The first stops the draining, the second is put aside."""
-    assert refuses is refuses_writes(error)

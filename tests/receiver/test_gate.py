@@ -1,0 +1,28 @@
+"""What shuts the gate to Redis."""
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+
+from receiver.gate import refuses_writes
+
+
+@pytest.mark.parametrize(
+    "error, refuses",
+    [
+        (TimeoutError(), True),
+        (OSError("refused"), True),
+        (RedisConnectionError("gone"), True),
+        (ResponseError("OOM command not allowed when used memory > 'maxmemory'."), True),
+        (ResponseError("ERR Error running script: @user_script:9: -OOM command not allowed"), True),
+        (ResponseError("READONLY You can't write against a read only replica."), True),
+        (ResponseError("NOREPLICAS Not enough good replicas to write."), True),
+        (ResponseError("BUSY Redis is busy running a script."), True),
+        (ResponseError("WRONGTYPE Operation against a key"), False),
+        (ResponseError("ERR Error running script: attempt to index nil"), False),
+        (ValueError("bug"), False),
+    ],
+)
+def test_tells_a_redis_that_takes_nothing_from_an_item_that_it_cannot_take(error, refuses):
+    """The first stops the draining, the second is put aside."""
+    assert refuses is refuses_writes(error)
