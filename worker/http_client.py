@@ -85,7 +85,7 @@ class HttpClient:
             raise _translate(error) from None
         return Response(
             status=reply.status,
-            headers={name.lower(): value for name, value in reply.headers.items()},
+            headers={name.lower(): _readable(value) for name, value in reply.headers.items()},
             body=body,
             elapsed_ms=int((monotonic() - started) * 1000),
         )
@@ -135,6 +135,11 @@ async def _read(reply: ClientResponse) -> bytes:
         if not content.at_eof():
             reply.close()
     return body
+
+
+def _readable(value: str) -> str:
+    """Give a header's value as text that can be written anywhere: aiohttp hands on bytes that are no UTF-8."""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def _translate(error: Exception) -> Transient:

@@ -10,6 +10,7 @@ KEPT_ATTEMPTS = 20
 DELIVERED_REPLY = 256  # characters of the reply kept when the attempt delivered
 FAILED_REPLY = 2048  # of the last failed one
 EARLIER_REPLY = 200  # of those before it
+FAILED = frozenset({"retry", "dead", "blocked"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +53,12 @@ class History:
     ) -> "History":
         """Append an attempt, cutting the older replies and dropping what is beyond the newest 20.
 
+        The reply of the last failed attempt stays whole, also before attempts that did not fail.
         ``sent_version`` and ``sent_fields`` are those of its request; ``None``: as before.
         """
-        older = tuple(_cut(past, EARLIER_REPLY) for past in self.attempts[1 - KEPT_ATTEMPTS :])
+        past = self.attempts[1 - KEPT_ATTEMPTS :]
+        last_failed = next((one for one in (attempt, *reversed(past)) if one.outcome in FAILED), None)
+        older = (_cut(one, FAILED_REPLY if one is last_failed else EARLIER_REPLY) for one in past)
         limit = DELIVERED_REPLY if attempt.outcome == "delivered" else FAILED_REPLY
         fresh = tuple(note for note in dict.fromkeys(notes) if note not in self.notes)
         return History(

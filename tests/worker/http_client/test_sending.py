@@ -6,7 +6,7 @@ import json
 import pytest
 from aiohttp import web
 
-from tests.worker.http_client.loopback import SECRET, app_server, post
+from tests.worker.http_client.loopback import SECRET, answer, app_server, post, raw_server
 
 
 async def test_json_goes_out_and_the_reply_comes_back(http):
@@ -124,6 +124,15 @@ async def test_redirects_are_not_followed(http, status):
 
     assert status == reply.status
     assert requests == ["/lead/add"]
+
+
+async def test_a_header_that_is_no_utf_8_can_be_written_down(http):
+    """It may become the words of a refusal, which go into the ledger."""
+    moved = answer(b"HTTP/1.1 302 Found\r\nLocation: /caf\xe9\r\nContent-Length: 0\r\n\r\n")
+    async with raw_server(moved) as port:
+        reply = await http.send(post(f"http://127.0.0.1:{port}"), timeout_s=5)
+
+    assert reply.headers["location"].encode().startswith(b"/caf")
 
 
 async def test_cookies_are_not_kept(http):
