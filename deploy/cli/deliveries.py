@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from deploy.cli.console import emit, json_option, limit_of, limit_option, print_table
+from deploy.cli.selection import destinations_meant
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import Gates, delivery_line, in_order
 from deploy.cli.values import since_option, until_option
@@ -36,6 +37,7 @@ def list_deliveries(
     """
 
     async def work(session: Session) -> list[dict[str, Any]]:
+        await destinations_meant(session, destination)
         gates, lines, most = await Gates.read(session), [], limit_of(limit, as_json=as_json)
         async for record in _records(
             session, destination=destination, state=state, since_ms=since_ms, until_ms=until_ms

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import IO, Any
 
 import click
-import orjson
 
 from deploy.cli.console import Failed, emit, json_option, shown
 from deploy.cli.session import read_settings
@@ -67,7 +66,7 @@ def _read_call(body: bytes, *, default_region: str) -> Call:
         value = json.loads(body)
     except ValueError:
         value = None  # not strictly JSON: the receiver mends some of that
-    bodies = [orjson.dumps(item) for item in value] if isinstance(value, list) else [body]
+    bodies = [json.dumps(item).encode() for item in value] if isinstance(value, list) else [body]
     try:
         events = [read_event(one, path_kind="either") for one in bodies]
     except UnusableBody as error:

@@ -70,12 +70,19 @@ def read_key(text: str) -> DeliveryKey:
         raise Failed(f"There is no dead letter {text}.") from None
 
 
+async def destinations_meant(session: Session, name: str | None) -> list[str]:
+    """Give the destination of this name, or all; raises ``Failed`` when neither configuration nor ledger knows it."""
+    known = {*await browse.known_destinations(session.ledger), *session.settings.destinations, browse.CALLS}
+    if name is None:
+        return sorted(known)
+    if name not in known:
+        raise Failed(f"There is no destination {name}.")
+    return [name]
+
+
 async def letters(session: Session, selection: Selection) -> AsyncIterator[DeadLetter]:
     """Give the dead letters that the filters of a selection match, of each destination the newest first."""
-    known = {*await browse.known_destinations(session.ledger), *session.settings.destinations, browse.CALLS}
-    if selection.destination is not None and selection.destination not in known:
-        raise Failed(f"There is no destination {selection.destination}.")
-    names = [selection.destination] if selection.destination else sorted(known)
+    names = await destinations_meant(session, selection.destination)
     found = browse.dead_letters(session.ledger, names, since_ms=selection.since_ms, until_ms=selection.until_ms)
     async for letter in found:
         if selection.reason in {None, letter.reason}:

@@ -16,7 +16,7 @@ from worker.ledger import browse
 from worker.ledger.records import DeliveryRecord, StoredCall
 
 LONG_ID = 6  # characters; a shorter call id may be part of anything
-_BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s().\-/]+(?=\d)")
+_BETWEEN_DIGITS = r"[\s().\-/]*"
 _REFUSED = frozenset({"rejected"})
 
 
@@ -57,8 +57,9 @@ def mentions_number(body: bytes, number: str) -> bool:
     """Say whether a body holds a number (E.164), in whatever form it is written."""
     national = phonenumbers.national_significant_number(phonenumbers.parse(number))
     text = body.decode("utf-8", "replace")
-    whole = re.compile(rf"{national}(?!\d)")  # a country's code or a trunk prefix may stand before it
-    return any(whole.search(_BETWEEN_DIGITS.sub("", form)) for form in (text, unquote_plus(text)))
+    # A country's code or a trunk prefix may stand before it.
+    whole = re.compile(_BETWEEN_DIGITS.join(national) + r"(?!\d)")
+    return any(whole.search(form) for form in (text, unquote_plus(text)))
 
 
 def mentions_call(body: bytes, call_id: str) -> bool:

@@ -107,6 +107,7 @@ def test_lists_deliveries(cli):
     assert queued["due_at"]
     assert 1 == len(cli.json("deliveries", "list", "--limit", "1"))
     assert "rejected" in cli.run("deliveries", "list").stdout
+    assert "nobody" in cli.run("deliveries", "list", "--destination", "nobody", status=1).stderr
 
 
 def test_lists_what_is_in_flight(cli):

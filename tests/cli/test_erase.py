@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
 from redis import Redis
 
+from deploy.cli.traces import mentions_number
 from tests.cli.conftest import CALLER
 from worker.ledger.claims import Verdict
 from worker.ledger.records import Accepted, Incoming
@@ -44,6 +46,15 @@ def test_everything_of_a_person_goes(cli):
     with Redis.from_url(cli.redis_url) as redis:
         assert "491570156" not in _whole(redis)
         assert "491570157" in _whole(redis)
+
+
+@pytest.mark.parametrize(
+    "body", ["oops 0491570156 2026-11-22", "+61 491 570 156\n12", "tel=%2B61491570156", "(0491) 570-156"]
+)
+def test_a_number_is_found_however_it_is_written(body):
+    """Whatever stands before and after it; a longer number is another one."""
+    assert mentions_number(body.encode(), "+61491570156")
+    assert not mentions_number(body.replace("156", "1567").encode(), "+61491570156")
 
 
 def test_the_ids_stay_remembered(cli):

@@ -55,6 +55,13 @@ def test_takes_a_list_of_events_and_standard_input(cli, write):
     assert "would be sent" in cli.run("preview", "-", input=json.dumps([START, END])).stdout
 
 
+def test_a_list_may_hold_any_number(cli, write):
+    """Also one that no 64 bits hold."""
+    shown = cli.json("preview", write([START, {**END, "extra": 10**30}]))
+
+    assert START["PLA_Call_Id"] == shown["call"]["call_id"]
+
+
 def test_the_documents_own_trailing_comma_is_mended(cli, write):
     """As the receiver does."""
     assert "1122334" == cli.json("preview", write('{"PLA_Call_Id": "1122334", "PLA_CID": "1",}'))["call"]["call_id"]
