@@ -8,13 +8,19 @@ FRESH_S = 1.0  # how long a destination that keeps up with its deliveries counts
 REST = 8.0
 """A backlog rests so many times as long as the loop was busy, beside fresh deliveries only.
 
-8,000 to 10,000 released beside 17 calls a second for another destination, on two cores: without a rest those take 61 ms
-(p50), with twice 23 to 30, with four times 20 to 22, with eight times 18 to 22, and 11 to 31 ms without a backlog. The
-backlog goes at 740, 500, 250 and 110 deliveries a second. All that before a rest had a longest; with it, 100,000 go at
-345 a second with four times, and the others take 19 ms instead of 10."""
+Released beside 17 calls a second for another destination, on two cores, each in turn with a time without a backlog and
+one with strangers that took as much CPU. The others' p50 in ms without, beside the backlog, and beside the strangers:
+
+| rest | without | backlog | strangers | the backlog's pace |
+| --- | --- | --- | --- | --- |
+| none (an earlier session) | 11 to 31 | 61 | | 740/s |
+| 4 times | 13 | 21 | 17 | 318/s |
+| 8 times, 100,000 released | 12 | 16 | 14 | 173/s |
+| 12 times | 14 | 16 | 16 | 109/s |
+"""
 
 LONGEST_REST_S = 0.02
-"""What was claimed must begin soon, however long the loop was kept: a step of 64 deliveries rests 0.6 s at most."""
+"""What was claimed must begin soon, however long the loop was kept: a claim of 64 deliveries rests 0.6 s at most."""
 
 
 class GivingWay:
