@@ -10,6 +10,7 @@ import phonenumbers
 import pytest
 import redis as redis_client
 import structlog
+from hypothesis import settings
 from redis.asyncio import Redis
 
 from deploy.local.redis_binary import RedisServerError, find_binary
@@ -18,6 +19,9 @@ from deploy.local.redis_server import free_port as find_free_port
 from deploy.local.standins.app import StandIns
 from schemas.call import Call
 from tests.standins_process import running_standins
+
+settings.register_profile("switchboard", deadline=None)  # no test is about time
+settings.load_profile("switchboard")
 
 _REDIS_FIXTURES = frozenset({"redis_binary", "redis_server", "redis_url", "redis", "make_redis_server"})
 
