@@ -81,7 +81,7 @@ class Order:
     memory: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the ledger remembers of this caller at this destination, such as ``customer_id``."""
     unmade: bool = False
-    """An update whose create was skipped, because the call had no caller then."""
+    """An update of a call of which nothing is delivered, because it had no caller when it was to be created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from schemas.kapture import fill_customer
 from schemas.kapture_options import KaptureOptions
 from schemas.kapture_reply import digits_of
 from tasks.kapture import CUSTOMER_ID
+from tasks.order import UNSURE
 from worker.ledger import browse
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import StoredCall
@@ -66,7 +67,12 @@ async def delivered_callers(
     callers = list(found.values())
     remembered = await memories(ledger, destination.name, [one.group for one in callers])
     return [
-        replace(one, under_way=one.group in under_way, remembered=bool(memory), customer_id=memory.get(CUSTOMER_ID, ""))
+        replace(
+            one,
+            under_way=one.group in under_way,
+            remembered=bool(memory.keys() - {UNSURE}),
+            customer_id=memory.get(CUSTOMER_ID, ""),
+        )
         for one, memory in zip(callers, remembered, strict=True)
     ]
 

@@ -9,7 +9,7 @@ REST = 8.0
 """A backlog rests so many times as long as the loop was busy, beside fresh deliveries only.
 
 Released beside 17 calls a second for another destination, on two cores, each in turn with a time without a backlog and
-one with strangers that took as much CPU. The others' p50 in ms without, beside the backlog, and beside the strangers:
+one with strangers that wanted as much CPU. The others' p50 in ms without, beside the backlog, and beside the strangers:
 
 | rest | without | backlog | strangers | the backlog's pace |
 | --- | --- | --- | --- | --- |

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tasks.order import remembering_unsure
 from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt, History
 
@@ -42,8 +41,8 @@ def interrupted(claimed: Claimed, *, at_ms: int, delay_ms: int, sent: bool) -> F
         )  # fmt: skip
     return Finish(
         key=claimed.key, fence=claimed.fence, verdict=Verdict.INTERRUPTED, reason="interrupted", delay_ms=delay_ms,
-        effect="skip", history=with_interruption(claimed.history, number=claimed.number, at_ms=at_ms),
-        memory=remembering_unsure(claimed),
+        effect="skip", unsure=True,
+        history=with_interruption(claimed.history, number=claimed.number, at_ms=at_ms),
     )  # fmt: skip
 
 

@@ -49,7 +49,8 @@ class Kapture:
     def prepare(self, order: Order) -> Prepared:
         """Build an add, an update or a contact; raises ``Skipped`` or ``Permanent``.
 
-        A contact cannot be updated: nothing more of the call would reach the vendor, so its updates are skipped.
+        A contact cannot be updated: nothing more of the call would reach the vendor, so its updates are skipped, but
+        for one that makes the contact.
         """
         options: KaptureOptions = order.destination.options
         updating = order.key.action.startswith("update") and not order.unmade

@@ -1,7 +1,5 @@
 """Makes the order of an attempt out of a claim."""
 
-from collections.abc import Mapping
-
 import orjson
 
 from schemas.delivery import Order, State
@@ -11,7 +9,10 @@ from worker.ledger.claims import Claimed
 from worker.ledger.records import DeliveryRecord
 
 UNSURE = "unsure"
-"""Remembered of a caller: something was sent of which nobody knows whether it landed (``tick.lua`` writes it too)."""
+"""What the ledger remembers of a caller for whom something was sent of which nobody knows whether it landed.
+
+A delivery of that caller, whichever it is, then looks before it adds; so while a contact's account cannot be searched,
+all calls of that caller fare as the one in doubt does. The next receipt ends the doubt."""
 
 
 def order_of(claimed: Claimed, *, destination: Destination, default_region: str) -> Order:
@@ -25,20 +26,8 @@ def order_of(claimed: Claimed, *, destination: Destination, default_region: str)
         number=claimed.number,
         unknown_before=unknown,
         memory=memory,
-        unmade=claimed.key.action.startswith("update") and _without_caller(claimed),
+        unmade=_without_caller(claimed) and all(d.state is not State.DELIVERED for d in claimed.siblings.values()),
     )
-
-
-def remembering(claimed: Claimed, more: Mapping[str, str]) -> str:
-    """Write what is remembered of the caller, and ``more``; what was unsure is known by now, unless that is in it."""
-    memory = orjson.loads(claimed.memory) if claimed.memory else {}
-    memory.pop(UNSURE, None)
-    return orjson.dumps({**memory, **more}).decode()
-
-
-def remembering_unsure(claimed: Claimed) -> str:
-    """Write what is remembered of the caller, and that what was just sent may have landed."""
-    return remembering(claimed, {UNSURE: "1"})
 
 
 def skip_reason(claimed: Claimed) -> str:
@@ -47,7 +36,7 @@ def skip_reason(claimed: Claimed) -> str:
     ``no_create``: its create was not delivered. ``duplicate``: the lead that the vendor has is not ours. An update
     whose create was skipped for want of a caller, who may be known by now, makes what that create would have.
     """
-    if claimed.key.action == "create" or (claimed.key.action != "cancel" and _without_caller(claimed)):
+    if claimed.key.action == "create" or _without_caller(claimed):
         return ""
     create = claimed.siblings.get("create")
     if create is None or create.state is not State.DELIVERED:
@@ -56,8 +45,13 @@ def skip_reason(claimed: Claimed) -> str:
 
 
 def _without_caller(claimed: Claimed) -> bool:
+    """Say whether this is an update of a call that had no caller when it was to be created."""
     create = claimed.siblings.get("create")
-    return create is not None and (create.state, create.reason) == (State.SKIPPED, "no_caller")
+    return (
+        claimed.key.action.startswith("update")
+        and create is not None
+        and (create.state, create.reason) == (State.SKIPPED, "no_caller")
+    )
 
 
 def sent_before(claimed: Claimed) -> str:

@@ -10,7 +10,7 @@ from schemas.blanking import blank
 from schemas.delivery import Blocked, Dead, Delivered, Order, Prepared, Retry, Skipped
 from schemas.destination import Destination
 from tasks.attempt import Tried
-from tasks.order import remembering, remembering_unsure
+from tasks.order import UNSURE
 from worker.backoff import wait_s
 from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt
@@ -34,11 +34,10 @@ def settle(
         notes += [receipt.note] if receipt.note else []
         notes += [f"remote id {receipt.remote_id}"] if receipt.remote_id else []
         if receipt.remember:
-            memory = remembering(claimed, receipt.remember)
+            known = {name: text for name, text in order.memory.items() if name != UNSURE}
+            memory = orjson.dumps({**known, **receipt.remember}).decode()
         fields = tried.sent_fields
     unknown = isinstance(outcome, Retry) and outcome.unknown
-    if unknown:
-        memory = remembering_unsure(claimed)
     made = Attempt(
         number=claimed.number,
         at_ms=at_ms,
@@ -59,7 +58,7 @@ def settle(
         history = replace(history, payload="")
     finish = Finish(
         key=claimed.key, fence=claimed.fence, verdict=verdict, reason=reason, delay_ms=round(delay_s * 1000),
-        effect=effect, memory=memory, history=history,
+        effect=effect, memory=memory, unsure=unknown, history=history,
     )  # fmt: skip
     return finish, made
 
@@ -131,7 +130,7 @@ def unexpected(
     )  # fmt: skip
     finish = Finish(
         key=claimed.key, fence=claimed.fence, verdict=verdict, reason="unexpected",
-        delay_ms=round((delay_s or 0) * 1000), effect="none" if sent else "skip", history=claimed.history.add(made),
-        memory=remembering_unsure(claimed) if sent else "",
+        delay_ms=round((delay_s or 0) * 1000), effect="none" if sent else "skip", unsure=sent,
+        history=claimed.history.add(made),
     )  # fmt: skip
     return finish, made

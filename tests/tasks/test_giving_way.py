@@ -8,11 +8,12 @@ BUSY_S = 1 / 1024  # seconds; a power of two, so that sums are exact
 
 
 class Loop:
-    """A loop whose every pass takes ``busy_s``, and the time that goes by in it."""
+    """A loop whose every pass works ``busy_s`` and takes three times that, for others want the machine too."""
 
     def __init__(self) -> None:
         self.now = 100.0
         self.busy_s = BUSY_S
+        self.worked = 0.0
         self.slept: list[float] = []
 
     def clock(self) -> float:
@@ -22,7 +23,8 @@ class Loop:
     async def sleep(self, seconds: float) -> None:
         """Let time go by."""
         self.slept.append(seconds)
-        self.now += seconds or self.busy_s
+        self.worked += 0 if seconds else self.busy_s
+        self.now += seconds or 3 * self.busy_s
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def loop() -> Loop:
 @pytest.fixture
 def giving_way(loop: Loop) -> GivingWay:
     """Give what the pumps of a process share."""
-    return GivingWay(clock=loop.clock, busy=loop.clock, sleep=loop.sleep)
+    return GivingWay(clock=loop.clock, busy=lambda: loop.worked, sleep=loop.sleep)
 
 
 async def test_a_backlog_alone_does_not_rest(giving_way: GivingWay, loop: Loop):
@@ -58,7 +60,7 @@ async def test_a_backlog_rests_for_a_moment_only(giving_way: GivingWay, loop: Lo
     """However long the loop was kept: what is claimed has a lease."""
     giving_way.claimed("law", all_wanted=True)
     giving_way.claimed("crm", all_wanted=False)
-    loop.busy_s = 0.9
+    loop.busy_s = 0.3
     await giving_way.step("law")
 
     assert [0, LONGEST_REST_S] == loop.slept

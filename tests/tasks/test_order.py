@@ -89,10 +89,14 @@ def test_what_follows_a_create_needs_it_delivered(action: str, create: DeliveryR
     assert reason == skip_reason(make_claimed(action, *([create] if create else [])))
 
 
-@pytest.mark.parametrize(("action", "unmade"), [("create", False), ("update-2", True)])
-def test_an_update_makes_what_a_create_without_caller_did_not(action: str, *, unmade: bool):
-    """The caller may be known by now."""
-    claimed = make_claimed(action, sibling("create", State.SKIPPED, reason="no_caller"))
+@pytest.mark.parametrize(
+    ("action", "earlier", "unmade"),
+    [("create", State.DEAD, False), ("update-3", State.DEAD, True), ("update-3", State.DELIVERED, False)],
+)
+def test_an_update_makes_what_a_create_without_caller_did_not(action: str, earlier: State, *, unmade: bool):
+    """The caller may be known by now; an update before this one may have made it already."""
+    siblings = (sibling("create", State.SKIPPED, reason="no_caller"), sibling("update-2", earlier))
+    claimed = make_claimed(action, *siblings)
 
     assert unmade == order_of(claimed, destination=make_destination(SPEC), default_region="AU").unmade
 

@@ -192,12 +192,15 @@ async def test_later_calls_of_a_restored_customer_update_the_new_one(kit):
     assert [{"customer_known": "1", "customer_id": record["id"]}] == await memories(kit.ledger, "crm", ["61491570001"])
 
 
-async def test_what_waits_for_its_redelivery_is_pending(kit):
-    """A second look before the worker was there makes no second delivery."""
+@pytest.mark.parametrize("in_doubt", [False, True])
+async def test_what_waits_for_its_redelivery_is_pending(kit, in_doubt):
+    """A second look before the worker was there, or before its retry, makes no second delivery."""
     await kit.call(1, 1)
     await kit.deliver()
     kit.lose("0491570001")
     assert 1 == await deliver_again(kit.ledger, await kit.absent())
+    if in_doubt:
+        await kit.ledger.redis.set("sb:memo:crm:61491570001", '{"unsure":"1"}')
 
     [one] = await kit.absent()
     assert one.pending

@@ -99,29 +99,24 @@ def test_a_first_refusal_waits_and_a_block_does_not(make_call):
 def test_a_receipt_leaves_its_notes_and_its_memory(make_call):
     """What was remembered before is kept beside it, but for a doubt; what was sent is known by its digest."""
     receipt = Receipt(duplicate=True, note="Existing", remote_id="77", remember={"customer_id": "77"})
-    order = make_order(make_call(notes=("odd",)), DESTINATION)
-    end, _ = settled(make_call, Delivered(receipt), order=order, memory='{"customer_known":"1","unsure":"1"}')
+    memory = {"customer_known": "1", "unsure": "1"}
+    order = make_order(make_call(notes=("odd",)), DESTINATION, memory=memory)
+    end, _ = settled(make_call, Delivered(receipt), order=order)
 
     assert ("Name cut", "odd", "duplicate", "Existing", "remote id 77") == end.history.notes
     assert {"customer_known": "1", "customer_id": "77"} == orjson.loads(end.memory)
     assert (2, "digest") == (end.history.sent_version, end.history.sent_fields)
 
 
-@pytest.mark.parametrize(("unknown", "memory"), [(False, ""), (True, '{"contact_of":"7","unsure":"1"}')])
-def test_a_failure_leaves_what_was_confirmed_before(make_call, *, unknown: bool, memory: str):
-    """Only a yes tells what the vendor has; what may have landed is remembered of the caller, for his other calls."""
+@pytest.mark.parametrize("unknown", [False, True])
+@pytest.mark.parametrize("step", [0, 2])
+def test_a_failure_leaves_what_was_known_and_perhaps_a_doubt(make_call, *, unknown: bool, step: int):
+    """Only a yes tells what the vendor has; what may have landed counts for the caller's other calls."""
     outcome, before = Retry("reset", unknown=unknown), History(sent_fields="before")
-    end, made = settled(make_call, outcome, history=before, memory='{"contact_of":"7"}')
+    end, made = settled(make_call, outcome, history=before, step=step)
 
-    assert (memory, "before", 2) == (end.memory, end.history.sent_fields, end.history.sent_version)
-    assert unknown == made.unknown
-
-
-def test_what_may_have_landed_is_remembered_beyond_the_last_wait(make_call):
-    """The dead letter's caller may call again."""
-    end, _ = settled(make_call, Retry("timeout", unknown=True), status=None, step=2)
-
-    assert (Verdict.DEAD, '{"unsure":"1"}') == (end.verdict, end.memory)
+    assert ("", "before", 2) == (end.memory, end.history.sent_fields, end.history.sent_version)
+    assert (unknown, unknown) == (made.unknown, end.unsure)
 
 
 def test_what_was_skipped_was_not_sent(make_call):
@@ -145,8 +140,8 @@ def test_an_attempt_that_was_cut_before_its_request_is_as_if_it_had_not_been(mak
     claimed = make_claimed(number=3, reason="timeout", history=History(notes=("a",)))
     end = interrupted(claimed, at_ms=5, delay_ms=9, sent=False)
 
-    assert (Verdict.UNCLAIM, "timeout", 0, "skip", claimed.history, "") == (
-        end.verdict, end.reason, end.delay_ms, end.effect, end.history, end.memory,
+    assert (Verdict.UNCLAIM, "timeout", 0, "skip", claimed.history, False) == (
+        end.verdict, end.reason, end.delay_ms, end.effect, end.history, end.unsure,
     )  # fmt: skip
 
 
@@ -154,9 +149,7 @@ def test_an_attempt_that_was_cut_after_its_request_is_unknown(make_call):
     """It says nothing of the destination, and leaves a doubt about the caller."""
     end = interrupted(make_claimed(number=3), at_ms=5, delay_ms=9, sent=True)
 
-    assert '{"unsure":"1"}' == end.memory
-
-    assert (Verdict.INTERRUPTED, 9, "skip") == (end.verdict, end.delay_ms, end.effect)
+    assert (Verdict.INTERRUPTED, 9, "skip", True) == (end.verdict, end.delay_ms, end.effect, end.unsure)
     assert (3, "unknown", True) == (
         end.history.attempts[0].number, end.history.attempts[0].outcome, end.history.attempts[0].unknown,
     )  # fmt: skip

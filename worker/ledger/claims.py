@@ -58,6 +58,7 @@ class Finish:
 
     ``effect``: ``ok`` a success; ``fail`` a transient failure; ``refuse`` 403 or 3xx; ``none`` an answer that is
     neither; ``skip`` nothing was sent; ``block:soon:REASON`` or ``block:never:REASON``.
+    ``unsure``: what was sent may have landed, which is remembered of the caller.
     """
 
     key: DeliveryKey
@@ -67,6 +68,7 @@ class Finish:
     delay_ms: int = 0
     effect: str = "none"
     memory: str = field(default="", repr=False)
+    unsure: bool = False
     history: History = field(default_factory=History, repr=False)
 
 

@@ -168,7 +168,7 @@ class Ledger:
         args: list[str | int] = [t.memory, t.probe, t.probe_max, t.blocked_probe]
         for end in ends:
             args += (str(end.key), end.fence, end.verdict.value, end.reason, end.delay_ms, end.effect, end.memory)
-            args.append(end.history.dump())
+            args += (int(end.unsure), end.history.dump())
         answers = await self.scripts.run("finish", *args)
         return [Finished(applied == 1, event, Verdict(verdict)) for applied, event, verdict in answers]
 

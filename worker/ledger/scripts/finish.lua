@@ -1,4 +1,5 @@
--- finish(now, [key, fence, verdict, reason, delay_ms, effect, memory, log]...) -> {[applied, gate event, verdict]...}
+-- finish(now, [key, fence, verdict, reason, delay_ms, effect, memory, unsure, log]...)
+-- -> {[applied, gate event, verdict]...}
 -- verdict: D delivered, X dead, S skipped, C cancelled, r retry by the schedule, h held (no wait used up),
 -- u unclaimed (never sent), i interrupted (outcome unknown). effect on the gate: ok, fail, refuse, none, skip,
 -- or `block:<never or soon>:<reason>`. An old fence changes nothing; a final verdict that comes after the lease counts
@@ -61,9 +62,9 @@ local function taken_back(d)
 end
 
 local answers = {}
-for i = 6, #ARGV, 8 do
+for i = 6, #ARGV, 9 do
   local key, fence, verdict, reason = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
-  local delay, effect, memory, log = tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6], ARGV[i + 7]
+  local delay, effect, memory, log = tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6], ARGV[i + 8]
   local id, dest, action = split_key(key)
   local member = id .. ':' .. action
   local d = read_delivery(call('HGET', call_key(id), field_of(dest, action)))
@@ -80,6 +81,7 @@ for i = 6, #ARGV, 8 do
     if memory ~= '' and d.group ~= '' then
       call('SET', memory_key(dest, d.group), memory, 'PX', int(MEMORY_MS))
     end
+    if ARGV[i + 7] == '1' then doubt(dest, d.group, int(MEMORY_MS)) end
     release_group(dest, d.group, member, now)
     if FINAL[verdict] then
       d.state = verdict

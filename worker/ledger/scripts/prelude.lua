@@ -58,6 +58,15 @@ local function promote_group(dest, group, now)
   end
 end
 
+-- Something was sent for a caller of which nobody knows whether it landed: that is remembered beside what is known.
+local function doubt(dest, group, memory_ms)
+  if group == '' then return end
+  local known = call('GET', memory_key(dest, group))
+  local memory = known and cjson.decode(known) or {}
+  memory.unsure = '1'
+  call('SET', memory_key(dest, group), cjson.encode(memory), 'PX', memory_ms)
+end
+
 local function release_group(dest, group, member, now)
   if group == '' then return end
   if call('HGET', holders_key(dest), group) ~= member then return end

@@ -1,5 +1,6 @@
 -- tick(now, limit, wake_ms, memory_ms, dest...) -> {expired leases, 1 when calls wait for dispatch, destination to wake...}
--- Expired leases go back to due, and of their callers it is remembered that something may have landed; what is due and has no wake-up outstanding gets one.
+-- Expired leases go back to due, and leave a doubt about their callers; what is due and has no wake-up outstanding gets
+-- one.
 local now = now_ms()
 local limit, wake_ms, memory_ms = ARGV[2], ARGV[3], ARGV[4]
 local answer = { 0, 0 }
@@ -11,7 +12,7 @@ for _, key in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', int(now), 'LIMIT', 0,
   if d and d.state == 'f' then
     d.state, d.at, d.reason = 'r', now, 'interrupted'
     write_delivery(id, dest, action, d)
-    if d.group ~= '' then call('SET', memory_key(dest, d.group), '{"unsure":"1"}', 'NX', 'PX', memory_ms) end
+    doubt(dest, d.group, memory_ms)
     release_group(dest, d.group, member, now)
     call('ZADD', due_key(dest), int(now), member)
     answer[1] = answer[1] + 1
