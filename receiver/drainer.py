@@ -16,7 +16,6 @@ log = structlog.get_logger(__name__)
 BATCH = 256
 WRITE_TIMEOUT_S = 5.0
 PING_TIMEOUT_S = 1.0
-LOOK_TIMEOUT_S = 5.0  # at the spool: a disk that hangs must not keep the receiver from a Redis that is back
 # What the ledger refuses alone, while it takes the others, is tried again after this long, for as long as it takes.
 POSTPONE_S = 60.0
 
@@ -148,7 +147,8 @@ class Drainer:
                 if status is not None and (status.events or status.bodies):
                     await self._drain(self._spool)
             except SpoolError:
-                self._gate.open()  # Redis answers, and there is nothing else
+                if await self._answers():
+                    self._gate.open()  # for there is nothing else
                 raise
         self._gate.open()
 
@@ -180,10 +180,6 @@ class Drainer:
     async def _tell_depth(self) -> SpoolStatus | None:
         if self._spool is None:
             return None
-        try:
-            async with asyncio.timeout(LOOK_TIMEOUT_S):
-                status = await self._spool.status()
-        except TimeoutError as error:
-            raise SpoolError("the disk does not answer") from error
+        status = await self._spool.status()
         self._depth(status)
         return status

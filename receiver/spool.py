@@ -17,12 +17,15 @@ T = TypeVar("T")
 # Jobs that wait for a disk that hangs: more would only hold memory for answers that were given up already.
 MAX_JOBS = 64
 
+JOB_S = 5.0  # a disk that hangs must not keep the receiver from a Redis that is back; every job may be done again
+
 
 class Spool:
     """The spool's file behind a thread of its own; every method raises ``SpoolError``."""
 
-    def __init__(self, file: SpoolFile) -> None:
+    def __init__(self, file: SpoolFile, *, job_s: float = JOB_S) -> None:
         self._file = file
+        self._job_s = job_s
         self._jobs: set[Future[Any]] = set()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
 
@@ -87,4 +90,8 @@ class Spool:
         future = self._thread.submit(job, *args, **kwargs)
         self._jobs.add(future)
         future.add_done_callback(self._jobs.discard)
-        return await asyncio.wrap_future(future)
+        try:
+            async with asyncio.timeout(self._job_s):
+                return await asyncio.wrap_future(future)
+        except TimeoutError as error:
+            raise SpoolError("the disk does not answer") from error

@@ -1,23 +1,15 @@
 """From the spool to the ledger, and the gate between them."""
 
-import asyncio
-from contextlib import asynccontextmanager
-
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from receiver.drainer import Drainer, DrainStopped, drain
+from receiver.drainer import DrainStopped, drain
 from receiver.gate import Gate
 from receiver.spool import Spool
-from receiver.spool_file import Body, SpoolError, SpoolStatus
+from receiver.spool_file import Body, SpoolStatus
+from tests.receiver.draining import event, looking_after
 from tests.receiver.scripted import FakeLedger, until
-from worker.ledger.records import Incoming
-
-
-def event(n: int) -> Incoming:
-    """Make an event whose receipt is its number."""
-    return Incoming(str(n), n, f"s{n}")
 
 
 @pytest.fixture
@@ -88,21 +80,6 @@ async def test_moves_kept_bodies_to_quarantine(spool):
     assert 0 == (await spool.status()).bodies
 
 
-@asynccontextmanager
-async def looking_after(ledger, gate, spool, *, woken=None, depths=None):
-    """Run a drainer that looks often."""
-    drainer = Drainer(
-        spool=spool, ledger=ledger, gate=gate, wake=(woken if woken is not None else []).extend,
-        depth=(depths if depths is not None else []).append, now_us=lambda: 0, probe_every_s=0.01, look_every_s=0.05,
-    )  # fmt: skip
-    task = asyncio.create_task(drainer.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 async def test_opens_the_gate_when_redis_is_back_and_drains(spool):
     """While Redis is away nothing moves; then everything does, and the calls are woken."""
     ledger, gate = FakeLedger(fault=RedisConnectionError("gone")), Gate()
@@ -138,22 +115,6 @@ async def test_redis_that_lives_but_takes_no_writes_keeps_the_gate_shut(spool):
         await until(lambda: gate.is_open)
 
     assert {"1": ["s1"]} == ledger.events
-
-
-@pytest.mark.parametrize("refusing", ["status", "settle"])
-async def test_a_disk_that_fails_does_not_keep_a_redis_that_is_back_away(spool, refusing, monkeypatch):
-    """Redis alone is enough: 503 is for when neither takes an event."""
-
-    async def fail(*_: object, **__: object) -> None:
-        raise SpoolError("read-only file system")
-
-    ledger, gate = FakeLedger(fault=RedisConnectionError("gone")), Gate()
-    gate.shut(RedisConnectionError("gone"))
-    await spool.put([event(1)])
-    monkeypatch.setattr(spool, refusing, fail)
-    async with looking_after(ledger, gate, spool):
-        ledger.fault = None
-        await until(lambda: gate.is_open)
 
 
 async def test_opens_the_gate_without_a_spool():
