@@ -32,7 +32,8 @@ def doctor(*, as_json: bool) -> None:
               "warnings": found.warnings})  # fmt: skip
     else:
         for name, value in found.values.items():
-            click.echo(shown(f"{name}: {_in_words(value)}"))
+            if value is not None:
+                click.echo(shown(f"{name}: {_in_words(value)}"))
         for warning in found.warnings:
             say(f"warning: {warning}")
     if faults:
@@ -41,10 +42,10 @@ def doctor(*, as_json: bool) -> None:
         raise Failed("\n".join(found.wrong))
 
 
-def _in_words(value: object) -> object:
+def _in_words(value: object) -> str:
     """Give what was found as text; of several parts, those that there are."""
     if not isinstance(value, dict):
-        return value
+        return str(value)
     return ", ".join(f"{name} {part}" for name, part in value.items() if part is not None)
 
 

@@ -174,7 +174,7 @@ def test_what_was_held_is_released_without_a_flood(redis_url, neighbour, make_st
     print(f"{HELD} released in {seconds:.1f} s; longest lists {lengths.longest}")
     print(f"neighbour alone: {told(alone)}")
     print(f"beside the backlog: {told(beside)}")
-    print(f"beside strangers that take as much CPU: {told(control)}")
+    print(f"beside strangers that want as much CPU: {told(control)}")
     assert HELD == stack.requests("captorra")
     assert max(lengths.longest.values()) <= LONGEST_LIST
     assert statistics.median(beside) < MOST_MS

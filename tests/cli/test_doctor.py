@@ -59,7 +59,9 @@ def test_due_work_that_nobody_takes_is_wrong(durable):
 
 def test_a_redis_that_is_away_is_wrong(cli, free_port):
     """Status 1; the rest is still looked at."""
-    shown = cli.json("doctor", status=1, REDIS_URL=f"redis://127.0.0.1:{free_port}/0", FLOWER_PORT="9")
+    away = {"REDIS_URL": f"redis://127.0.0.1:{free_port}/0", "FLOWER_PORT": "9"}
+    shown = cli.json("doctor", status=1, **away)
+    assert "None" not in cli.run("doctor", status=1, **away).stdout
 
     assert ("down", "unknown", None) == (shown["redis"], shown["durability"], shown["workers"])
     assert "ok" == shown["configuration"]
