@@ -3,7 +3,7 @@
 import pytest
 
 from tests.ledgers import LEASE_MS, Driver, ids, key_of
-from worker.ledger.claims import Finish, Verdict
+from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt, History
 from worker.ledger.plans import NewDelivery
 
@@ -11,6 +11,15 @@ ATTEMPT = Attempt(
     number=1, at_ms=5, elapsed_ms=7, status=502, outcome="retry", reason="unavailable", reply="späte|Antwort\n2"
 )
 HISTORY = History(attempts=(ATTEMPT,), notes=("a|b\nc",), sent_version=2, sent_fields="digest", payload='{"a": "\n|"}')
+
+
+async def taken_back(driver: Driver) -> Claimed:
+    """Give a claim whose lease has ended, and whose delivery the clock has made due again."""
+    await driver.make("c1")
+    late = await driver.take_one()
+    driver.time.pass_s(LEASE_MS / 1000)
+    await driver.tick()
+    return late
 
 
 @pytest.mark.parametrize(("how", "state"), [("delivered", "delivered"), ("dead", "dead"), ("skipped", "skipped")])
@@ -31,10 +40,7 @@ async def test_a_final_end_is_final(driver: Driver, how: str, state: str):
 
 async def test_an_old_fence_changes_nothing(driver: Driver):
     """A worker that was thought dead cannot end what is in another's hands, nor what another has ended."""
-    await driver.make("c1")
-    late = await driver.take_one()
-    driver.time.pass_s(LEASE_MS / 1000)
-    await driver.tick()
+    late = await taken_back(driver)
     current = await driver.take_one()
 
     assert not (await driver.end(late, "delivered")).applied
@@ -46,10 +52,7 @@ async def test_an_old_fence_changes_nothing(driver: Driver):
 
 async def test_an_end_after_the_lease_that_asks_for_another_try_changes_nothing(driver: Driver):
     """What the clock has taken back is due again already."""
-    await driver.make("c1")
-    late = await driver.take_one()
-    driver.time.pass_s(LEASE_MS / 1000)
-    await driver.tick()
+    late = await taken_back(driver)
 
     assert not (await driver.end(late, "failed", delay_ms=1)).applied
     assert ["c1"] == ids(await driver.take())
@@ -57,26 +60,11 @@ async def test_an_end_after_the_lease_that_asks_for_another_try_changes_nothing(
 
 async def test_a_receipt_after_the_lease_counts_while_nobody_else_has_claimed(driver: Driver):
     """After an outage of Redis the clock may be quicker than the receipts: what is delivered is not sent again."""
-    await driver.make("c1")
-    late = await driver.take_one()
-    driver.time.pass_s(LEASE_MS / 1000)
-    await driver.tick()
+    late = await taken_back(driver)
 
     assert (await driver.end(late, "delivered")).applied
     assert [] == ids(await driver.take())
     assert ["delivered"] == await driver.states("c1")
-
-
-async def test_a_receipt_after_the_lease_is_nothing_once_somebody_else_has_claimed(driver: Driver):
-    """Then the other's end counts."""
-    await driver.make("c1")
-    late = await driver.take_one()
-    driver.time.pass_s(LEASE_MS / 1000)
-    await driver.tick()
-    other = await driver.take_one()
-
-    assert not (await driver.end(late, "delivered")).applied
-    assert (await driver.end(other, "delivered")).applied
 
 
 async def test_an_end_of_nothing_changes_nothing(driver: Driver):
