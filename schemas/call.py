@@ -1,11 +1,13 @@
 """The call: the record that the whole code speaks of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import UTC, datetime
 
+from schemas.record import record
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@record
 class Call:
     """One phone call, merged from Delacon's events (contract, section 5).
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.call import Call
 from schemas.destination import Destination
+from schemas.record import record
 
 
 class State(StrEnum):
@@ -43,7 +44,7 @@ class DeliveryKey:
         return cls(call_id, destination, action)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Request:
     """One HTTP request as a vendor wants it; ``url`` and ``headers`` may hold keys, so neither is ever logged."""
 
@@ -56,18 +57,18 @@ class Request:
     """A form-encoded body instead of JSON."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Response:
     """What came back: at most 256 KB of it."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
-    """Lower-case names."""
+    """Lower-case names; those that a verdict needs."""
     body: bytes = field(repr=False)
     elapsed_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Order:
     """Everything a vendor may look at to make one attempt."""
 
@@ -84,7 +85,7 @@ class Order:
     """An update of a call of which nothing is delivered, because it had no caller when it was to be created."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Prepared:
     """The request of an attempt, and what had to be cut or left out to make it."""
 
@@ -94,7 +95,7 @@ class Prepared:
     """The mapped values alone, for telling whether an update would send anything new."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Receipt:
     """The destination's yes."""
 

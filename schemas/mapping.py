@@ -49,16 +49,18 @@ def fill(
     Texts are trimmed, cut to ``limits`` (characters) with a note that tells no content, and left out when empty.
     """
     texts = dict(by_code)
+    text_of = call.text
     for key, template in fields.items():
-        texts[key] = "" if template is None else template.render(call.text)
+        texts[key] = "" if template is None else text_of(template.name) if template.name else template.render(text_of)
     values: dict[str, str] = {}
     notes: list[str] = []
     for key, text in texts.items():
         kept = text.strip()
+        if not kept:
+            continue
         limit = limits.get(key)
         if limit is not None and len(kept) > limit:
             notes.append(f"{key} cut from {len(kept)} to {limit} characters")
             kept = cut(kept, limit)[0].strip()
-        if kept:
-            values[key] = kept
+        values[key] = kept
     return Filled(values, tuple(notes))

@@ -4,19 +4,24 @@ import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import lru_cache
 from typing import Any
 
 from schemas.blanking import blank
 from schemas.delivery import Response
+from schemas.record import record
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+LONGEST_KEY = 64
+"""Characters of a key whose normal form is remembered."""
 
 LONGEST_WORDS = 2048
 """Characters of a reply that are kept as the vendor's words (contract, section 6)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Reply:
     """What a vendor said."""
 
@@ -71,7 +76,13 @@ def normal(text: str) -> str:
 
 def normal_keys(document: dict[str, Any]) -> dict[str, Any]:
     """Give the same values under keys without case and surrounding blanks."""
-    return {normal(key): value for key, value in document.items()}
+    return {_normal_key(key) if len(key) <= LONGEST_KEY else normal(key): value for key, value in document.items()}
+
+
+@lru_cache(maxsize=1024)
+def _normal_key(key: str) -> str:
+    """Normalise one key: those of a vendor's replies are always the same."""
+    return normal(key)
 
 
 def flag_of(value: object) -> bool | None:

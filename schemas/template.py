@@ -16,6 +16,8 @@ class Template:
     source: str
     parts: tuple[tuple[bool, str], ...] = field(repr=False)
     """Pairs of (is a name, text)."""
+    name: str = field(default="", repr=False)
+    """The name that is all of it, as in nearly every mapping; else empty."""
 
     @classmethod
     def parse(cls, source: str) -> "Template":
@@ -40,11 +42,10 @@ class Template:
                 raise ValueError(f"unknown name {{{token.group(1)}}}")
         if position < len(source):
             parts.append((False, source[position:]))
-        return cls(source, tuple(parts))
+        return cls(source, tuple(parts), parts[0][1] if len(parts) == 1 and parts[0][0] else "")
 
     def render(self, value_of: Callable[[str], str]) -> str:
         """Fill in the names, usually by ``call.text``; an absent value gives empty text."""
-        if len(self.parts) == 1:  # nearly all are one name
-            is_name, text = self.parts[0]
-            return value_of(text) if is_name else text
+        if self.name:
+            return value_of(self.name)
         return "".join(value_of(text) if is_name else text for is_name, text in self.parts)

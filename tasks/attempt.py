@@ -10,6 +10,7 @@ import structlog
 
 from schemas.blanking import blank
 from schemas.delivery import Blocked, Dead, Delivered, Order, Outcome, Prepared, Request, Response, Retry, Skipped
+from schemas.record import record
 from tasks.vendor import Http, Vendor
 from worker import errors
 from worker.backoff import parse_retry_after
@@ -44,7 +45,7 @@ class Wire:
         return self.response
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Tried:
     """What an attempt came to."""
 

@@ -26,6 +26,9 @@ CONNECT_SHARE = 0.9
 CONNECT_LONGEST_S = 10.0
 """No vendor that answers at all takes longer to accept a connection, TLS included."""
 
+READ_HEADERS = ("retry-after", "location")
+"""The headers of a reply that anybody here reads; a vendor's proxies send twenty others."""
+
 DNS_CACHE_S = 60
 """How long a name's addresses are reused, in seconds; a vendor that moves is found again after it."""
 
@@ -85,7 +88,7 @@ class HttpClient:
             raise _translate(error) from None
         return Response(
             status=reply.status,
-            headers={name.lower(): _readable(value) for name, value in reply.headers.items()},
+            headers={name: _readable(value) for name in READ_HEADERS if (value := reply.headers.get(name)) is not None},
             body=body,
             elapsed_ms=int((monotonic() - started) * 1000),
         )

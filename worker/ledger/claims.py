@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from schemas.delivery import DeliveryKey
+from schemas.record import record
 from worker.ledger.history import History
 from worker.ledger.records import DeliveryRecord
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Claimed:
     """A delivery in this worker's hands until its lease ends."""
 
@@ -52,7 +53,7 @@ class Verdict(StrEnum):
     INTERRUPTED = "i"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Finish:
     """The end of a claim, and what it tells of the destination.
 

@@ -1,10 +1,12 @@
 """What a delivery remembers of itself: its attempts, its notes, and what was last sent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
+
+from schemas.record import record
 
 KEPT_ATTEMPTS = 20
 DELIVERED_REPLY = 256  # characters of the reply kept when the attempt delivered
@@ -13,7 +15,7 @@ EARLIER_REPLY = 200  # of those before it
 FAILED = frozenset({"retry", "dead", "blocked"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Attempt:
     """One try of a delivery (contract, section 6); ``reply`` has its secrets blanked already."""
 
@@ -30,7 +32,7 @@ class Attempt:
     """The vendor may have done what it was asked, though no answer said so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class History:
     """The part of a delivery that its claim's holder rewrites whole; the ledger's scripts never look inside."""
 
