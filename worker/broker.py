@@ -3,14 +3,37 @@
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import hiredis
 from kombu import Exchange, Queue
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 SOCKET_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 4.0
 MAX_CONNECTIONS = 16  # a process; scripts are short, so a few serve hundreds of attempts
+
+
+class _Packing:
+    """Writes commands by hiredis; redis-py's own way on asyncio takes 0.5 us an argument instead of 0.06."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        return [hiredis.pack_command((*str(args[0]).split(), *args[1:]))]
+
+
+class _Tcp(_Packing, Connection):
+    pass
+
+
+class _Tls(_Packing, SSLConnection):
+    pass
+
+
+class _Unix(_Packing, UnixDomainSocketConnection):
+    pass
+
+
+_PACKING = {Connection: _Tcp, SSLConnection: _Tls, UnixDomainSocketConnection: _Unix}
 
 
 def direct_queue(name: str) -> Queue:
@@ -44,4 +67,5 @@ def open_redis(redis_url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> Redis:
         retry=Retry(NoBackoff(), 1),
         client_name="switchboard",
     )
+    pool.connection_class = _PACKING[pool.connection_class]
     return Redis.from_pool(pool)
