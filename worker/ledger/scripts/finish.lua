@@ -16,9 +16,14 @@ local function block(gate, reason, probe)
 end
 
 -- Lets the destination know; gives what happened to it, and whether it is blocked now.
+local ungated = {} -- destinations of which there is nothing to know, asked once while all goes well
 local function apply(dest, member, effect, reason)
   local gate = gate_key(dest)
-  if (effect == 'ok' or effect == 'none') and call('EXISTS', gate) == 0 then return '', false end
+  if effect == 'ok' or effect == 'none' then
+    if ungated[dest] == nil then ungated[dest] = call('EXISTS', gate) == 0 end
+    if ungated[dest] then return '', false end
+  end
+  ungated[dest] = nil
   local g = call('HMGET', gate, 'blocked', 'open', 'probe_last', 'refused', 'probe_wait', 'probe_at')
   if effect == 'ok' or effect == 'none' then call('HDEL', gate, 'fails', 'fail_first', 'fail_multi', 'refused') end
   -- Waits for `resume`, whatever the attempts come to that were under way: another try would save another lead.
@@ -61,19 +66,20 @@ local function taken_back(d)
   return d.state == 'r' and d.reason == 'interrupted'
 end
 
-local answers = {}
+local answers, ended = {}, {}
 for i = 6, #ARGV, 9 do
   local key, fence, verdict, reason = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
   local delay, effect, memory, log = tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6], ARGV[i + 8]
   local id, dest, action = split_key(key)
-  local member = id .. ':' .. action
-  local d = read_delivery(call('HGET', call_key(id), field_of(dest, action)))
+  local member, field = id .. ':' .. action, field_of(dest, action)
+  local stored = call('HMGET', call_key(id), field, 'o', 'w:' .. dest)
+  local d = read_delivery(stored[1])
   if d and d.fence == fence and d.state == verdict and FINAL[verdict] then
     answers[#answers + 1] = { 1, '', verdict } -- written before, and its answer was lost
   elseif not d or d.fence ~= fence or not (d.state == 'f' or taken_back(d) and FINAL[verdict]) then
     answers[#answers + 1] = { 0, '', verdict }
   else
-    call('ZREM', d.state == 'f' and LEASES or due_key(dest), d.state == 'f' and key or member)
+    if d.state == 'f' then ended[#ended + 1] = key else call('ZREM', due_key(dest), member) end
     local event, blocked = apply(dest, member, effect, reason)
     -- While a destination is blocked a refusal tells nothing of the delivery: it uses up no wait, and nobody dies of it.
     if effect == 'refuse' and blocked then verdict, delay = 'h', 0 end
@@ -83,11 +89,14 @@ for i = 6, #ARGV, 9 do
     end
     if ARGV[i + 7] == '1' then doubt(dest, d.group, int(MEMORY_MS)) end
     release_group(dest, d.group, member, now)
+    local fields = { field, '' }
     if FINAL[verdict] then
       d.state = verdict
-      close_call(id, now)
+      local open = tonumber(stored[2]) - 1
+      fields[3], fields[4] = 'o', open
+      if open <= 0 then fields[5], fields[6] = 'f', int(now) end
       if verdict == 'X' then call('ZADD', dead_key(dest), int(now), member) end
-      if action == 'create' then release_followers(id, dest, now) end
+      if action == 'create' and stored[3] then release_followers(id, dest, now) end
     else
       d.state = 'r'
       if verdict == 'r' then d.step = d.step + 1 end
@@ -98,8 +107,10 @@ for i = 6, #ARGV, 9 do
       d.at = now + delay
       call('ZADD', due_key(dest), int(d.at), member)
     end
-    write_delivery(id, dest, action, d)
+    fields[2] = written(d)
+    call('HSET', call_key(id), unpack(fields))
     answers[#answers + 1] = { 1, event, verdict }
   end
 end
+if #ended > 0 then call('ZREM', LEASES, unpack(ended)) end
 return answers

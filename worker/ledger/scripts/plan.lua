@@ -5,22 +5,33 @@
 local now = now_ms()
 local FOLLOW_SLACK_MS = 7 * 86400000
 
+-- What is asked once a run for each destination: whether it is held, and how much is due there.
+local known = {}
+local function knowing(dest)
+  local k = known[dest]
+  if not k then
+    k = { held = is_held(dest), backlog = call('ZCARD', due_key(dest)) }
+    call('SADD', DESTS, dest)
+    known[dest] = k
+  end
+  return k
+end
+
 local function make(id, dest, action, group, after, answer)
   local key = call_key(id)
-  if call('HEXISTS', key, field_of(dest, action)) == 1 then return end
-  write_delivery(id, dest, action,
-    { state = 'q', fence = 0, number = 0, step = 0, at = now, group = group, reason = '', log = '' })
+  local new = { state = 'q', fence = 0, number = 0, step = 0, at = now, group = group, reason = '', log = '' }
+  if call('HSETNX', key, field_of(dest, action), written(new)) == 0 then return end
   call('HINCRBY', key, 'o', 1)
-  call('SADD', DESTS, dest)
+  local k = knowing(dest)
   local create = after == 'create' and read_delivery(call('HGET', key, field_of(dest, 'create')))
   if create and not FINAL[create.state] then
     local waiting = call('HGET', key, 'w:' .. dest)
     call('HSET', key, 'w:' .. dest, waiting and (waiting .. ' ' .. action) or action)
   else
-    call('ZADD', due_key(dest), int(now), id .. ':' .. action)
-    if not is_held(dest) then
+    k.backlog = k.backlog + call('ZADD', due_key(dest), int(now), id .. ':' .. action)
+    if not k.held then
       answer[#answer + 1] = id .. ':' .. dest .. ':' .. action
-      answer[#answer + 1] = call('ZCARD', due_key(dest))
+      answer[#answer + 1] = k.backlog
     end
   end
 end
@@ -65,6 +76,15 @@ local function follow_up(id, follow, answer)
   end
 end
 
+-- A call stands in the list of its state, and leaves it with that state.
+local function list(set, state, plan, before)
+  if plan.state == state then
+    call('ZADD', set, 'NX', int(now), plan.id)
+  elseif before == state then
+    call('ZREM', set, plan.id)
+  end
+end
+
 local answers = {}
 for _, plan in ipairs(cjson.decode(ARGV[2])) do
   local key = call_key(plan.id)
@@ -81,13 +101,15 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
     else
       call('ZREM', WAITS, plan.id)
     end
-    if plan.state == 'x' then call('ZADD', NO_START, 'NX', int(now), plan.id) else call('ZREM', NO_START, plan.id) end
-    if plan.state == 'u' then call('ZADD', UNROUTED, 'NX', int(now), plan.id) else call('ZREM', UNROUTED, plan.id) end
-    call('HSET', key, 'st', plan.state, 'rv', plan.revision, 'pn', plan.n, 'rt', plan.routes)
+    list(NO_START, 'x', plan, stored[2])
+    list(UNROUTED, 'u', plan, stored[2])
+    local fields = { 'st', plan.state, 'rv', plan.revision, 'pn', plan.n, 'rt', plan.routes }
     if stored[2] ~= plan.state then
-      call('HSET', key, 'f', int(now))
-      if plan.state == 'r' then call('HSET', key, 'ra', int(now)) end
+      for _, name in ipairs(plan.state == 'r' and { 'f', 'ra' } or { 'f' }) do
+        fields[#fields + 1], fields[#fields + 2] = name, int(now)
+      end
     end
+    call('HSET', key, unpack(fields))
     for _, item in ipairs(plan.deliveries) do make(plan.id, item[1], item[2], item[3], item[4], answer) end
     for _, follow in ipairs(plan.follows) do follow_up(plan.id, follow, answer) end
   end

@@ -36,9 +36,13 @@ local function read_delivery(value)
            at = tonumber(at), group = group, reason = reason, log = log }
 end
 
+local function written(d)
+  return d.state .. '|' .. d.fence .. '|' .. d.number .. '|' .. d.step .. '|' .. int(d.at) .. '|' .. d.group
+    .. '|' .. d.reason .. '\n' .. d.log
+end
+
 local function write_delivery(id, dest, action, d)
-  call('HSET', call_key(id), field_of(dest, action), d.state .. '|' .. d.fence .. '|' .. d.number .. '|' .. d.step
-    .. '|' .. int(d.at) .. '|' .. d.group .. '|' .. d.reason .. '\n' .. d.log)
+  call('HSET', call_key(id), field_of(dest, action), written(d))
 end
 
 -- Deliveries of one group (one caller at one Kapture account) run one at a time. While nobody of a group is under way,
