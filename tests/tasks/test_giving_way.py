@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.giving_way import FRESH_S, LONGEST_REST_S, REST, GivingWay
+from tasks.giving_way import FRESH_S, LONGEST_REST_S, REST, STARTS, STARTS_BESIDE_FRESH, GivingWay
 
 BUSY_S = 1 / 1024  # seconds; a power of two, so that sums are exact
 
@@ -75,6 +75,17 @@ async def test_fresh_deliveries_do_not_rest(giving_way: GivingWay, loop: Loop):
     await giving_way.step("dialler")
 
     assert [0, 0] == loop.slept
+
+
+def test_fewer_attempts_start_at_a_time_beside_fresh_deliveries_for_others(giving_way: GivingWay, loop: Loop):
+    """They wait for every pass of the loop; its own fresh deliveries are no others."""
+    giving_way.claimed("law", all_wanted=True)
+    giving_way.claimed("crm", all_wanted=False)
+
+    assert (STARTS_BESIDE_FRESH, STARTS) == (giving_way.starts_a_pass("law"), giving_way.starts_a_pass("crm"))
+
+    loop.now += FRESH_S
+    assert STARTS == giving_way.starts_a_pass("law")
 
 
 async def test_backlogs_do_not_rest_for_each_other(giving_way: GivingWay, loop: Loop):
