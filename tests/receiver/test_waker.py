@@ -3,7 +3,19 @@
 import threading
 import time
 
-from receiver.waker import MAX_MESSAGE, MAX_WAITING, Waker
+import pytest
+
+from receiver.waker import MAX_MESSAGE, MAX_REST_S, MAX_WAITING, Waker, rest_s
+
+
+@pytest.mark.parametrize(
+    ("ids", "within_s", "rest"),
+    [(1, 3600.0, 0.001), (1, 0.01, 0.002), (50, 0.05, 0.02), (500, 0.05, MAX_REST_S), (1, 0.0, MAX_REST_S)],
+    ids=["lone", "100 a second", "1,000 a second", "10,000 a second", "no time between"],
+)
+def test_the_rest_grows_with_the_rate_of_ids_alone(ids: int, within_s: float, rest: float):
+    """At least as long as the work; a rest that was long once is not long for ever."""
+    assert rest == pytest.approx(rest_s(worked_s=0.001, ids=ids, within_s=within_s))
 
 
 def test_what_comes_while_one_is_under_way_goes_together_in_the_next():
