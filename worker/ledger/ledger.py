@@ -63,7 +63,7 @@ class Ledger:
         args: list[str | int] = [self.timings.accept_grace]
         for item in items:
             args += (item.call_id, item.received_us, item.record)
-        return [Accepted(letter) for letter in await self.scripts.run("accept", *args)]
+        return [_ACCEPTED[letter] for letter in await self.scripts.run("accept", *args)]
 
     async def quarantine(self, body: bytes, *, reason: str, path_kind: str, received_us: int) -> str:
         """Keep a body that holds no event, for a human to look at; gives its id, the same for the same push."""
@@ -177,6 +177,9 @@ class Ledger:
         t = self.timings
         expired, calls, *wake = await self.scripts.run("tick", limit, t.wake, t.memory, *destinations)
         return Tick(expired, calls == 1, tuple(wake))
+
+
+_ACCEPTED = {one.value: one for one in Accepted}  # a look-up in a dictionary: the enumeration's own takes 0.4 us
 
 
 def _claimed(destination: str, item: list[Any]) -> Claimed:
