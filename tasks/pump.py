@@ -10,13 +10,13 @@ from redis import RedisError
 
 from schemas.delivery import DeliveryKey
 from schemas.destination import Destination
-from tasks.giving_way import GivingWay
+from tasks.giving_way import ALONE, GivingWay
 from worker.ledger.claims import Claimed
 from worker.ledger.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
-CLAIM_LIMIT = 64  # deliveries a claim: one round trip, and few enough that Redis stays responsive
+CLAIM_LIMIT = ALONE.claimed  # deliveries a claim: one round trip, and few enough that Redis stays responsive
 RECORD_S = 2.0  # for what was cut to be recorded, though Redis is away: 22 s + 2 s are within the 25 s that we promise
 
 
@@ -109,7 +109,7 @@ class Pump:
             pause_s = self._not_before - clock()
             if self._more and free > 0 and pause_s <= 0:
                 self._more = False
-                self._claiming = min(free, CLAIM_LIMIT)
+                self._claiming = min(free, self._giving_way.pace(self.destination.name).claimed)
                 await self._claim(self._claiming)
                 self._claiming = 0
                 continue
@@ -159,7 +159,7 @@ class Pump:
     async def _begin(self, items: Sequence[Claimed], *, until: float) -> None:
         """Start attempts, a few in each pass of the loop; after ``until`` none, for it could outlive its lease."""
         self._claiming = len(items)
-        a_pass = self._giving_way.starts_a_pass(self.destination.name)
+        a_pass = self._giving_way.pace(self.destination.name).started
         for item in items:
             if self._cut_until is not None or monotonic() > until:
                 log.warning("delivery.not_begun", destination=self.destination.name, count=self._claiming)

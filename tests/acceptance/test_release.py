@@ -135,7 +135,7 @@ async def left(ledger: Ledger) -> int:
 def told(latencies_ms: list[float]) -> str:
     """Describe latencies."""
     p50, p95, worst = statistics.median(latencies_ms), statistics.quantiles(latencies_ms, n=20)[-1], max(latencies_ms)
-    return f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, worst {worst:.0f} ms of {len(latencies_ms)} calls"
+    return f"p50 {p50:.1f} ms, p95 {p95:.1f} ms, worst {worst:.0f} ms of {len(latencies_ms)} calls"
 
 
 @pytest.mark.load

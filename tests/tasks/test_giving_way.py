@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.giving_way import FRESH_S, LONGEST_REST_S, REST, STARTS, STARTS_BESIDE_FRESH, GivingWay
+from tasks.giving_way import ALONE, BESIDE_FRESH, FRESH_S, LONGEST_REST_S, REST, GivingWay
 
 BUSY_S = 1 / 1024  # seconds; a power of two, so that sums are exact
 
@@ -77,15 +77,15 @@ async def test_fresh_deliveries_do_not_rest(giving_way: GivingWay, loop: Loop):
     assert [0, 0] == loop.slept
 
 
-def test_fewer_attempts_start_at_a_time_beside_fresh_deliveries_for_others(giving_way: GivingWay, loop: Loop):
+def test_fewer_deliveries_are_taken_at_a_time_beside_fresh_deliveries_for_others(giving_way: GivingWay, loop: Loop):
     """They wait for every pass of the loop; its own fresh deliveries are no others."""
     giving_way.claimed("law", all_wanted=True)
     giving_way.claimed("crm", all_wanted=False)
 
-    assert (STARTS_BESIDE_FRESH, STARTS) == (giving_way.starts_a_pass("law"), giving_way.starts_a_pass("crm"))
+    assert (BESIDE_FRESH, ALONE) == (giving_way.pace("law"), giving_way.pace("crm"))
 
     loop.now += FRESH_S
-    assert STARTS == giving_way.starts_a_pass("law")
+    assert ALONE == giving_way.pace("law")
 
 
 async def test_backlogs_do_not_rest_for_each_other(giving_way: GivingWay, loop: Loop):
