@@ -149,7 +149,7 @@ class Pump:
             log.warning("ledger.unavailable", destination=self.destination.name, error=type(error).__name__)
             return
         if claim.items:
-            self._giving_way.claimed(self.destination.name, all_wanted=len(claim.items) >= want)
+            self._giving_way.claimed(self.destination.name, left=claim.left, behind_s=claim.behind_ms / 1000)
         await self._begin(claim.items, until=until)
         if claim.verdict == "limited":
             self._not_before = asyncio.get_running_loop().time() + max(claim.wait_ms, 1) / 1000

@@ -26,7 +26,7 @@ async def test_what_is_claimed_is_in_no_second_hand(driver: Driver):
     await driver.make("c1")
     await driver.take_one()
 
-    assert Claim("empty", 0, ()) == await driver.claim(keys=[key_of("c1")])
+    assert Claim("empty", 0, 0, 0, ()) == await driver.claim(keys=[key_of("c1")])
 
 
 async def test_a_claim_takes_as_many_as_it_wants_the_longest_due_first(driver: Driver):
@@ -35,6 +35,20 @@ async def test_a_claim_takes_as_many_as_it_wants_the_longest_due_first(driver: D
 
     assert ["c3", "c1"] == ids(await driver.take(want=2))
     assert ["c2"] == ids(await driver.take(want=2))
+
+
+async def test_a_claim_tells_what_is_left_and_how_late_it_is(driver: Driver):
+    """Only what is due counts; a retry that waits does not."""
+    await driver.make("later")
+    await driver.end(await driver.take_one(), "failed", delay_ms=60_000)
+    await driver.make("c1", "c2")
+    made_ms = driver.time.ms
+    driver.time.pass_s(3)
+    first, last = await driver.claim(want=1), await driver.claim(want=1)
+
+    assert 1 == first.left
+    assert driver.time.ms - made_ms == pytest.approx(first.behind_ms, abs=10)
+    assert (0, 0) == (last.left, last.behind_ms)
 
 
 async def test_keys_that_were_handed_over_go_first(driver: Driver):

@@ -37,6 +37,10 @@ class Claim:
 
     verdict: str
     wait_ms: int
+    left: int
+    """How many more are due; 0 where none could be claimed."""
+    behind_ms: int
+    """Since when the longest of them is due."""
     items: tuple[Claimed, ...]
 
 

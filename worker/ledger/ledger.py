@@ -157,10 +157,10 @@ class Ledger:
         ``first``: the run that asks answers an outstanding wake-up, so the next one may be sent.
         """
         members = [f"{key.call_id}:{key.action}" for key in keys]
-        verdict, wait_ms, *items = await self.scripts.run(
+        verdict, wait_ms, left, behind_ms, *items = await self.scripts.run(
             "claim", destination, want, lease_ms, int(first), "" if rate_per_s is None else rate_per_s, *members
         )
-        return Claim(verdict, wait_ms, tuple(_claimed(destination, item) for item in items))
+        return Claim(verdict, wait_ms, left, behind_ms, tuple(_claimed(destination, item) for item in items))
 
     async def finish(self, ends: Sequence[Finish]) -> list[Finished]:
         """End claims; one whose fence is old changes nothing."""
