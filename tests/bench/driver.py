@@ -9,7 +9,7 @@ import gc
 import math
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,16 +38,18 @@ class Load:
     def __init__(self, requests: Sequence[bytes]) -> None:
         self.requests = requests
         self.next = 0
-        self.refused = 0
+        self.refused: Counter[str] = Counter()
+        """Answers other than 200, by status."""
         self.lost = 0
         self.took_s: list[float] = []
         self.answered_at: dict[int, float] = {}
         self.done = asyncio.get_running_loop().create_future()
 
-    def answered(self, place: int, took_s: float, *, ok: bool) -> None:
+    def answered(self, place: int, took_s: float, *, status: bytes) -> None:
         """Note an answer; the last one ends the load."""
         self.took_s.append(took_s)
-        self.refused += not ok
+        if status != b"200":
+            self.refused[status.decode()] += 1
         self.answered_at[place] = time.monotonic()
         self.check_done()
 
@@ -101,7 +103,7 @@ class Connection(asyncio.Protocol):
         if not data.startswith(b"HTTP/1.1 ") or not self._waiting:
             return
         place, since = self._waiting.popleft()
-        self._load.answered(place, time.monotonic() - since, ok=data[9:12] == b"200")
+        self._load.answered(place, time.monotonic() - since, status=data[9:12])
         if self._pull:
             self.send_next()
 

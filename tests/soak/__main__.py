@@ -67,16 +67,16 @@ def grown(points: Sequence[tuple[float, float]]) -> float:
     return last / second if second else 1.0
 
 
-def load(system: System, *, minutes: float, rate: int) -> tuple[int, int]:
-    """Push calls; give how many, and how many webhooks were not acknowledged."""
-    calls = refused = 0
+def load(system: System, *, minutes: float, rate: int) -> tuple[int, Counter[str]]:
+    """Push calls; give how many, and how many webhooks were not acknowledged, by status or as lost."""
+    calls, refused = 0, Counter[str]()
     until = time.monotonic() + minutes * 60
     while time.monotonic() < until:
         run = drive(
             system.stack.port, kind="pairs", count=2 * rate * SLICE_S, first=calls, rate=2 * rate, connections=64
         )
         calls += rate * SLICE_S
-        refused += run["refused"] + run["lost"]
+        refused += Counter(run["refused"] | {"connection lost": run["lost"]})
     return calls, refused
 
 
@@ -107,7 +107,8 @@ def main() -> int:
         print(f"{name}: {points[-1][1]:,.0f} at the end, {growths[name]:.2f} of the second quarter")
     print("Warnings in the logs:", ", ".join(f"{event} {count}" for event, count in warnings.most_common()) or "none")
     lost, doubled = 3 * calls - landed[0], landed[1]
-    print(f"{calls:,} calls, {refused} webhooks refused, {lost} deliveries lost, {doubled} doubled; {options.plot}")
+    print(f"Webhooks not answered 200: {dict(refused) or 'none'}")
+    print(f"{calls:,} calls, {lost} deliveries lost, {doubled} doubled; {options.plot}")
     leaking = [name for name, growth in growths.items() if growth > GROWTH and not name.startswith("sb:")]
     return int(bool(leaking or refused or lost or doubled or growths["sb:calls"] > GROWTH))
 
