@@ -42,7 +42,7 @@ def load(environ: Mapping[str, str]) -> tuple[Environment, Settings]:
     return read_startup(environ, specs=[vendor.spec for vendor in VENDORS.values()], check=closed)
 
 
-def connect_celery() -> Callable[[list[str]], None]:
+def connect_celery() -> Callable[[list[str]], bool]:
     """Give the function that sends wake-ups; imports Celery, which takes longer than all the rest."""
     from receiver.wake_ups import WakeUps  # noqa: PLC0415  called in the waker's thread, while requests are served
     from worker.celery import app  # noqa: PLC0415

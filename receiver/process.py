@@ -52,7 +52,7 @@ async def opened(
     settings: Settings,
     environment: Environment,
     spool_file: SpoolFile | None,
-    connect: Callable[[], Callable[[list[str]], None]],
+    connect: Callable[[], Callable[[list[str]], bool]],
 ) -> AsyncIterator[Server]:
     """Make the server and what it stands on; on leaving, store what waits and close everything."""
     metrics = Metrics()

@@ -29,12 +29,13 @@ class Waker:
     """Publishes call ids without ever holding up an answer.
 
     ``connect`` gives the function that publishes; it is called in the thread too, for importing Celery takes long.
+    It says whether it did; what it put off goes with what comes meanwhile.
 
     A Celery publish blocks, for seconds when the broker is away, so at most one is under way; ids that come
     meanwhile go together in the next. A failure is logged and harmless, for the ledger knows what is due.
     """
 
-    def __init__(self, connect: Callable[[], Callable[[list[str]], None]]) -> None:
+    def __init__(self, connect: Callable[[], Callable[[list[str]], bool]]) -> None:
         self._connect = connect
         self._ids: dict[str, None] = {}
         self._changed = threading.Condition()
@@ -63,11 +64,22 @@ class Waker:
         while batch := self._next():
             now, begun = time.monotonic(), time.thread_time()
             try:
-                publish(batch)
+                sent = publish(batch)
             except Exception as error:  # noqa: BLE001  the clock wakes these calls instead
                 log.warning("wake.failed", error=type(error).__name__, calls=len(batch))
-            self._rest(rest_s(worked_s=time.thread_time() - begun, ids=len(batch), within_s=now - before))
-            before = now
+                sent = True
+            if sent:
+                self._rest(rest_s(worked_s=time.thread_time() - begun, ids=len(batch), within_s=now - before))
+                before = now
+            else:
+                self._put_back(batch)
+                self._rest(MAX_REST_S)
+
+    def _put_back(self, call_ids: list[str]) -> None:
+        """Let ids wait again, before what came meanwhile; at the end there is no again."""
+        with self._changed:
+            if not self._closed:
+                self._ids = dict.fromkeys(call_ids) | self._ids
 
     def _rest(self, seconds: float) -> None:
         with self._changed:

@@ -25,7 +25,7 @@ def test_what_comes_while_one_is_under_way_goes_together_in_the_next():
     def publish(ids):
         sent.append(ids)
         begun.set()
-        free.wait(10)
+        return free.wait(10)
 
     waker = Waker(lambda: publish)
     waker.wake(["1"])
@@ -46,6 +46,7 @@ def test_a_failure_is_harmless_and_the_next_one_goes():
         sent.append(ids)
         if len(sent) == 1:
             raise OSError("no broker")
+        return True
 
     waker = Waker(lambda: publish)
     waker.wake(["1"])
@@ -58,6 +59,32 @@ def test_a_failure_is_harmless_and_the_next_one_goes():
     assert [["1"], ["2"]] == sent
 
 
+def test_what_was_put_off_goes_with_what_comes_meanwhile():
+    """Workers that are behind get fewer messages of more ids, and every id in the end."""
+    asked, sent, looked = [], [], threading.Event()
+
+    def publish(ids):
+        asked.append(ids)
+        if len(asked) == 1:
+            looked.wait(10)
+            return False
+        sent.append(ids)
+        return True
+
+    waker = Waker(lambda: publish)
+    waker.wake(["1"])
+    while not asked:
+        time.sleep(0.001)
+    waker.wake(["2"])
+    looked.set()
+    deadline = time.monotonic() + 10
+    while not sent and time.monotonic() < deadline:
+        time.sleep(0.001)
+    waker.close(timeout_s=10)
+
+    assert [["1", "2"]] == sent
+
+
 def test_messages_and_what_waits_are_bounded():
     """A broker that is away for hours costs a bounded list."""
     free, begun, sent = threading.Event(), threading.Event(), []
@@ -65,7 +92,7 @@ def test_messages_and_what_waits_are_bounded():
     def publish(ids):
         sent.append(ids)
         begun.set()
-        free.wait(10)
+        return free.wait(10)
 
     waker = Waker(lambda: publish)
     waker.wake(["first"])
@@ -84,7 +111,7 @@ def test_a_publish_that_hangs_does_not_hold_up_the_end():
     free = threading.Event()
 
     def publish(ids):
-        free.wait(10)
+        return free.wait(10)
 
     waker = Waker(lambda: publish)
     waker.wake(["1"])
