@@ -43,8 +43,10 @@ local function siblings(key, dest, action)
 end
 
 local lease_end = int(now + lease)
-local items, leases = {}, {}
+local items = {}
+-- Each is taken whole before the next: a fault in one, such as a key of the wrong type, leaves the others due or leased.
 local function take(member)
+  if call('ZREM', due, member) == 0 then return end
   local id, action = split_member(member)
   local key = call_key(id)
   local head = call('HMGET', key, field_of(dest, action), 'n', 'ra', 'e1', 'e2') -- nearly every call has two events
@@ -63,7 +65,7 @@ local function take(member)
   local reason = d.reason
   d.state, d.fence, d.number, d.at, d.reason = 'f', d.fence + 1, d.number + 1, now + lease, ''
   write_delivery(id, dest, action, d)
-  leases[#leases + 1], leases[#leases + 2] = lease_end, id .. ':' .. dest .. ':' .. action
+  call('ZADD', LEASES, lease_end, id .. ':' .. dest .. ':' .. action)
   local item = { id, action, d.fence, d.number, d.step, reason, head[3] or '', memory, d.log, siblings(key, dest, action) }
   for i = 1, tonumber(head[2] or '0') do item[10 + i] = head[3 + i] or call('HGET', key, 'e' .. i) end
   items[#items + 1] = item
@@ -72,19 +74,13 @@ end
 for i = handed, #ARGV do
   if #items >= want then break end
   local score = call('ZSCORE', due, ARGV[i])
-  if score and tonumber(score) <= now then
-    call('ZREM', due, ARGV[i])
-    take(ARGV[i])
-  end
+  if score and tonumber(score) <= now then take(ARGV[i]) end
 end
 if probing then
   local first = call('ZRANGEBYSCORE', due, '-inf', int(now), 'LIMIT', 0, 2)
   local member = first[1]
   if member and member == g[5] and first[2] then member = first[2] end
-  if member then
-    call('ZREM', due, member)
-    take(member)
-  end
+  if member then take(member) end
   if #items > 0 then call('HSET', gate, 'probe_at', int(now + lease), 'probe_last', member) end
 else
   -- A member that is parked or gone takes no slot: look further, a bounded number of times.
@@ -92,11 +88,9 @@ else
     if #items >= want then break end
     local members = call('ZRANGEBYSCORE', due, '-inf', int(now), 'LIMIT', 0, want - #items)
     if #members == 0 then break end
-    call('ZREM', due, unpack(members))
     for _, member in ipairs(members) do take(member) end
   end
 end
-if #leases > 0 then call('ZADD', LEASES, unpack(leases)) end
 if rate then
   call('HSET', rate_state, 'tokens', tostring(tokens - #items), 'at', int(now))
   -- Forgotten when it is full again anyway: a slow rate has its one token only after hours.

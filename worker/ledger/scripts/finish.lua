@@ -66,7 +66,7 @@ local function taken_back(d)
   return d.state == 'r' and d.reason == 'interrupted'
 end
 
-local answers, ended = {}, {}
+local answers = {}
 for i = 6, #ARGV, 9 do
   local key, fence, verdict, reason = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
   local delay, effect, memory, log = tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6], ARGV[i + 8]
@@ -79,7 +79,8 @@ for i = 6, #ARGV, 9 do
   elseif not d or d.fence ~= fence or not (d.state == 'f' or taken_back(d) and FINAL[verdict]) then
     answers[#answers + 1] = { 0, '', verdict }
   else
-    if d.state == 'f' then ended[#ended + 1] = key else call('ZREM', due_key(dest), member) end
+    -- The first write: a full Redis allows it, and then what follows in the script.
+    call('ZREM', d.state == 'f' and LEASES or due_key(dest), d.state == 'f' and key or member)
     local event, blocked = apply(dest, member, effect, reason)
     -- While a destination is blocked a refusal tells nothing of the delivery: it uses up no wait, and nobody dies of it.
     if effect == 'refuse' and blocked then verdict, delay = 'h', 0 end
@@ -92,7 +93,7 @@ for i = 6, #ARGV, 9 do
     local fields = { field, '' }
     if FINAL[verdict] then
       d.state = verdict
-      local open = tonumber(stored[2]) - 1
+      local open = tonumber(stored[2] or '0') - 1
       fields[3], fields[4] = 'o', open
       if open <= 0 then fields[5], fields[6] = 'f', int(now) end
       if verdict == 'X' then call('ZADD', dead_key(dest), int(now), member) end
@@ -112,5 +113,4 @@ for i = 6, #ARGV, 9 do
     answers[#answers + 1] = { 1, event, verdict }
   end
 end
-if #ended > 0 then call('ZREM', LEASES, unpack(ended)) end
 return answers
