@@ -1,7 +1,7 @@
 """Delacon's events: a pushed body read into an event, and a call's events merged into the call."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
@@ -118,9 +118,17 @@ def merge(call_id: str, events: Iterable[StoredEvent], *, default_region: str) -
     Later values override earlier ones key by key, apart for start and end; an end's value stands over a start's.
     ``default_region`` (two letters) is for phone numbers without +.
     """
+    ordered = _in_order(events)
+    received_us = ordered[0].received_us if ordered else 0
+    call = load_call(call_id, _values_of(ordered), first_received_us=received_us, default_region=default_region)
+    return Merged(call, arrivals_of((event.received_us, event.kind) for event in ordered))
+
+
+def _values_of(ordered: Sequence[StoredEvent]) -> Mapping[str, str]:
+    if len(ordered) == 1:
+        return ordered[0].values
     start: dict[str, str] = {}
     end: dict[str, str] = {}
-    ordered = _in_order(events)
     for event in ordered:
         sides = _SIDES[event.kind]
         if "e" not in sides:
@@ -131,9 +139,7 @@ def merge(call_id: str, events: Iterable[StoredEvent], *, default_region: str) -
             start.update((key, value) for key, value in event.values.items() if key not in END_KEYS)
             # What an earlier end said of a start's keys is corrected too; else a later start may still correct them.
             end.update((key, value) for key, value in event.values.items() if key not in START_KEYS or key in end)
-    received_us = ordered[0].received_us if ordered else 0
-    call = load_call(call_id, start | end, first_received_us=received_us, default_region=default_region)
-    return Merged(call, arrivals_of((event.received_us, event.kind) for event in ordered))
+    return start | end
 
 
 def arrivals_of(events: Iterable[tuple[int, str]]) -> Arrivals:
