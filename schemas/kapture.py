@@ -45,9 +45,8 @@ def fill_customer(call: Call, destination: Destination) -> Filled:
     return fill(destination.fields, call, by_code=_by_code(call, destination), limits={})
 
 
-def fill_update(call: Call, destination: Destination) -> Filled:
-    """Make the texts of an update: without name and email, always with ``customer_code``."""
-    filled = fill_customer(call, destination)
+def update_of(filled: Filled, call: Call) -> Filled:
+    """Make the texts of an update of those of an add: without name and email, always with ``customer_code``."""
     values = {key: value for key, value in filled.values.items() if key not in _OF_STAFF}
     if call.caller_digits:
         values.setdefault("customer_code", call.caller_digits)

@@ -2,7 +2,7 @@
 
 from schemas.delivery import Order, Prepared, Receipt, Response
 from schemas.destination import Destination, VendorSpec
-from schemas.kapture import SPEC, fill_contact, fill_customer, fill_update, page_request
+from schemas.kapture import SPEC, fill_contact, fill_customer, page_request, update_of
 from schemas.kapture_options import KaptureOptions
 from schemas.kapture_reply import KaptureReply, has_contact, parse_reply, repair
 from schemas.reply import Reply, normal, read_reply
@@ -64,7 +64,7 @@ class Kapture:
             return Prepared(request=request, notes=(*filled.notes, *gaps), fields=filled.values)
         whole = fill_customer(order.call, order.destination)
         gaps = require_caller(whole, SPEC, caller_key="phone")
-        update = fill_update(order.call, order.destination)
+        update = update_of(whole, order.call)
         operation, body = "add", whole.values
         remembered = order.memory.get(CUSTOMER_ID, "")
         if updating or remembered or order.memory.get(KNOWN):

@@ -54,7 +54,7 @@ def test_every_body_can_be_written_as_json(call):
         captorra.fill_body(call, _CAPTORRA).values,
         comunik8.lead_body(comunik8.fill_lead(call, _COMUNIK8).values),
         kapture.fill_customer(call, _KAPTURE).values,
-        kapture.fill_update(call, _KAPTURE).values,
+        kapture.update_of(kapture.fill_customer(call, _KAPTURE), call).values,
     ]
 
     assert bodies == [orjson.loads(orjson.dumps(body)) for body in bodies]

@@ -3,7 +3,7 @@
 import pytest
 from marshmallow import ValidationError
 
-from schemas.kapture import PAGES, SPEC, fill_contact, fill_customer, fill_update, page_request
+from schemas.kapture import PAGES, SPEC, fill_contact, fill_customer, page_request, update_of
 from tests.destinations import make_destination
 
 TABLE = {"auth_key": "k" * 20, "email": "{caller_digits}@calls.example.com"}
@@ -130,7 +130,7 @@ def test_an_update_leaves_alone_what_staff_may_have_typed(make_call):
         "type": "answered",
         "classification": "paid",
         "zone": "3",
-    } == fill_update(make_call(), destination).values
+    } == update_of(fill_customer(make_call(), destination), make_call()).values
 
 
 def test_a_contact_holds_name_phone_and_email_and_what_the_configuration_adds(make_call):
