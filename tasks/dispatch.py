@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from schemas.delivery import DeliveryKey
 from tasks.planning import Planner
 from worker.ledger.ledger import Ledger
 from worker.ledger.plans import Plan
@@ -23,7 +24,7 @@ class WakeUp:
     """One Celery message to send: look at these deliveries of a destination now."""
 
     destination: str
-    keys: tuple[str, ...]
+    keys: tuple[DeliveryKey, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ async def dispatch(call_ids: Sequence[str], *, ledger: Ledger, planner: Planner,
     Safe to repeat and to run side by side: a plan made from an older version of its call is not applied.
     ``new_only`` passes over the given calls that were planned with all their events already.
     """
-    created: dict[str, list[str]] = {}
+    created: dict[str, list[DeliveryKey]] = {}
     no_start: list[str] = []
     if call_ids:
         for start in range(0, len(call_ids), BATCH):
@@ -59,7 +60,7 @@ async def _dispatch_some(
     call_ids: Iterable[str],
     ledger: Ledger,
     planner: Planner,
-    created: dict[str, list[str]],
+    created: dict[str, list[DeliveryKey]],
     *,
     new_only: bool = False,
 ) -> list[str]:
@@ -81,7 +82,7 @@ async def _dispatch_some(
             no_start.append(plan.call_id)
         for key, backlog in planned.created:
             if backlog <= SMALL_BACKLOG:
-                created.setdefault(key.destination, []).append(str(key))
+                created.setdefault(key.destination, []).append(key)
     return no_start
 
 
@@ -94,7 +95,7 @@ def _plan(planner: Planner, call: StoredCall, *, now_ms: int) -> Plan | None:
         return None
 
 
-def _messages(created: dict[str, list[str]]) -> Iterable[WakeUp]:
+def _messages(created: dict[str, list[DeliveryKey]]) -> Iterable[WakeUp]:
     for destination, keys in created.items():
         for start in range(0, len(keys), KEYS_A_MESSAGE):
             yield WakeUp(destination, tuple(keys[start : start + KEYS_A_MESSAGE]))

@@ -50,18 +50,14 @@ def _dispatch(call_ids: list[str], owned: Runtime) -> None:
     done, to_wake = owned.run(_plan_and_hand(call_ids, owned, planner))
     for wake_up in to_wake:
         vendor = owned.settings.destinations[wake_up.destination].vendor
-        _wake(f"tasks.{vendor}.deliver", [wake_up.destination, list(wake_up.keys)], vendor)
+        _wake(f"tasks.{vendor}.deliver", [wake_up.destination, [str(key) for key in wake_up.keys]], vendor)
     Watcher(owned.metrics, owned.publish_dead).no_start(done.no_start)
 
 
 async def _plan_and_hand(call_ids: list[str], owned: Runtime, planner: Planner) -> tuple[Dispatched, list[WakeUp]]:
     """Dispatch, and hand what this process has room for to its own pumps; gives also whom to wake for the rest."""
     done = await dispatch_calls(call_ids, ledger=owned.ledger, planner=planner, new_only=True)
-    to_wake = [
-        wake_up
-        for wake_up in done.wake_ups
-        if not owned.pumps[wake_up.destination].hand([DeliveryKey.parse(key) for key in wake_up.keys])
-    ]
+    to_wake = [wake_up for wake_up in done.wake_ups if not owned.pumps[wake_up.destination].hand(wake_up.keys)]
     return done, to_wake
 
 
