@@ -8,6 +8,7 @@ from tests.fakes import reply
 from tests.ledgers import LEASE_MS, Driver
 from tests.tasks.desk import CALLER, make_desk
 from worker.ledger.claims import Claimed
+from worker.ledger.ledger import Ledger
 from worker.ledger.operate import suppress
 
 
@@ -68,6 +69,24 @@ async def test_a_suppressed_number_is_skipped_and_nothing_is_sent(driver: Driver
 
     assert "skipped" == await desk.deliver()
     assert (0, "suppressed") == (len(desk.http.requests), (await driver.delivery("c1")).reason)
+
+
+async def test_nothing_is_asked_while_no_number_is_suppressed(driver: Driver):
+    """The claim has told it already; from the first number on, every lead is looked up."""
+    asked: list[str] = []
+
+    class Listening(Ledger):
+        async def is_suppressed(self, number: str) -> bool:
+            asked.append(number)
+            return await super().is_suppressed(number)
+
+    desk = make_desk(driver, ledger=Listening(driver.redis, clock_ms=driver.time))
+    assert "delivered" == await desk.deliver("c1")
+    assert [] == asked
+    await suppress(driver.ledger, "+61491570157")
+
+    assert "delivered" == await desk.deliver("c2")
+    assert [CALLER] == asked
 
 
 async def test_an_attempt_of_a_killed_worker_is_logged_by_the_next(driver: Driver):

@@ -9,10 +9,12 @@ from tests.fakes import reply
 from tests.ledgers import LEASE_MS, Driver
 from tests.tasks.desk import Desk, make_desk
 from worker.ledger.ledger import Ledger
+from worker.ledger.operate import suppress
 
 
 async def test_a_list_of_suppressed_numbers_that_cannot_be_read_sends_nothing(driver: Driver):
     """The delivery goes back unsent, its attempt uncounted: no lead is made for who may be on the list."""
+    await suppress(driver.ledger, "+61491570157")
 
     class Half(Ledger):
         async def is_suppressed(self, number: str) -> bool:

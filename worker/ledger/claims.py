@@ -26,6 +26,8 @@ class Claimed:
     siblings: Mapping[str, DeliveryRecord] = field(repr=False)
     """The other deliveries of the call to this destination by action; only for an action that is not a create."""
     events: tuple[str, ...] = field(repr=False)
+    suppressing: bool
+    """Whether any number was suppressed when it was claimed; where none is, there is nothing to look up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,10 +157,11 @@ class Ledger:
         ``first``: the run that asks answers an outstanding wake-up, so the next one may be sent.
         """
         members = [f"{key.call_id}:{key.action}" for key in keys]
-        verdict, wait_ms, left, behind_ms, *items = await self.scripts.run(
+        verdict, wait_ms, left, behind_ms, suppressing, *items = await self.scripts.run(
             "claim", destination, want, lease_ms, int(first), "" if rate_per_s is None else rate_per_s, *members
         )
-        return Claim(verdict, wait_ms, left, behind_ms, tuple(_claimed(destination, item) for item in items))
+        taken = tuple(_claimed(destination, item, suppressing=suppressing == 1) for item in items)
+        return Claim(verdict, wait_ms, left, behind_ms, taken)
 
     async def finish(self, ends: Sequence[Finish]) -> list[Finished]:
         """End claims; one whose fence is old changes nothing."""
@@ -182,7 +183,7 @@ class Ledger:
 _ACCEPTED = {one.value: one for one in Accepted}  # a look-up in a dictionary: the enumeration's own takes 0.4 us
 
 
-def _claimed(destination: str, item: list[Any]) -> Claimed:
+def _claimed(destination: str, item: list[Any], *, suppressing: bool) -> Claimed:
     call_id, action, fence, number, step, reason, ready_at, memory, log, siblings, *events = item
     return Claimed(
         key=DeliveryKey(call_id, destination, action), fence=int(fence), number=int(number), step=int(step),
@@ -191,5 +192,5 @@ def _claimed(destination: str, item: list[Any]) -> Claimed:
             other: DeliveryRecord.parse(DeliveryKey(call_id, destination, other), text)
             for other, text in zip(siblings[::2], siblings[1::2], strict=True)
         },
-        events=tuple(events),
+        events=tuple(events), suppressing=suppressing,
     )  # fmt: skip

@@ -1,5 +1,6 @@
 -- claim(now, dest, want, lease_ms, first, rate_per_s or '', member...)
--- -> {verdict, wait_ms, left, behind_ms, item...}: how many more are due, and since when the longest of them;
+-- -> {verdict, wait_ms, left, behind_ms, suppressing, item...}: how many more are due, and since when the longest of
+-- them; 1 when any number is suppressed;
 -- an item is {id, action, fence, number, step, reason, ready_at, memory, log, siblings, event...}.
 -- verdict: ok, empty, limited, paused, blocked, open. A lease starts here, so a worker asks only for its free slots.
 local now = now_ms()
@@ -10,10 +11,10 @@ if ARGV[5] == '1' then call('DEL', wake_key(dest)) end
 
 local g = call('HMGET', gate, 'paused', 'blocked', 'open', 'probe_at', 'probe_last')
 local probing = g[2] or g[3]
-if g[1] then return { 'paused', 0, 0, 0 } end
+if g[1] then return { 'paused', 0, 0, 0, 0 } end
 if probing then
   local verdict = g[2] and 'blocked' or 'open'
-  if g[4] == 'never' or tonumber(g[4]) > now then return { verdict, 0, 0, 0 } end
+  if g[4] == 'never' or tonumber(g[4]) > now then return { verdict, 0, 0, 0, 0 } end
   want, handed = 1, #ARGV + 1
 end
 
@@ -24,7 +25,7 @@ if rate then
   local burst = math.max(1, rate)
   local r = call('HMGET', rate_state, 'tokens', 'at')
   tokens = math.min(burst, (tonumber(r[1]) or burst) + (now - (tonumber(r[2]) or now)) * rate / 1000)
-  if tokens < 1 then return { 'limited', math.ceil((1 - tokens) * 1000 / rate), 0, 0 } end
+  if tokens < 1 then return { 'limited', math.ceil((1 - tokens) * 1000 / rate), 0, 0, 0 } end
   want = math.min(want, math.floor(tokens))
 end
 
@@ -98,4 +99,4 @@ if rate then
 end
 local left, behind = call('ZCOUNT', due, '-inf', int(now)), 0
 if left > 0 then behind = now - tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]) end
-return { #items > 0 and 'ok' or 'empty', 0, left, behind, unpack(items) }
+return { #items > 0 and 'ok' or 'empty', 0, left, behind, call('EXISTS', 'sb:suppressed'), unpack(items) }
