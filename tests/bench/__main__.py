@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import HEAD, Figure, as_json, table
-from tests.bench.rows import ack, ceilings, drain, latency, ledger, path, start
+from tests.bench.rows import ack, ceilings, drain, growth, latency, ledger, path, start
 from tests.bench.scale import Scale
 
 ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
@@ -30,7 +30,7 @@ ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
     "slow-vendor": drain.slow_vendor,
     "isolation": latency.isolation,
     "ledger-bytes": ledger.ledger_bytes,
-    "growth-backlog": ledger.growth_and_backlog,
+    "growth-backlog": growth.growth_and_backlog,
     "start": start.start,
 }
 LEAST_PAIRS = 3

@@ -22,7 +22,9 @@ class Limit:
 
     @property
     def reached(self) -> str:
-        """Say ``aim``, ``must`` or ``no``."""
+        """Say ``aim``, ``must`` or ``no``; nothing of what is only shown."""
+        if self.must is None and self.aim is None:
+            return ""
         if self._holds(self.aim):
             return "aim"
         return "must" if self._holds(self.must) else "**no**"
@@ -64,7 +66,7 @@ class Figure:
 
 
 def ratio_limit(
-    subject: Sequence[float], floor: Sequence[float], *, must: float, aim: float, name: str = "ratio"
+    subject: Sequence[float], floor: Sequence[float], *, must: float | None, aim: float | None, name: str = "ratio"
 ) -> Limit:
     """Hold the median of the pairs' ratios to a share of the floor."""
     return Limit(

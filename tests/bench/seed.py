@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
@@ -15,19 +16,23 @@ from worker.ledger.records import Incoming
 BATCH = 500
 
 
+async def fill(ledger: Ledger, numbers: Sequence[int], destinations: tuple[str, ...]) -> None:
+    """Accept and plan the calls of these numbers."""
+    now_us = time.time_ns() // 1000
+    items = []
+    for number in numbers:
+        start, end = bodies.records_of(number)
+        call_id = bodies.id_of(number).decode()
+        items += [Incoming(call_id, now_us, start), Incoming(call_id, now_us + 1, end)]
+    await ledger.accept(items)
+    await ledger.plan([_plan(number, destinations) for number in numbers])
+
+
 async def _seed(url: str, *, calls: int, first: int, destinations: tuple[str, ...]) -> None:
     async with Redis.from_url(url, decode_responses=True) as redis:
         ledger = Ledger(redis)
         for begin in range(first, first + calls, BATCH):
-            numbers = range(begin, min(begin + BATCH, first + calls))
-            now_us = time.time_ns() // 1000
-            items = []
-            for number in numbers:
-                start, end = bodies.records_of(number)
-                call_id = bodies.id_of(number).decode()
-                items += [Incoming(call_id, now_us, start), Incoming(call_id, now_us + 1, end)]
-            await ledger.accept(items)
-            await ledger.plan([_plan(number, destinations) for number in numbers])
+            await fill(ledger, range(begin, min(begin + BATCH, first + calls)), destinations)
 
 
 def _plan(number: int, destinations: tuple[str, ...]) -> Plan:
@@ -48,6 +53,21 @@ def _plan(number: int, destinations: tuple[str, ...]) -> Plan:
 def seed(url: str, *, calls: int, first: int = 0, destinations: tuple[str, ...] = DESTINATIONS) -> None:
     """Make ``calls`` calls whose deliveries to ``destinations`` are due."""
     asyncio.run(_seed(url, calls=calls, first=first, destinations=destinations))
+
+
+async def _settle(url: str) -> None:
+    async with Redis.from_url(url, decode_responses=True) as redis:
+        for key in ["sb:calls", *[f"sb:due:{name}" for name in DESTINATIONS]]:
+            for begin in range(0, await redis.zcard(key), BATCH):
+                await redis.zmscore(key, [str(one) for one in await redis.zrange(key, begin, begin + BATCH - 1)])
+
+
+def settle(url: str) -> None:
+    """Let Redis end what a seeding has begun: it moves the entries of a dictionary that has grown one an operation.
+
+    With 1,000,000 calls seeded that took a twentieth of the accepts and of the claims.
+    """
+    asyncio.run(_settle(url))
 
 
 async def _gates(url: str, *, shut: bool) -> None:

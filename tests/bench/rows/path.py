@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,8 +36,8 @@ def _ours(system: System, *, calls: int, number: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _textbook(system: System) -> Iterator[tuple[int, list[int]]]:
-    """Run the textbook's receiver and worker; gives the port and the processes."""
+def _textbook(system: System) -> Iterator[tuple[int, Callable[[], list[int]]]]:
+    """Run the textbook's receiver and worker; gives the port, and the processes of the moment: the worker forks."""
     environ = {**os.environ, "REDIS_URL": f"{system.redis.url.removesuffix('/0')}/1", "VENDOR_URL": system.vendor.url}
     worker = [sys.executable, "-m", "celery", "-A", "tests.bench.textbook.app", "worker", "-c", "4", "-P", "prefork"]
     with (system.stack.folder / "textbook.log").open("wb") as log:
@@ -49,7 +49,7 @@ def _textbook(system: System) -> Iterator[tuple[int, list[int]]]:
     try:
         assert receiver.stdout
         port = int(receiver.stdout.readline())
-        yield port, [receiver.pid, *family(celery.pid)]
+        yield port, lambda: [receiver.pid, *family(celery.pid)]
     finally:
         for process in (receiver, celery):
             process.terminate()
@@ -61,10 +61,10 @@ def _theirs(system: System, *, calls: int, number: int) -> dict[str, Any]:
         drive(port, kind="complete", count=40, first=10_000_000 + number * calls)
         wait_until(lambda: system.vendor.report()["count"] >= 120, LIMIT_S, "the first deliveries")
         system.vendor.reset()
-        before = cpu_of(pids)
+        before = cpu_of(pids())
         run = drive(port, kind="complete", count=calls, first=number * calls)
         wait_until(lambda: system.vendor.report()["count"] >= calls * 3, LIMIT_S, "the textbook's deliveries")
-        return _measured(run, system.vendor.report()) | {"cpu": {"textbook": cpu_of(pids) - before}}
+        return _measured(run, system.vendor.report()) | {"cpu": {"textbook": cpu_of(pids()) - before}}
 
 
 def path(scale: Scale) -> list[Figure]:
