@@ -26,14 +26,19 @@ def is_drained(system: System, destinations: tuple[str, ...] = DESTINATIONS) -> 
         return not any(pipe.execute())
 
 
+def start_paused(system: System, *, workers: int) -> None:
+    """Start workers that find all destinations paused, and let them come to rest; the vendor counts from here."""
+    pause_all(system.redis.url)
+    system.start_workers(workers)
+    time.sleep(1.0)  # what a worker does once at its start, after it has said that it is ready
+    system.vendor.reset()
+
+
 def drained(system: System, *, calls: int, workers: int) -> dict[str, Any]:
     """Fill the ledger, let workers empty it, and give what that took; the workers are ready before it begins."""
     system.flush()
     seed(system.redis.url, calls=calls)
-    pause_all(system.redis.url)
-    system.start_workers(workers)
-    time.sleep(1.0)  # what a worker does once at its start
-    system.vendor.reset()
+    start_paused(system, workers=workers)
     before = system.cpu()
     resume_all(system.redis.url)
     wait_until(lambda: is_drained(system), LIMIT_S, "the deliveries")

@@ -9,9 +9,9 @@ from typing import Any
 from redis.asyncio import Redis
 
 from tests.bench.figures import Figure, Limit, column, ratio_limit
-from tests.bench.rows.drain import is_drained
+from tests.bench.rows.drain import is_drained, start_paused
 from tests.bench.scale import Scale
-from tests.bench.seed import fill, pause_all, resume_all, seed, settle
+from tests.bench.seed import fill, resume_all, seed, settle
 from tests.bench.system import DESTINATIONS, System, drive, running, wait_until
 from tests.bench.usage import rss_mb
 from worker.ledger.claims import Finish, Verdict
@@ -134,10 +134,7 @@ def _backlog(large: System, small: System, *, scale: Scale, calls: int) -> Figur
 
 def _window(system: System) -> dict[str, Any]:
     """Let one worker deliver for a while, or until nothing is left."""
-    pause_all(system.redis.url)
-    system.start_workers(1)
-    time.sleep(1.0)
-    system.vendor.reset()
+    start_paused(system, workers=1)
     pid = system.pids()["workers"][0]
     resume_all(system.redis.url)
     wait_until(lambda: system.vendor.report()["count"] > WARM, 60, "the first deliveries")
