@@ -50,7 +50,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help=f"one row, or those whose name holds this: {', '.join(ROWS)}")
     parser.add_argument("--pairs", type=int, default=5, help="alternating runs of subject and floor, at least 3")
     parser.add_argument("--share", type=float, default=1.0, help="of the full amounts")
-    parser.add_argument("--calls", type=int, default=1_000_000, help="in the large ledger; a pair delivers up to 75,000")
+    parser.add_argument(
+        "--calls", type=int, default=1_000_000, help="in the large ledger; a pair delivers up to 75,000"
+    )
     parser.add_argument("--json", type=Path, default=Path("var/bench.json"), help="where the figures go")
     options = parser.parse_args()
     if options.pairs < LEAST_PAIRS:
