@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {"schemas", "worker", "tasks", "receiver", "deploy"}
-TOP = ROOMS | {"tests", "pyproject.toml", "README.md", "Makefile", "Procfile", "LICENSE", "CHANGELOG.md"}
+FOLDERS = ROOMS | {"tests", "docs", "findings"}
+TOP = FOLDERS | {"pyproject.toml", "README.md", "Makefile", "Procfile", "LICENSE", "CHANGELOG.md"}
 MAX_LINES = 200
 LOCKS = ("deploy/requirements.lock", "deploy/requirements-dev.lock")
 SETUP = (*LOCKS, "pyproject.toml", "Makefile", "deploy/setup.sh", "deploy/Dockerfile", ".ci/run")
@@ -55,7 +56,7 @@ def opening(path: Path) -> str:
 
 
 def test_the_top_level_is_closed() -> None:
-    """At the top stand the rooms, the tests, six files and dotfiles, and nothing else."""
+    """At the top stand the rooms, the tests, docs, findings, six files and dotfiles, and nothing else."""
     tops = {path.parts[0] for path in tracked()}
 
     assert set() == {top for top in tops if not top.startswith(".")} - TOP
