@@ -1,4 +1,4 @@
-"""The README's table of the vendors' documents is true: each named test is there, and minds the text of its row.
+"""The table of docs/documents.md is true: each named test is there, and minds the text of its row.
 
 A stand-in that says something else in the row's place must make the named test fail. Delacon's texts are our own
 answers, so they are changed in a copy of the receiver.
@@ -40,9 +40,8 @@ class Row:
 
 def read_rows() -> list[Row]:
     """Read the table; a row's text is the first code of its second column."""
-    section = (ROOT / "README.md").read_text().partition("\n## What the vendors' documents say")[2]
     rows = []
-    for line in section.splitlines():
+    for line in (ROOT / "docs/documents.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) == 6 and cells[1] in DOCUMENTS:
             text, test = (_CODE.search(cell) for cell in (cells[2], cells[4]))

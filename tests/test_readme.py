@@ -1,4 +1,4 @@
-"""The README's commands work as they stand."""
+"""The commands of the README and of docs work as they stand."""
 
 import importlib.metadata
 import os
@@ -16,14 +16,17 @@ from typing import IO
 
 import pytest
 
+from tests.pages import pages
+
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 150
 STOP_S = 30
 
 
 def sh_blocks() -> list[str]:
-    """Give the README's sh blocks in their order; commands that stay up, or run the tests, stand in console blocks."""
-    return re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    """Return the sh blocks, the README's first; commands that stay up, or run the tests, stand in console blocks."""
+    text = "\n".join(path.read_text() for path in pages())
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def make_venv(clone: Path) -> None:
 
 
 def test_every_sh_block_runs_in_a_fresh_clone(clone: Path, tmp_path: Path) -> None:
-    """The README's sh blocks, one after the other in one shell with an empty environment, end without a fault."""
+    """The sh blocks, one after the other in one shell with an empty environment, end without a fault."""
     blocks = sh_blocks()
     script = "set -eu\n" + "\n".join(f"echo '--- block {number}'\n{block}" for number, block in enumerate(blocks, 1))
     environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}

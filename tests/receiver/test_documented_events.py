@@ -1,6 +1,6 @@
 """Delacon's two events and our answers, as its document "Live Call Data Push" prints them.
 
-The table at the end of README.md names these tests; tests/test_documents.py changes all texts in one copy of the
+The table of docs/documents.md names these tests; tests/test_documents.py changes all texts in one copy of the
 receiver and expects every test to fail, so each looks at one text only.
 """
 

@@ -1,6 +1,6 @@
 """Every endpoint and every text of the vendors' documents, said by the stand-ins to the real vendor classes.
 
-The table at the end of README.md names each of these tests; tests/test_documents.py changes each text in the stand-in
+The table of docs/documents.md names each of these tests; tests/test_documents.py changes each text in the stand-in
 and expects the test to fail, so what was said is compared here with the document's own words. A table of words, and so
 over 200 lines.
 """
