@@ -20,7 +20,6 @@ REASONS = {
     "deploy/local/fault.py": "joins the stack in the next move",
     "deploy/local/leash.py": "joins the processes in the next move",
     "deploy/local/number_sample.py": "joins the samples in the next move",
-    "deploy/local/redis_binary.py": "joins the Redis server in the next move",
     "deploy/local/running.py": "joins the stack in the next move",
     "deploy/local/standins/accounts.py": "read by tests and stand-ins alike",
     "deploy/local/standins/sayings.py": "what the documents print and no request brings about",

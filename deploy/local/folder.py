@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.local.fault import StackFault
+from deploy.local.redis_binary import ServerVersion
 
 
 class Folder:
@@ -22,6 +23,7 @@ class Folder:
         self.data = root / "up"
         self.logs = root / "log"
         self.environment = self.data / "env"
+        self._version = self.data / "redis" / "version"
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -50,6 +52,17 @@ class Folder:
     def clear(self) -> None:
         """Remove the data of the stack that ran here before."""
         shutil.rmtree(self.data, ignore_errors=True)
+
+    def note_version(self, version: ServerVersion) -> None:
+        """Note which server writes the data."""
+        self._version.write_text(f"{version}\n")
+
+    def kept_version(self) -> ServerVersion | None:
+        """Return which server wrote the data; ``None`` when there are none, or none that were noted."""
+        try:
+            return ServerVersion.parse(self._version.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
 
     def log_of(self, name: str) -> Path:
         """Give the log of a process."""

@@ -49,7 +49,7 @@ def prepare(wanted: Wanted, *, folder: Folder, environ: Mapping[str, str]) -> Pr
         standins=spare_port() if wanted.config is None else None,
         worker_metrics=spare_port(),
     )
-    server = None if given.redis_url else make_server(folder, environ)
+    server = None if given.redis_url else make_server(folder, environ, keep=wanted.keep)
     redis_url = server.url if server else given.redis_url
     environment = compose(environ, folder=folder, config=wanted.config, redis_url=redis_url, ports=ports)
     specs = [vendor.spec for vendor in VENDORS.values()]

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.local.redis_binary import RedisServerError
+from deploy.local.redis_binary import RedisServerError, ServerVersion
 
 _START_S = 30.0  # an append-only file of some GB is read within this
 _STOP_S = 10.0  # Redis writes and syncs its file on SIGTERM
@@ -65,6 +65,11 @@ class RedisServer:
     def url(self) -> str:
         """Give the ``redis://`` or ``unix://`` address."""
         return f"unix://{self._socket_path}" if self.port is None else f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def version(self) -> ServerVersion:
+        """Ask the binary which server it is; raises ``RedisServerError``."""
+        return ServerVersion.of(self._binary)
 
     @property
     def pid(self) -> int:

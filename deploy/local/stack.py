@@ -12,7 +12,7 @@ from deploy.local.folder import Folder
 from deploy.local.leash import make_leash
 from deploy.local.ports import spare_port
 from deploy.local.processes import Process, ended, until_ready
-from deploy.local.redis_binary import RedisServerError, find_binary
+from deploy.local.redis_binary import RedisServerError, ServerVersion, find_binary
 from deploy.local.redis_server import RedisServer
 
 _RESTARTS = 5  # of one process; more is no accident
@@ -74,15 +74,19 @@ class Stack:
         self._say(f"{name}: {how}; started again")
 
 
-def make_server(folder: Folder, environ: Mapping[str, str]) -> RedisServer:
+def make_server(folder: Folder, environ: Mapping[str, str], *, keep: bool) -> RedisServer:
     """Make a Redis server in the folder: on a socket that nobody else can open, on loopback where its path is too long.
 
-    Raises ``StackFault`` when there is no server program.
+    Raises ``StackFault`` when there is no server program, or with ``keep`` when it cannot read what is kept.
     """
     data = folder.data / "redis"
     port = None if len(bytes(data.resolve())) < _LONGEST_SOCKET_PATH else spare_port()
     try:
-        server = RedisServer(data, binary=find_binary(environ), port=port, leash=make_leash())
+        binary = find_binary(environ)
+        version = ServerVersion.of(binary)
+        if keep:
+            _check_kept(folder.kept_version(), version)
+        server = RedisServer(data, binary=binary, port=port, leash=make_leash())
     except RedisServerError as error:
         raise StackFault(str(error)) from error
     server.log_path = folder.log_of("redis")
@@ -95,6 +99,15 @@ def start_server(server: RedisServer) -> None:
         server.start()
     except RedisServerError as error:
         raise StackFault(str(error)) from error
+
+
+def _check_kept(writer: ServerVersion | None, reader: ServerVersion) -> None:
+    """Raise ``StackFault`` when the server cannot read the kept files: an older one starts empty without a word."""
+    if writer is not None and not reader.reads_files_of(writer):
+        raise StackFault(
+            f"what is kept was written by {writer}, and {reader} cannot read it: name a {writer} in REDIS_SERVER_BIN, "
+            "or leave out --keep to start afresh"
+        )
 
 
 async def check_redis(redis: Redis) -> None:

@@ -65,6 +65,7 @@ async def _start(
         server.log_path.unlink(missing_ok=True)
         opened.callback(server.stop)
         start_server(server)
+        folder.note_version(server.version)
         display.say(f"redis: ready, {'with what was kept' if wanted.keep else 'afresh'}", style="dim")
     redis = await opened.enter_async_context(open_redis(environment["REDIS_URL"]))
     if server is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import redis as redis_client
 
-from deploy.local.redis_binary import RedisServerError, find_binary
+from deploy.local.redis_binary import RedisServerError, ServerVersion, find_binary
 from deploy.local.redis_server import RedisServer
 
 
@@ -28,6 +28,37 @@ def test_valkey_on_path_will_do(tmp_path: Path) -> None:
     binary.chmod(0o755)
 
     assert binary == find_binary({"PATH": str(tmp_path)})
+
+
+def test_a_server_says_which_it_is(redis_binary: Path) -> None:
+    """Both kinds tell it in their own words."""
+    assert ServerVersion.of(redis_binary).kind in {"redis", "valkey"}
+    assert ServerVersion("redis", (7, 0, 15)) == ServerVersion.parse("Redis server v=7.0.15 sha=00000000:0 bits=64")
+    assert ServerVersion("valkey", (9, 1, 2)) == ServerVersion.parse("Valkey server v=9.1.2 sha=00000000:1 malloc=libc")
+    with pytest.raises(RedisServerError, match="does not say which version"):
+        ServerVersion.of(Path("/bin/true"))
+
+
+@pytest.mark.parametrize(
+    ("writer", "reader", "reads"),
+    [  # each pair of Redis 6.2.14, 7.0.15, 8.2.3 and Valkey 8.1.8, 9.1.2 was run with an append-only folder
+        ("redis 6.2.14", "redis 6.2.12", True),
+        ("redis 6.2.14", "redis 7.0.15", True),
+        ("redis 6.2.14", "valkey 9.1.2", True),
+        ("redis 7.0.15", "redis 6.2.14", False),
+        ("redis 7.0.15", "redis 8.2.3", True),
+        ("redis 7.0.15", "valkey 8.1.8", True),
+        ("redis 8.2.3", "redis 7.0.15", False),
+        ("redis 8.2.3", "valkey 9.1.2", False),
+        ("valkey 8.1.8", "valkey 9.1.2", True),
+        ("valkey 9.1.2", "valkey 8.1.8", False),
+        ("valkey 9.1.2", "redis 8.2.3", False),
+        ("valkey 9.1.2", "redis 7.0.15", False),
+    ],
+)
+def test_what_a_server_leaves_only_some_can_read(writer: str, reader: str, reads: bool) -> None:
+    """An older server starts empty without a word, or does not start; the other kind only reads what is old enough."""
+    assert reads is ServerVersion.parse(reader).reads_files_of(ServerVersion.parse(writer))
 
 
 def test_a_killed_server_comes_back_with_every_write(make_redis_server: Callable[..., RedisServer]) -> None:

@@ -79,6 +79,18 @@ def test_a_taken_port_is_named_with_the_way_out(folder: Path) -> None:
     )
 
 
+def test_kept_data_that_the_server_cannot_read_are_left_alone(folder: Path, redis_binary: Path) -> None:
+    """One sentence names the server that wrote them, and nothing is started or removed."""
+    (folder / "var/up/redis").mkdir(parents=True)
+    (folder / "var/up/redis/version").write_text("valkey 99.1.0\n")
+    result = up("--keep", REDIS_SERVER_BIN=str(redis_binary))
+
+    assert 1 == result.exit_code
+    assert 1 == len(result.stderr.splitlines()), result.stderr
+    assert "what is kept was written by valkey 99.1.0" in result.stderr
+    assert ["version"] == [path.name for path in (folder / "var/up/redis").iterdir()]
+
+
 def test_whoever_asks_for_json_gets_one_value(folder: Path) -> None:
     """Also when nothing could be started; the sentence for people is on standard error."""
     result = up("--once", "--json", REDIS_SERVER_BIN="/nowhere")

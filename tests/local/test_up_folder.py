@@ -10,6 +10,7 @@ import pytest
 from deploy.local.fault import StackFault
 from deploy.local.folder import Folder
 from deploy.local.ports import asked_port, spare_port, usual_port
+from deploy.local.redis_binary import ServerVersion
 
 
 def test_one_stack_at_a_time(tmp_path: Path) -> None:
@@ -38,6 +39,19 @@ def test_only_the_stacks_own_data_are_cleared(tmp_path: Path) -> None:
 
     assert not folder.data.exists()
     assert (tmp_path / "var/spool.db").exists()
+
+
+def test_the_server_that_wrote_the_data_is_known(tmp_path: Path) -> None:
+    """Until the data are cleared; what cannot be read is as if nothing had been noted."""
+    folder = Folder(tmp_path / "var")
+    (folder.data / "redis").mkdir(parents=True)
+    assert folder.kept_version() is None
+
+    folder.note_version(ServerVersion("valkey", (9, 1, 2)))
+    assert ServerVersion("valkey", (9, 1, 2)) == folder.kept_version()
+
+    (folder.data / "redis/version").write_text("?")
+    assert folder.kept_version() is None
 
 
 def test_another_terminal_gets_the_variables(tmp_path: Path) -> None:
