@@ -19,6 +19,7 @@ WRITE_BUDGET_S = 1.2
 REDIS_BUDGET_S = 1.5
 LEAST_BUDGET_S = 0.2
 ANSWER_BUDGET_S = 1.9
+MAX_GROUP_CHARS = 512 * 1024  # some 5 ms of Redis, whatever a sender posts
 
 
 class Outcome(Enum):
@@ -28,6 +29,8 @@ class Outcome(Enum):
     SAME = "same"
     REMEMBERED = "remembered"
     SPOOLED = "spooled"
+    QUARANTINED = "quarantined"
+    """Its call has no room for it; it is kept for a human to look at."""
     REFUSED = "refused"
     """Nowhere: the sender must try again."""
 
@@ -63,6 +66,7 @@ _OUTCOMES = {
     Accepted.NEW: Outcome.STORED,
     Accepted.SAME: Outcome.SAME,
     Accepted.REMEMBERED: Outcome.REMEMBERED,
+    Accepted.QUARANTINED: Outcome.QUARANTINED,
 }
 
 
@@ -126,8 +130,7 @@ class Inbox:
                 self._nudge = loop.create_future()
                 await self._nudge
                 self._nudge = None
-            group = self._waiting[: self._max_group]
-            del self._waiting[: self._max_group]
+            group = self._next_group()
             try:
                 await self._store(group)
             except Exception:
@@ -136,6 +139,19 @@ class Inbox:
                 for waiting in group:
                     self._room += len(waiting.item.record)
                     _answer(waiting, Outcome.REFUSED)
+
+    def _next_group(self) -> list[_Waiting]:
+        """Take what waited longest: as many as a group may hold, and no more bytes than Redis takes at a stroke."""
+        size = 0
+        for count, waiting in enumerate(self._waiting[: self._max_group]):
+            size += len(waiting.item.record)
+            if size > MAX_GROUP_CHARS and count:
+                break
+        else:
+            count = self._max_group
+        group = self._waiting[:count]
+        del self._waiting[:count]
+        return group
 
     def close(self) -> None:
         """Take nothing more in; ``run`` ends when what waits is stored."""

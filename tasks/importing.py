@@ -19,13 +19,14 @@ class Fate(StrEnum):
     KNOWN = "known"
     """The ledger has all of it already, be it from other events."""
     FAILED = "failed"
-    """Redis would not store this one."""
+    """Redis would not store this one, or its call has no room for it and it is in quarantine."""
 
 
 _FATES_OF = {
     Accepted.NEW: Fate.NEW,
     Accepted.SAME: Fate.KNOWN,
     Accepted.REMEMBERED: Fate.KNOWN,
+    Accepted.QUARANTINED: Fate.FAILED,
     Accepted.FAILED: Fate.FAILED,
 }
 

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from schemas.call import Call
 from schemas.delacon import Arrivals
+from schemas.delivery import State
 from schemas.destination import Destination
 from tasks.merging import merged
 from tasks.vendor import Vendor
@@ -54,7 +55,7 @@ class Planner:
         )
 
     def _merge(self, stored: StoredCall) -> Call:
-        return merged(stored.call_id, stored.texts, self.settings.calls.default_region).call
+        return merged(stored.call_id, (*stored.texts, *stored.folded), self.settings.calls.default_region).call
 
     @cached_property
     def _early(self) -> frozenset[str]:
@@ -82,7 +83,7 @@ class Planner:
             group = (call.caller_digits or "") if vendor.one_at_a_time else ""
             if (name, "create") not in stored.deliveries:
                 made.append(NewDelivery(destination=name, action="create", group=group))
-            elif changed and vendor.updates:
+            elif changed and vendor.updates and not (stored.folded and _update_waits(stored, name)):
                 number = revision
                 while (name, f"update-{number}") in stored.deliveries:
                     number += 1  # an event that was received first and entered last may leave the revision as it was
@@ -110,3 +111,11 @@ class Planner:
 
     def _window_s(self, destination: Destination) -> float | None:
         return self.vendors[destination.vendor].withdraw_within_s(destination)
+
+
+def _update_waits(stored: StoredCall, destination: str) -> bool:
+    """Say whether an update waits already, which will send the call as it then stands: a flood makes no other."""
+    return any(
+        name == destination and action.startswith("update") and record.state in {State.QUEUED, State.RETRYING}
+        for (name, action), record in stored.deliveries.items()
+    )

@@ -51,7 +51,7 @@ def settle(
     if verdict is Verdict.SKIPPED:
         history = claimed.history.add(made, notes=notes)
     else:
-        history = claimed.history.add(made, notes=notes, sent_version=len(claimed.events), sent_fields=fields)
+        history = claimed.history.add(made, notes=notes, sent_version=claimed.version, sent_fields=fields)
     if verdict is Verdict.DEAD:
         history = replace(history, payload=payload_of(tried.prepared, order))
     elif history.payload:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import Any
 
 from fakeredis import FakeAsyncRedis, FakeServer
@@ -10,7 +11,7 @@ from redis.asyncio import Redis
 
 from schemas.delivery import DeliveryKey
 from worker.ledger.claims import Claim, Claimed, Finish, Finished, Verdict
-from worker.ledger.ledger import Ledger, Timings
+from worker.ledger.ledger import Bounds, Ledger, Timings
 from worker.ledger.plans import FollowUp, NewDelivery, Plan, Planned
 from worker.ledger.records import Accepted, DeliveryRecord, Incoming, StoredCall
 
@@ -148,8 +149,16 @@ def key_of(call_id: str, action: str = "create", *, destination: str = "crm") ->
     return DeliveryKey(call_id, destination, action)
 
 
+async def _add_sha1hex(redis: Redis, server: FakeServer) -> None:
+    """Give the scripts of a fake Redis what every real one has and fakeredis 2.40 lacks."""
+    await redis.eval("return 1", 0)  # makes the runtime
+    server._lua_runtime.globals().redis.sha1hex = lambda text: sha1(text).hexdigest().encode()  # type: ignore[attr-defined]
+
+
 @asynccontextmanager
-async def open_driver(url: str | None, timings: Timings | None = None) -> AsyncIterator[Driver]:
+async def open_driver(
+    url: str | None, timings: Timings | None = None, bounds: Bounds | None = None
+) -> AsyncIterator[Driver]:
     """Open a driver on the Redis at ``url``, or on a fake one."""
     server = FakeServer() if url is None else None
     redis: Redis = (
@@ -157,4 +166,6 @@ async def open_driver(url: str | None, timings: Timings | None = None) -> AsyncI
     )
     time = HandedTime()
     async with redis:
-        yield Driver(Ledger(redis, clock_ms=time, timings=timings), time, redis, server)
+        if server is not None:
+            await _add_sha1hex(redis, server)
+        yield Driver(Ledger(redis, clock_ms=time, timings=timings, bounds=bounds), time, redis, server)

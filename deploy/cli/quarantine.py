@@ -103,6 +103,8 @@ async def _retry(session: Session, body_id: str, body: QuarantinedBody | None) -
     except UnusableBody as error:
         return {**result, "outcome": str(error)}
     [answer] = await session.ledger.accept([Incoming(event.call_id, body.received_us, event.record())])
+    if answer is Accepted.QUARANTINED:
+        return {**result, "outcome": "its call has no room for it", "call_id": event.call_id}
     if answer is Accepted.FAILED:
         return {**result, "outcome": "the ledger refused it", "call_id": event.call_id}
     await operate.forget_bodies(session.ledger, [body_id])

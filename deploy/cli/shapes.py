@@ -70,11 +70,11 @@ def call_shape(stored: StoredCall, gates: Gates) -> dict[str, Any]:
     return {
         "call": whole.call.canonical(),
         "state": stored.state,
-        "revision": max(whole.revision, stored.revision),
+        "revision": max(stored.arrivals.revision, stored.revision),
         "routes": list(stored.routes),
         "events": [
             {"received_at": iso(event.received_us / 1000), "kind": KINDS[event.kind], "values": dict(event.values)}
-            for event in sorted(stored.events, key=lambda event: event.received_us)
+            for event in sorted(stored.listed, key=lambda event: event.received_us)
         ],
         "deliveries": [_delivery_of_call(record, gates, stored) for record in in_order(stored, gates.session)],
     }

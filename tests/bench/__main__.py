@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import HEAD, Figure, as_json, table
-from tests.bench.rows import ack, ceilings, drain, growth, latency, ledger, path, start
+from tests.bench.rows import accept, ack, ceilings, drain, growth, latency, ledger, path, start
 from tests.bench.scale import Scale
 
 ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
     "ceilings": ceilings.ceilings,
+    "accept": accept.accept,
     "ack": ack.ack,
     "ack-always": ack.ack_always,
     "ack-at-ease": ack.ack_at_ease,

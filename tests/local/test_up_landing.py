@@ -30,7 +30,7 @@ def stored(
         )  # fmt: skip
     return StoredCall(
         call_id="1", version=2, state=state, revision=1, planned_version=2, routes=routes, texts=(),
-        deliveries=deliveries,
+        folded=(), deliveries=deliveries,
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ def make_claimed(action: str = "create", *siblings: DeliveryRecord, **changes: A
     """Make a claim."""
     values = {
         "key": key_of("c1", action), "fence": 1, "number": 1, "step": 0, "reason": "", "ready_at_ms": 0, "memory": "",
-        "suppressing": False, "history": History(), "siblings": {one.key.action: one for one in siblings},
+        "suppressing": False, "version": 2, "history": History(), "siblings": {one.key.action: one for one in siblings},
         "events": (f"{NOON * 1000} {record('s', START)}", f"{NOON * 1000 + 1} {record('e', END)}"),
     }  # fmt: skip
     return Claimed(**{**values, **changes})

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.ledgers import NOON
-from tests.tasks.planned import END, HOUR_MS, MINUTE_MS, PARTIAL_END, START, Desk, actions
+from tests.tasks.planned import END, HOUR_MS, MINUTE_MS, PARTIAL_END, START, Desk, actions, record
 from worker.ledger.plans import NewDelivery
+from worker.ledger.records import StoredCall
 
 WHOLE = START | END
 
@@ -147,6 +148,21 @@ def test_no_event_is_lost_to_the_name_of_an_update_that_is_taken(desk: Desk):
     plan = desk.plan(*events, state="r", planned=2, made=made)
 
     assert (2, ["crm:update-3"]) == (plan.revision, actions(plan))
+
+
+@pytest.mark.parametrize(("header", "made"), [
+    ("q|0|0|0|0||\n", []), ("r|1|1|1|0||\n", []), ("f|1|1|0|0||\n", ["crm:update-2"]), ("D|1|1|0|0||\n", ["crm:update-2"]),
+])  # fmt: skip
+def test_a_folded_event_makes_no_update_while_one_waits(desk: Desk, header: str, made: list[str]):
+    """The one that waits sends the call as it then stands, so a flood for one call makes no row of updates."""
+    fields = {"n": "2", "xn": "1", "pn": "2", "st": "r", "d:crm:update-1": header}
+    fields |= {f"d:{name}:create": "D|1|1|0|0||\n" for name in ("smith-law", "crm")}
+    fields |= {"e1": f"{NOON}000 {record('s', START)}", "e2": f"{NOON}001 {record('e', END)}"}
+    fields |= {"x:e": f"{NOON}002 e{{}}", "x:e:1": f"{NOON}002 {record('e', END | {'PLA_Duration': '9s'})}"}
+    call = StoredCall.parse("c1", fields)
+    assert call is not None
+
+    assert made == actions(desk.planner.plan(call, now_ms=NOON))
 
 
 def test_a_destination_that_takes_calls_at_their_start_gets_them_then(tmp_path):

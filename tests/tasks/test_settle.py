@@ -28,7 +28,7 @@ def make_claimed(**changes: Any) -> Claimed:
     """Make a claim of a first attempt."""
     values = {
         "key": key_of("c1"), "fence": 7, "number": 1, "step": 0, "reason": "", "ready_at_ms": 0, "memory": "",
-        "suppressing": False, "history": History(), "siblings": {}, "events": ("1 s{}", "2 e{}"),
+        "suppressing": False, "version": 2, "history": History(), "siblings": {}, "events": ("1 s{}", "2 e{}"),
     }  # fmt: skip
     return Claimed(**{**values, **changes})
 

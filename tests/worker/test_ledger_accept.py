@@ -77,34 +77,6 @@ async def test_a_foreign_key_of_the_wrong_type_spoils_its_own_item_only(driver: 
     assert 2 == len(await driver.ledger.load(["c1", "c2"]))
 
 
-async def test_events_beyond_two_hundred_of_a_call_are_folded_into_the_latest_of_their_kind(driver: Driver):
-    """A call cannot grow without end: its values are kept, key by key the later received ones."""
-    items = [Incoming("c1", 20_000 + i, f'e{{"PLA_CID":"{i}","k{i}":"1"}}') for i in range(300)]
-    assert {Accepted.NEW} == set(await driver.ledger.accept(items))
-    await driver.ledger.accept([Incoming("c1", 10_900, 'e{"PLA_CID":"old","first":"1"}')])
-
-    call = await driver.call("c1")
-    values = {
-        key: value for event in sorted(call.events, key=lambda e: e.received_us) for key, value in event.values.items()
-    }
-    assert 200 == call.version
-    assert 302 == len(values)
-    assert "299" == values["PLA_CID"]
-
-
-async def test_the_first_end_of_a_call_with_two_hundred_starts_is_stored(driver: Driver):
-    """What was acknowledged is there, also where no event of its kind is to be folded into."""
-    await driver.ledger.accept([Incoming("c1", i, f's{{"PLA_CID":"{i}"}}') for i in range(1, 201)])
-    answers = await driver.ledger.accept(
-        [Incoming("c1", 500, 'e{"PLA_Duration":"1"}'), Incoming("c1", 501, 'e{"PLA_dtmf":"2"}')]
-    )
-    call = await driver.call("c1")
-
-    assert [Accepted.NEW, Accepted.NEW] == answers
-    assert ("e", {"PLA_Duration": "1", "PLA_dtmf": "2"}) == (call.events[-1].kind, call.events[-1].values)
-    assert 201 == call.version
-
-
 async def test_a_redis_without_memory_refuses_the_group(redis):
     """A fault of the whole Redis is an error, never a false acknowledgement of part of a group."""
     ledger = Ledger(redis)

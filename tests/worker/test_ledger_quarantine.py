@@ -41,7 +41,7 @@ async def test_the_oldest_bodies_make_room_for_new_ones(driver: Driver):
     for i in range(5):
         await keep(driver, str(i).encode(), received_us=NOON * 1000 + i * 1000)
     driver.time.pass_s(1)
-    await driver.ledger.scripts.run("quarantine", "late", NOON - 1, "x", 3, 1_000_000)
+    await driver.ledger.scripts.run("quarantine", 3, 1_000_000, "late", NOON - 1, "x")
 
     assert [b"2", b"3", b"4"] == await bodies(driver)
     assert 3 == await driver.redis.hlen("sb:bodies")
@@ -50,7 +50,7 @@ async def test_the_oldest_bodies_make_room_for_new_ones(driver: Driver):
 async def test_large_bodies_are_bounded_by_their_bytes(driver: Driver):
     """At most so many bytes, counted right through every removal."""
     for i in range(30):
-        await driver.ledger.scripts.run("quarantine", str(i), NOON + i, "x" * (900 + i), 10_000, 10_000)
+        await driver.ledger.scripts.run("quarantine", 10_000, 10_000, str(i), NOON + i, "x" * (900 + i))
     stored = [len(text) for text in (await driver.redis.hgetall("sb:bodies")).values()]
 
     assert sum(stored) == int(await driver.redis.get("sb:bodybytes") or 0)

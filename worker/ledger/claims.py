@@ -25,6 +25,8 @@ class Claimed:
     history: History = field(repr=False)
     siblings: Mapping[str, DeliveryRecord] = field(repr=False)
     """The other deliveries of the call to this destination by action; only for an action that is not a create."""
+    version: int
+    """How many events the call has, folded ones counted."""
     events: tuple[str, ...] = field(repr=False)
     suppressing: bool
     """Whether any number was suppressed when it was claimed; where none is, there is nothing to look up."""
@@ -34,7 +36,8 @@ class Claimed:
 class Claim:
     """The answer to a claim.
 
-    ``verdict``: ``ok``, ``empty``, ``limited`` (ask again in ``wait_ms``), ``paused``, ``blocked`` or ``open``.
+    ``verdict``: ``ok``, ``empty``, ``limited`` (there is more: ask again in ``wait_ms``), ``paused``, ``blocked`` or
+    ``open``.
     """
 
     verdict: str

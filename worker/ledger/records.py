@@ -1,10 +1,14 @@
 """What goes into the ledger's operations and what comes out of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from hashlib import sha1
+
+import orjson
 
 from schemas.delacon import Arrivals, StoredEvent, arrivals_of, parse_record
+from schemas.delacon_call import CALL_ID
 from schemas.delivery import DeliveryKey, State
 from worker.ledger.history import History
 
@@ -27,6 +31,8 @@ class Accepted(StrEnum):
     SAME = "S"
     REMEMBERED = "R"
     """The call was removed by its retention: known, and not delivered again."""
+    QUARANTINED = "Q"
+    """Its call has no room for it: it is kept in quarantine."""
     FAILED = "F"
     """This item alone could not be stored (a foreign key of the wrong type in Redis)."""
 
@@ -74,7 +80,7 @@ class StoredCall:
 
     call_id: str
     version: int
-    """How many events it has; a plan made from another version is not applied."""
+    """How many events it has, folded ones counted; a plan made from another version is not applied."""
     state: str
     """``waiting``, ``ready``, ``unrouted`` or ``no_start``."""
     revision: int
@@ -84,6 +90,9 @@ class StoredCall:
     routes: tuple[str, ...]
     texts: tuple[str, ...] = field(repr=False)
     """The events as they are stored: the receipt in microseconds, a blank, the record."""
+    folded: tuple[str, ...] = field(repr=False)
+    """What is left of the events that came beyond as many as are kept: of each kind its first receipt, as an event
+    without keys, and of each set of keys the latest received event."""
     deliveries: Mapping[tuple[str, str], DeliveryRecord] = field(repr=False)
     """By destination and action."""
 
@@ -92,7 +101,7 @@ class StoredCall:
         """Read a call's hash; ``None`` when there is none."""
         if "n" not in fields:
             return None
-        version = int(fields["n"])
+        count = int(fields["n"])
         deliveries = {}
         for name, text in fields.items():
             if name.startswith("d:"):
@@ -101,29 +110,73 @@ class StoredCall:
                 deliveries[destination, action] = DeliveryRecord.parse(key, text)
         return cls(
             call_id=call_id,
-            version=version,
+            version=count + int(fields.get("xn", 0)),
             state=CALL_STATES[fields.get("st", "")],
             revision=int(fields.get("rv", 0)),
             planned_version=int(fields.get("pn", 0)),
             routes=tuple(filter(None, fields.get("rt", "").split(" "))),
-            texts=tuple(fields[f"e{i}"] for i in range(1, version + 1)),
+            texts=tuple(fields[f"e{i}"] for i in range(1, count + 1)),
+            folded=tuple(fields[name] for name in sorted(fields) if name.startswith("x:")) if "xn" in fields else (),
             deliveries=deliveries,
         )
 
     @property
     def events(self) -> tuple[StoredEvent, ...]:
-        """Read the events."""
-        return tuple(read_stored(text) for text in self.texts)
+        """Read the events; those that were folded as what is left of them."""
+        return tuple(read_stored(text) for text in (*self.texts, *self.folded))
+
+    @property
+    def listed(self) -> tuple[StoredEvent, ...]:
+        """Read the events; those of one kind that were folded as one event, which came with the last of them."""
+        kinds: dict[str, list[StoredEvent]] = {}
+        for event in sorted(map(read_stored, self.folded), key=lambda event: event.received_us):
+            kinds.setdefault(event.kind, []).append(event)
+        return (
+            *map(read_stored, self.texts),
+            *(
+                StoredEvent(
+                    received_us=events[-1].received_us,
+                    kind=kind,
+                    values={name: value for event in events for name, value in event.values.items()},
+                )
+                for kind, events in kinds.items()
+            ),
+        )
 
     @property
     def arrivals(self) -> Arrivals:
         """Tell which events are in, without reading their values."""
-        return arrivals_of(_receipt(text) for text in self.texts)
+        if not self.folded:
+            return arrivals_of(map(_receipt, self.texts))
+        firsts = [text for text in self.folded if text.endswith("{}")]
+        told = arrivals_of(map(_receipt, (*self.texts, *firsts)))
+        return replace(told, revision=told.revision + self.version - len(self.texts) - len(firsts))
 
 
 def _receipt(text: str) -> tuple[int, str]:
     received, record = text.split(" ", 1)
     return int(received), record[0]
+
+
+def digest_of(record: str) -> str:
+    """Return the digest that equal events have in common, as the ledger's script makes it."""
+    return sha1(record.encode(), usedforsecurity=False).hexdigest()
+
+
+def shape_of(record: str) -> str:
+    """Return a short name of the set of keys that an event has."""
+    return digest_of(orjson.dumps(sorted(orjson.loads(record[1:]))).decode())[:16]
+
+
+def as_body(item: Incoming) -> bytes:
+    """Write an event as a body that is read as the same event, once its path is that of ``path_of``."""
+    _, values = parse_record(item.record)
+    return orjson.dumps({CALL_ID: item.call_id, **values})
+
+
+def path_of(item: Incoming) -> str:
+    """Name the path that an event of this kind comes by."""
+    return {"s": "create", "e": "update", "p": "update"}.get(item.record[0], "either")
 
 
 def read_stored(text: str) -> StoredEvent:

@@ -1,7 +1,8 @@
 -- claim(now, dest, want, lease_ms, first, rate_per_s or '', member...)
 -- -> {verdict, wait_ms, left, behind_ms, suppressing, item...}: how many more are due, and since when the longest of
 -- them; 1 when any number is suppressed;
--- an item is {id, action, fence, number, step, reason, ready_at, memory, log, siblings, event...}.
+-- an item is {id, action, fence, number, step, reason, ready_at, memory, log, siblings, version, event...}.
+-- At most some 1 MB of events: `limited`, without a wait, when there was more.
 -- verdict: ok, empty, limited, paused, blocked, open. A lease starts here, so a worker asks only for its free slots.
 local now = now_ms()
 local dest, want, lease = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -43,14 +44,28 @@ local function siblings(key, dest, action)
   return found
 end
 
+-- What a call has beyond its first two events.
+local function add_events(item, key, n, folded)
+  local names = {}
+  for i = 3, n do names[#names + 1] = 'e' .. i end
+  if #names > 0 then
+    for _, event in ipairs(call('HMGET', key, unpack(names))) do item[#item + 1] = event end
+  end
+  if folded == 0 then return end
+  local fields = call('HGETALL', key)
+  for i = 1, #fields, 2 do
+    if string.sub(fields[i], 1, 2) == 'x:' then item[#item + 1] = fields[i + 1] end
+  end
+end
+
 local lease_end = int(now + lease)
-local items = {}
+local items, room = {}, 1048576
 -- Each is taken whole before the next: a fault in one, such as a key of the wrong type, leaves the others due or leased.
 local function take(member)
   if call('ZREM', due, member) == 0 then return end
   local id, action = split_member(member)
   local key = call_key(id)
-  local head = call('HMGET', key, field_of(dest, action), 'n', 'ra', 'e1', 'e2') -- nearly every call has two events
+  local head = call('HMGET', key, field_of(dest, action), 'n', 'ra', 'e1', 'e2', 'xn') -- nearly every call has two events
   local d = read_delivery(head[1])
   if not d or (d.state ~= 'q' and d.state ~= 'r') then return end
   local memory = ''
@@ -68,12 +83,16 @@ local function take(member)
   write_delivery(id, dest, action, d)
   call('ZADD', LEASES, lease_end, id .. ':' .. dest .. ':' .. action)
   local item = { id, action, d.fence, d.number, d.step, reason, head[3] or '', memory, d.log, siblings(key, dest, action) }
-  for i = 1, tonumber(head[2] or '0') do item[10 + i] = head[3 + i] or call('HGET', key, 'e' .. i) end
+  local n, folded = tonumber(head[2] or '0'), tonumber(head[6] or '0')
+  item[11] = n + folded
+  for i = 1, math.min(n, 2) do item[11 + i] = head[3 + i] end
+  if n > 2 or folded > 0 then add_events(item, key, n, folded) end
+  for i = 12, #item do room = room - #(item[i] or '') end
   items[#items + 1] = item
 end
 
 for i = handed, #ARGV do
-  if #items >= want then break end
+  if #items >= want or room <= 0 then break end
   local score = call('ZSCORE', due, ARGV[i])
   if score and tonumber(score) <= now then take(ARGV[i]) end
 end
@@ -86,10 +105,13 @@ if probing then
 else
   -- A member that is parked or gone takes no slot: look further, a bounded number of times.
   for _ = 1, 4 do
-    if #items >= want then break end
+    if #items >= want or room <= 0 then break end
     local members = call('ZRANGEBYSCORE', due, '-inf', int(now), 'LIMIT', 0, want - #items)
     if #members == 0 then break end
-    for _, member in ipairs(members) do take(member) end
+    for _, member in ipairs(members) do
+      if room <= 0 then break end
+      take(member)
+    end
   end
 end
 if rate then
@@ -99,4 +121,4 @@ if rate then
 end
 local left, behind = call('ZCOUNT', due, '-inf', int(now)), 0
 if left > 0 then behind = now - tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]) end
-return { #items > 0 and 'ok' or 'empty', 0, left, behind, call('EXISTS', 'sb:suppressed'), unpack(items) }
+return { room <= 0 and left > 0 and 'limited' or #items > 0 and 'ok' or 'empty', 0, left, behind, call('EXISTS', 'sb:suppressed'), unpack(items) }

@@ -1,7 +1,7 @@
 -- plan(now, JSON list of {id, n, state, revision, wait_until, routes, deliveries = [[dest, action, group, after], ...],
 --   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed], ...]})
 -- -> {[applied, [created key that may be taken now, backlog of its destination], ...], ...}
--- Applied only when the call still has the n events that the plan was made from.
+-- Applied only when the call still has the n events, folded ones counted, that the plan was made from.
 local now = now_ms()
 local FOLLOW_SLACK_MS = 7 * 86400000
 
@@ -97,11 +97,12 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
   local key = call_key(plan.id)
   local names = { 'n', 'st', 'o' }
   for i, item in ipairs(plan.deliveries) do names[3 + i] = field_of(item[1], item[2]) end
+  names[#names + 1] = 'xn'
   local stored = call('HMGET', key, unpack(names))
   local answer = { 0 }
   if not stored[1] then
     call('ZREM', WAITS, plan.id)
-  elseif tonumber(stored[1]) ~= plan.n then
+  elseif stored[1] + (stored[#names] or 0) ~= plan.n then
     call('ZADD', WAITS, int(now), plan.id)
   else
     answer[1] = 1
