@@ -151,7 +151,8 @@ def test_no_event_is_lost_to_the_name_of_an_update_that_is_taken(desk: Desk):
 
 
 @pytest.mark.parametrize(("header", "made"), [
-    ("q|0|0|0|0||\n", []), ("r|1|1|1|0||\n", []), ("f|1|1|0|0||\n", ["crm:update-2"]), ("D|1|1|0|0||\n", ["crm:update-2"]),
+    ("q|0|0|0|0||\n", []), ("r|1|1|1|0||\n", []),
+    ("f|1|1|0|0||\n", ["crm:update-2"]), ("D|1|1|0|0||\n", ["crm:update-2"]),
 ])  # fmt: skip
 def test_a_folded_event_makes_no_update_while_one_waits(desk: Desk, header: str, made: list[str]):
     """The one that waits sends the call as it then stands, so a flood for one call makes no row of updates."""
