@@ -31,6 +31,8 @@ class Outcome(Enum):
     SPOOLED = "spooled"
     QUARANTINED = "quarantined"
     """Its call has no room for it; it is kept for a human to look at."""
+    KEPT = "kept"
+    """In a spool whose disk dies with the process: delivered later, and yet no promise."""
     REFUSED = "refused"
     """Nowhere: the sender must try again."""
 
@@ -45,6 +47,11 @@ class Ledger(Protocol):
 
 class Spool(Protocol):
     """What the inbox needs of the spool."""
+
+    @property
+    def volatile(self) -> bool:
+        """Say whether its disk dies with the process, so that what stands only there must not be acknowledged."""
+        ...
 
     async def put(self, items: Sequence[Incoming]) -> None:
         """Store events durably; raises ``SpoolError`` when none of them is."""
@@ -205,7 +212,7 @@ class Inbox:
             log.error("spool.refused", error=type(error).__name__, events=len(group))  # noqa: TRY400
             return
         for waiting in group:
-            _answer(waiting, Outcome.SPOOLED)
+            _answer(waiting, Outcome.KEPT if self._spool.volatile else Outcome.SPOOLED)
 
 
 def _answer(waiting: _Waiting, outcome: Outcome) -> None:

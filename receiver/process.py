@@ -59,7 +59,7 @@ async def opened(
     redis = open_redis(environment.redis_url, timeout_s=REDIS_TIMEOUT_S)
     ledger = Ledger(redis)
     gate = Gate()
-    spool = None if spool_file is None else Spool(spool_file)
+    spool = None if spool_file is None else Spool(spool_file, volatile=environment.spool_volatile)
     waker = Waker(connect)
 
     def tell_depth(status: SpoolStatus) -> None:
@@ -72,7 +72,12 @@ async def opened(
         inbox=inbox,
         quarantine=Quarantine(ledger=ledger, spool=spool, gate=gate, receipt_us=inbox.receipt_us),
         ready=Ready(
-            ledger=ledger, redis=redis, spool=spool, gate=gate, destinations=settings.destinations, now_us=now_us
+            ledger=ledger,
+            redis=redis,
+            spool=spool,
+            gate=gate,
+            destinations=settings.destinations,
+            now_us=now_us,
         ),
         metrics=metrics,
     )

@@ -160,7 +160,7 @@ class Ready:
             return {"state": "failing"}
         oldest_us = status.oldest_us
         return {
-            "state": "ok",
+            "state": "volatile" if self._spool.volatile else "ok",
             "events": status.events,
             "bodies": status.bodies,
             "oldest_seconds": None if oldest_us is None else max(0.0, (self._now_us() - oldest_us) / 1e6),

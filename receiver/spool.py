@@ -23,7 +23,9 @@ JOB_S = 5.0  # a disk that hangs must not keep the receiver from a Redis that is
 class Spool:
     """The spool's file behind a thread of its own; every method raises ``SpoolError``."""
 
-    def __init__(self, file: SpoolFile, *, job_s: float = JOB_S) -> None:
+    def __init__(self, file: SpoolFile, *, volatile: bool = False, job_s: float = JOB_S) -> None:
+        self.volatile = volatile
+        """Its disk dies with the process: what stands only there is kept, and not acknowledged."""
         self._file = file
         self._job_s = job_s
         self._jobs: set[Future[Any]] = set()

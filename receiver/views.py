@@ -71,6 +71,8 @@ class Webhook:
         self._tally.count(outcome.value, kind=event.kind)
         if outcome is Outcome.REFUSED:
             return delacon_answer(503, call_id=event.call_id, error="the event cannot be stored now; try again")
+        if outcome is Outcome.KEPT:
+            return delacon_answer(503, call_id=event.call_id, error="the event is kept, but not safely; try again")
         self._tally.acknowledged(time.perf_counter() - begun)
         return delacon_answer(200, call_id=event.call_id)
 

@@ -47,6 +47,8 @@ class Call:
     converted: str | None = None
     ivr_option: str | None = None
     recording_url: str | None = None
+    recording_player_url: str | None = None
+    """``recording_url`` in the form that an audio player wants."""
     gclid: str | None = None
     utm_source: str | None = None
     utm_medium: str | None = None

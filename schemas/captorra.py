@@ -60,6 +60,7 @@ class CaptorraOptionsSchema(OptionsSchema):
 
 SPEC = VendorSpec(
     name="captorra",
+    posts_to_url=True,
     options=CaptorraOptionsSchema,
     default_fields={
         "ID": "{call_id}",

@@ -103,7 +103,17 @@ def load_call(call_id: str, values: Mapping[str, str], *, first_received_us: int
             loaded["country"] = phone.country
     if landing_page := loaded.get("landing_page"):
         loaded.update(_campaign(landing_page))
+    if recording := loaded.get("recording_url"):
+        loaded["recording_player_url"] = player_url(recording)
     return Call(call_id=call_id, raw={CALL_ID: call_id, **values}, notes=tuple(notes), **loaded)
+
+
+def player_url(url: str) -> str:
+    """Return a recording's address for an audio player: with ``mode=direct`` (the document's note on recordings)."""
+    address, hash_sign, fragment = url.partition("#")
+    path, _, query = address.partition("?")
+    kept = [part for part in query.split("&") if part and part != "mode" and not part.startswith("mode=")]
+    return f"{path}?{'&'.join([*kept, 'mode=direct'])}{hash_sign}{fragment}"
 
 
 def _campaign(url: str) -> dict[str, str]:

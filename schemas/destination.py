@@ -59,3 +59,5 @@ class VendorSpec:
     """Option keys whose values are blanked wherever they would be shown: texts, or tables of texts."""
     max_age_s: float | None = None
     """The default of ``max_age``."""
+    posts_to_url: bool = False
+    """Requests go to ``url`` as it stands; otherwise the vendor adds its paths."""

@@ -17,11 +17,12 @@ from tasks.pump import Pump
 from tasks.registry import VENDORS
 from tasks.watcher import Watcher
 from worker.dead_queue import DeadQueue
+from worker.environment import Environment
 from worker.errors import SettingsError
 from worker.log import configure_logging
 from worker.metrics import Metrics
 from worker.runtime import Runtime, runtime, start
-from worker.settings import LEASE_MARGIN_S
+from worker.settings import LEASE_MARGIN_S, Settings
 from worker.startup import read_startup
 
 SWITCH_S = 0.0005
@@ -35,6 +36,11 @@ three of a call's four, and the threads, round trips and waits that each of them
 
 DISPATCH_THREADS = 4  # the rest of the pool: one thread a destination
 CALLCAP_THREADS = 2  # requests to Callcap under way at once; the others wait in line and hold no thread
+
+
+_configured: list[tuple[Environment, Settings]] = []
+"""What was read, until the runtime is made of it. Not in Celery's ``conf``: whoever may ask a worker for that (Flower,
+``celery inspect conf``, ``report``) would see the numbers of ``block_callers`` and the vendors' addresses."""
 
 
 def connect_signals() -> None:
@@ -97,12 +103,12 @@ def _read_configuration(*, conf: Any, **_: Any) -> None:
     configure_logging(environment.log_format, environment.log_level, secrets=settings.secrets)
     callcap_threads = CALLCAP_THREADS if settings.callcap else 0
     conf.worker_concurrency = len(settings.destinations) + DISPATCH_THREADS + callcap_threads
-    conf.switchboard = (environment, settings)
+    _configured.append((environment, settings))
 
 
 def _start_runtime(*, sender: Any, **_: Any) -> None:
     sys.setswitchinterval(SWITCH_S)
-    environment, settings = sender.app.conf.switchboard
+    environment, settings = _configured.pop()
     metrics = Metrics()
     if environment.metrics_port is not None:
         metrics.serve(environment.metrics_host, environment.metrics_port)

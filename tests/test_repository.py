@@ -31,6 +31,7 @@ REASONS = {
     "tasks/merging.py": "joins the planning in the next move",
     "tasks/registry.py": "the one line of each vendor",
     "worker/amqp.py": "joins the broker in the next move",
+    "worker/build.py": "read by every process",
     "worker/celery.py": "celery -A worker finds the app here",
     "worker/flower_guard.py": "a process of its own",
     "worker/gauges.py": "joins the clock in the next move",
@@ -42,7 +43,7 @@ REASONS = {
 LOCKS = ("deploy/requirements.lock", "deploy/requirements-dev.lock")
 SETUP = (*LOCKS, "pyproject.toml", "Makefile", "deploy/setup.sh", "deploy/Dockerfile", ".ci/run")
 ENVIRONMENT = [  # contract, section 3
-    *("REDIS_URL", "SWITCHBOARD_CONFIG", "HOST", "PORT", "SPOOL_PATH", "LOG_FORMAT", "LOG_LEVEL"),
+    *("REDIS_URL", "SWITCHBOARD_CONFIG", "HOST", "PORT", "SPOOL_PATH", "SPOOL_VOLATILE", "LOG_FORMAT", "LOG_LEVEL"),
     *("METRICS_PORT", "METRICS_HOST", "FLOWER_BASIC_AUTH", "FLOWER_ADDRESS"),
 ]
 

@@ -1,6 +1,7 @@
 """Warnings about a configuration that is valid and may still not be what was meant."""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from schemas.destination import Destination
 from worker.routes import Route
@@ -20,6 +21,7 @@ def warnings(settings: Settings, *, calls_back: Callable[[Destination], bool]) -
         *_receiver(settings),
         *_times(settings),
         *_routes(settings),
+        *_urls(settings),
         *(
             f"destinations.{name}: may be sent answered calls, and each caller would be called back; "
             "give its routes results = ['unanswered', 'busy']"
@@ -54,6 +56,15 @@ def _routes(settings: Settings) -> list[str]:
         odd = (route.results or frozenset()) - KNOWN_RESULTS
         found += [f"routes[{index}].results: {word!r} is none of Delacon's results" for word in sorted(odd)]
     return found
+
+
+def _urls(settings: Settings) -> list[str]:
+    return [
+        f"destinations.{name}: url has no path, and calls are posted to it as it stands; "
+        "write the whole address that the vendor gave"
+        for name, destination in settings.destinations.items()
+        if settings.specs[destination.vendor].posts_to_url and not urlsplit(destination.url).path.strip("/")
+    ]
 
 
 def _sends_answered(route: Route, name: str) -> bool:

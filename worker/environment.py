@@ -1,5 +1,6 @@
 """The variables of the process's environment (contract, section 3)."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ _T = TypeVar("_T")
 
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 _HIGHEST_PORT = 65535
+_HOST = re.compile(r"[A-Za-z0-9._-]+|(?=.*:.*:)[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
+"""A name, an IPv4 or an IPv6 address; whether there is such a host, the system knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,8 @@ class Environment:
     port: int
     spool_path: Path | None
     """``None``: no spool."""
+    spool_volatile: bool
+    """The spool's disk dies with the process: what stands only there is kept and delivered, and answered 503."""
     log_format: str
     """``console`` or ``json``."""
     log_level: str
@@ -47,13 +52,14 @@ class Environment:
         result = cls(
             redis_url=variables.read("REDIS_URL", _redis_url, "", required=redis_required),
             config=variables.read("SWITCHBOARD_CONFIG", Path, Path("switchboard.toml")),
-            host=variables.read("HOST", str, "127.0.0.1"),
-            port=variables.read("PORT", _port, 8080),
+            host=variables.read("HOST", host_name, "127.0.0.1"),
+            port=variables.read("PORT", port_number, 8080),
             spool_path=Path(spool_path) if spool_path else None,
+            spool_volatile=variables.read("SPOOL_VOLATILE", _one_of("0", "1"), "0") == "1",
             log_format=variables.read("LOG_FORMAT", _one_of("console", "json"), "console" if on_terminal else "json"),
             log_level=variables.read("LOG_LEVEL", _one_of(*_LEVELS), "info"),
-            metrics_host=variables.read("METRICS_HOST", str, "127.0.0.1"),
-            metrics_port=variables.read("METRICS_PORT", _port, None),
+            metrics_host=variables.read("METRICS_HOST", host_name, "127.0.0.1"),
+            metrics_port=variables.read("METRICS_PORT", port_number, None),
         )
         if variables.faults:
             raise SettingsError(variables.faults)
@@ -97,10 +103,26 @@ def _redis_url(value: str) -> str:
     return value
 
 
-def _port(value: str) -> int:
-    if not (value.isascii() and value.isdigit()) or int(value[:6]) > _HIGHEST_PORT:
-        raise ValueError(f"must be a port between 0 and {_HIGHEST_PORT}; 0 takes a free one")
+def host_name(value: str) -> str:
+    """Check the name or address of a host to listen on; raises ``ValueError``."""
+    if not _HOST.fullmatch(value):
+        raise ValueError(f"must be the name or the address of a host, without a scheme or a port{_service_link(value)}")
+    return value
+
+
+def port_number(value: str) -> int:
+    """Read the number of a port; raises ``ValueError``."""
+    if not (value.isascii() and value.isdigit()) or len(value) > len(str(_HIGHEST_PORT)) or int(value) > _HIGHEST_PORT:
+        fault = f"must be a port between 0 and {_HIGHEST_PORT}; 0 takes a free one"
+        raise ValueError(fault + _service_link(value))
     return int(value)
+
+
+def _service_link(value: str) -> str:
+    """Say where such a value comes from when nobody set it."""
+    if not value.startswith(("tcp://", "udp://")):
+        return ""
+    return " (Kubernetes sets such a value for a Service of that name: set enableServiceLinks to false, or rename it)"
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:

@@ -4,6 +4,8 @@ from importlib import import_module
 
 import click
 
+from worker.build import LEDGER_FORMAT, code_version
+
 COMMANDS = {
     "up": ("deploy.cli.up:up", "Run everything here, with stand-ins for the vendors."),
     "check": ("deploy.cli.check:check", "Check the configuration: every fault at once."),
@@ -49,7 +51,17 @@ class Commands(click.Group):
             formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
 
 
+def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's signature
+    if value and not ctx.resilient_parsing:
+        click.echo(f"switchboard {code_version()} (ledger format {LEDGER_FORMAT})")
+        ctx.exit()
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
+    help="Print the version, and the format of the ledger that it writes.",
+)  # fmt: skip
 def main() -> None:
     """Delivers Delacon's calls to Captorra, Comunik8 and Kapture: nothing lost, nothing twice.
 

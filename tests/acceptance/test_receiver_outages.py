@@ -220,6 +220,26 @@ async def test_without_a_spool_the_answer_is_503(tmp_path, make_redis_server, se
         receiver.stop()
 
 
+async def test_a_volatile_spool_keeps_what_it_does_not_acknowledge(tmp_path, make_redis_server, session):
+    """While Redis is stopped the answer is 503 and ``/readyz`` says why; later all is in the ledger."""
+    server = make_redis_server()
+    receiver = ReceiverProcess(tmp_path, server.url, SPOOL_VOLATILE="1")
+    receiver.start()
+    try:
+        before, told = await receiver.readyz(session)
+        server.kill()
+        statuses = {(await receiver.post(session, event(number)))[0] for number in range(3)}
+        status, parts = await receiver.readyz(session)
+        server.restart()
+        await until(lambda: all_in(server, {f"call-{number}" for number in range(3)}))
+    finally:
+        receiver.stop()
+
+    assert (200, "volatile") == (before, told["spool"]["state"])
+    assert {503} == statuses
+    assert (503, "volatile", 3) == (status, parts["spool"]["state"], parts["spool"]["events"])
+
+
 async def test_it_starts_without_redis_and_two_of_them_share_a_spool(tmp_path, make_redis_server, session):
     """What either of them spooled is drained once Redis is there, whoever does it."""
     server = make_redis_server()

@@ -1,6 +1,7 @@
 """The command line as a whole: help, exit status, and the table of commands."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -119,3 +120,11 @@ def test_json_is_one_value_even_in_ascii_and_with_logs(cli):
     result = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, check=True)
 
     assert "法律事務所" in result.stdout.decode()
+
+
+def test_the_version_names_the_format_of_the_ledger():
+    """``switchboard N.N.N`` and the format that it writes, whatever else stands in the environment."""
+    result = CliRunner().invoke(main, ["--version"])
+
+    assert 0 == result.exit_code
+    assert re.fullmatch(r"switchboard \d+\.\d+\.\d+ \(ledger format \d+\)\n", result.output)

@@ -24,6 +24,7 @@ class FakeSpool:
     def __init__(self) -> None:
         self.items: list[Incoming] = []
         self.fault: Exception | None = None
+        self.volatile = False
         self.hangs = False
 
     async def put(self, items):
@@ -107,6 +108,19 @@ async def test_what_redis_refuses_goes_to_the_spool_and_the_next_ones_straight_t
     assert ["0", "1", "2"] == [item.call_id for item in spool.items]
     assert 1 == len(ledger.groups)
     assert not gate.is_open
+
+
+async def test_a_volatile_spool_keeps_and_acknowledges_nothing():
+    """Its events are told apart from those that are safe and from those that are nowhere."""
+    ledger, spool = FakeLedger(fault=RedisConnectionError("gone")), FakeSpool()
+    spool.volatile = True
+    async with running(ledger, spool=spool) as inbox:
+        kept = await inbox.put("0", "s")
+        spool.fault = SpoolError("full")
+        nowhere = await inbox.put("1", "s")
+
+    assert (Outcome.KEPT, Outcome.REFUSED) == (kept, nowhere)
+    assert ["0"] == [item.call_id for item in spool.items]
 
 
 async def test_an_item_that_fails_alone_spoils_no_other():

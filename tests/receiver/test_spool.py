@@ -4,9 +4,12 @@ Over 200 lines: the facts of one subject stay in one place.
 """
 
 import asyncio
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -154,6 +157,81 @@ def test_one_at_a_time_drains(path):
         assert (True, False) == (mine, other)
     with drain_lock(path) as again:
         assert again
+
+
+def test_a_lock_leaves_nothing_behind_and_trips_over_nothing_left_behind(path):
+    """An earlier version left ``spool.db-drain``, which another user's receiver could not open."""
+    SpoolFile(path).close()
+    before = sorted(path.parent.iterdir())
+    with drain_lock(path) as mine:
+        assert mine
+    assert before == sorted(path.parent.iterdir())
+
+    path.with_name(path.name + "-drain").mkdir()  # not to be opened for writing, by whomever
+    with drain_lock(path) as mine:
+        assert mine
+
+
+def test_a_lock_keeps_sqlites_own(path):
+    """Taking and giving back the lock drops none of SQLite's: whoever closes last does not take the journal away."""
+    file = SpoolFile(path)
+    file.put(items(1))
+    with drain_lock(path):
+        pass
+    pid = os.fork()
+    if not pid:  # another process opens and closes the file, as ``switchboard spool status`` does
+        SpoolFile(path).close()
+        os._exit(0)
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    assert path.with_name(path.name + "-wal").exists()
+    file.close()
+
+
+def test_a_folder_that_is_gone_is_a_fault_of_the_spool(tmp_path):
+    """It is told as such, and not as an error of the system."""
+    with pytest.raises(SpoolError), drain_lock(tmp_path / "gone" / "spool.db"):
+        pass
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
+@pytest.mark.parametrize("mode", [0o755, 0o555])
+def test_root_who_drains_first_does_not_keep_the_receiver_from_draining(mode):
+    """Nor does a folder in which the receiver may not make files."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    path = folder / "spool.db"
+    try:
+        os.chown(folder, NOBODY, NOBODY)
+        as_nobody(lambda: SpoolFile(path).put(items(1)))
+        with drain_lock(path) as mine:
+            assert mine
+        folder.chmod(mode)
+        as_nobody(lambda: _drains(path))
+    finally:
+        shutil.rmtree(folder)
+
+
+NOBODY = 65534
+
+
+def as_nobody(work):
+    """Do something in a process of another user."""
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _drains(path):
+    with drain_lock(path) as mine:
+        assert mine
 
 
 def test_several_processes_share_one_file(path):

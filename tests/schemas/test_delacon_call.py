@@ -122,6 +122,28 @@ class TestEnd:
 
         assert url == load({"PLA_RecordingFile": url}).recording_url
 
+    @pytest.mark.parametrize(
+        ("url", "for_a_player"),
+        [
+            ("https://pla.example.com/x.wav", "https://pla.example.com/x.wav?mode=direct"),
+            ("https://pla.example.com/x?id=1&k=a%20b", "https://pla.example.com/x?id=1&k=a%20b&mode=direct"),
+            ("https://pla.example.com/x?", "https://pla.example.com/x?mode=direct"),
+            ("https://pla.example.com/x?mode=direct", "https://pla.example.com/x?mode=direct"),
+            ("https://pla.example.com/x?mode=page&a=1&", "https://pla.example.com/x?a=1&mode=direct"),
+            ("https://pla.example.com/x?modern=1", "https://pla.example.com/x?modern=1&mode=direct"),
+            ("https://pla.example.com/x?a=1#t=10", "https://pla.example.com/x?a=1&mode=direct#t=10"),
+        ],
+    )
+    def test_the_recording_for_a_player_has_the_mode_that_delacon_names(self, url, for_a_player):
+        """In the query, once, and before the fragment; the rest stays as it was sent."""
+        call = load({"PLA_RecordingFile": url})
+
+        assert for_a_player == call.recording_player_url == call.text("recording_player_url")
+
+    def test_without_a_recording_there_is_none_for_a_player(self):
+        """An absent value stays absent."""
+        assert load({}).recording_player_url is None
+
 
 class TestCampaign:
     """gclid and utm from the landing page."""

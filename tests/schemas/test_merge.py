@@ -79,6 +79,7 @@ class TestDocument:
                 converted="Y",
                 ivr_option="1234",
                 recording_url="https://pla.delaconcorp.com......abc.wav",
+                recording_player_url="https://pla.delaconcorp.com......abc.wav?mode=direct",
                 gclid="C152ddsa12213123132",
                 raw=result.call.raw,
             )

@@ -1,5 +1,7 @@
 """Warnings about valid configurations."""
 
+import pytest
+
 from tests.worker.configured import CONTRACT, load
 from worker.advice import warnings
 
@@ -30,6 +32,22 @@ def test_an_empty_configuration(tmp_path):
         "receiver.tokens: there is none, so the receiver starts on loopback only",
         "routes: there is none, so every call is kept as unrouted",
     ]
+
+
+@pytest.mark.parametrize("url", ["https://crm.example.com", "https://crm.example.com/", "https://crm.example.com//"])
+def test_a_url_without_a_path_where_calls_are_posted_to_it(tmp_path, url):
+    """Captorra's address is used as it stands: without its path every call would be a 404."""
+    whole = "https://captrack01.captorra.com/api/captorracalltracking/create"
+
+    [found] = warned(tmp_path, CONTRACT.replace(whole, url))
+
+    assert found.startswith("destinations.smith-law: url has no path")
+
+
+def test_a_url_without_a_path_where_the_vendor_adds_one(tmp_path):
+    """Comunik8's and Kapture's are written so in the contract, and nobody is warned."""
+    assert "/" not in CONTRACT.split('url = "https://dialler')[1].splitlines()[0]
+    assert warned(tmp_path, CONTRACT) == []
 
 
 def test_odd_times_results_and_unused_destinations(tmp_path):

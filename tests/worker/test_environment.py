@@ -20,6 +20,7 @@ def test_defaults_are_those_of_the_contract():
         host="127.0.0.1",
         port=8080,
         spool_path=Path("var/spool.db"),
+        spool_volatile=False,
         log_format="json",
         log_level="info",
         metrics_host="127.0.0.1",
@@ -59,6 +60,66 @@ def test_an_empty_spool_path_means_no_spool():
 
     assert environment.spool_path is None
     assert (environment.port, environment.log_level, environment.metrics_port) == (8080, "info", None)
+
+
+@pytest.mark.parametrize(("value", "volatile"), [("1", True), ("0", False), ("", False)])
+def test_a_volatile_spool_is_said_to_be_one(value, volatile):
+    """Only ``1`` says that the spool's disk dies with the process."""
+    assert volatile is Environment.read({**REDIS, "SPOOL_VOLATILE": value}).spool_volatile
+
+
+SERVICE_LINK = (
+    " (Kubernetes sets such a value for a Service of that name: set enableServiceLinks to false, or rename it)"
+)
+NO_PORT = "must be a port between 0 and 65535; 0 takes a free one"
+NO_HOST = "must be the name or the address of a host, without a scheme or a port"
+
+
+@pytest.mark.parametrize("name", ["PORT", "METRICS_PORT"])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("tcp://10.0.75.166:5555", NO_PORT + SERVICE_LINK),
+        ("udp://10.0.75.166:53", NO_PORT + SERVICE_LINK),
+        ("65536", NO_PORT),
+        ("9" * 5000, NO_PORT),
+        ("-1", NO_PORT),
+        ("80a", NO_PORT),
+        ("٨٠", NO_PORT),
+        ("8080.0", NO_PORT),
+    ],
+)
+def test_a_port_that_is_none_is_one_sentence(name, value, said):
+    """Also what Kubernetes sets for a Service of that name, of which nobody knows who set it."""
+    with pytest.raises(SettingsError) as caught:
+        Environment.read({**REDIS, name: value})
+
+    assert [f"environment: {name} {said}"] == caught.value.faults
+
+
+@pytest.mark.parametrize("name", ["HOST", "METRICS_HOST"])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("tcp://10.0.75.166:8080", NO_HOST + SERVICE_LINK),
+        ("http://example.com", NO_HOST),
+        ("localhost:8080", NO_HOST),
+        ("two words", NO_HOST),
+        ("[::1]", NO_HOST),
+    ],
+)
+def test_a_host_that_is_none_is_one_sentence(name, value, said):
+    """A host is a name or an address, and nothing beside it."""
+    with pytest.raises(SettingsError) as caught:
+        Environment.read({**REDIS, name: value})
+
+    assert [f"environment: {name} {said}"] == caught.value.faults
+
+
+@pytest.mark.parametrize("value", ["0.0.0.0", "::", "::1", "fe80::1%eth0", "localhost", "my_host-1.example.com"])
+def test_good_hosts(value):
+    """Names and addresses of both families."""
+    assert value == Environment.read({**REDIS, "HOST": value}).host
 
 
 def test_redis_need_not_be_given_where_it_is_brought_along():

@@ -27,6 +27,35 @@ def test_flower_does_not_start_without(missing, capsys):
     assert missing in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FLOWER_PORT", "tcp://10.0.75.166:5555"),
+        ("FLOWER_PORT", "http"),
+        ("FLOWER_PORT", "65536"),
+        ("FLOWER_ADDRESS", "tcp://10.0.75.166:5555"),
+        ("FLOWER_ADDRESS", "127.0.0.1:5555"),
+    ],
+)
+def test_flower_says_in_one_sentence_what_is_wrong_with_its_address(name, value, capsys):
+    """Status 2; Flower itself would end with a traceback, or serve elsewhere."""
+    with pytest.raises(SystemExit, match="2"):
+        guard_flower(ARGV, {**GIVEN, name: value})
+
+    said = capsys.readouterr().err.splitlines()
+    assert 1 == len(said)
+    assert said[0].startswith(f"environment: {name} must be")
+
+
+@pytest.mark.parametrize(("given", "left"), [(" 5556 ", "5556"), ("", None), (" ", None)])
+def test_flower_is_given_a_port_that_it_can_read(given, left):
+    """An empty one counts as none: Flower would take it for a number."""
+    environ = {**GIVEN, "FLOWER_PORT": given}
+    guard_flower(ARGV, environ)
+
+    assert left == environ.get("FLOWER_PORT")
+
+
 def test_workers_are_left_alone():
     """They read the environment themselves, and tell all of its faults."""
     environ: dict[str, str] = {}
