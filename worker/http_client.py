@@ -1,24 +1,18 @@
-"""The one HTTP client: a shared session that sends a request once and tells what came back."""
+"""The one HTTP client: it sends a request once and tells what came back."""
 
 import asyncio
+import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import lru_cache
-from time import monotonic
+from functools import cache
 from typing import Self
-from urllib.parse import urlencode
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 import orjson
-from aiohttp import ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, client_exceptions
-from aiohttp.payload import BytesPayload
-from yarl import URL
 
 from schemas.delivery import Request, Response
-from worker.errors import Transient
-
-MAX_REPLY_BYTES = 256 * 1024
-"""The most of a reply that is read, after decompression (contract, section 4)."""
+from worker.http_origin import HttpOrigin
 
 CONNECT_SHARE = 0.9
 """The share of an attempt's time that connecting may take; what ends before it has surely sent nothing."""
@@ -26,51 +20,46 @@ CONNECT_SHARE = 0.9
 CONNECT_LONGEST_S = 10.0
 """No vendor that answers at all takes longer to accept a connection, TLS included."""
 
-READ_HEADERS = ("retry-after", "location")
-"""The headers of a reply that anybody here reads; a vendor's proxies send twenty others."""
-
-DNS_CACHE_S = 60
-"""How long a name's addresses are reused, in seconds; a vendor that moves is found again after it."""
-
-MAX_CACHED_URLS = 1024
+MAX_CACHED_HEADS = 1024
 """Deliveries use a handful of URLs; searches with parameters must not fill the memory."""
 
-MAX_CACHED_TIMEOUTS = 256
-"""Nearly all requests have their destination's; the second request of an attempt has what is left of it."""
-
-_JSON = {"Content-Type": "application/json"}
-_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+_REPLY_HEADERS = (("retry-after", b"retry-after"), ("location", b"location"))
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 _ALWAYS = {"User-Agent": "Switchboard", "Accept": "application/json", "Accept-Encoding": "identity"}
-_NO_TIMEOUT = ClientTimeout(total=None)
+_PORTS = {"http": 80, "https": 443}
+_VISIBLE = re.compile(r"[!-~]+")
+_HEADER_VALUE = re.compile(r"[\t -~\x80-\U0010ffff]*")
 
 
 class HttpClient:
-    """Sends requests over one shared ``ClientSession``; never retries, never follows a redirect, keeps no cookie.
+    """Sends requests over kept connections; never retries, never follows a redirect, keeps no cookie.
+
+    aiohttp's client takes bytes that nobody asked for as the next reply, sends GET, PUT and DELETE again by itself when
+    a kept connection is dropped, and refuses replies that curl reads; libcurl sends a POST again, too.
 
     No text that leaves this class holds a URL, because vendors' keys stand in query strings.
     """
 
-    def __init__(self, session: ClientSession) -> None:
-        self._session = session
-        self._urls: dict[str, URL] = {}
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._origins: dict[tuple[str, str, int], HttpOrigin] = {}
+        self._heads: dict[tuple[str, ...], tuple[bytes, HttpOrigin]] = {}
 
     @classmethod
     @asynccontextmanager
     async def open(cls) -> AsyncIterator[Self]:
-        """Open the session on the running loop; it is closed when the block ends.
+        """Open a client on the running loop; its connections are closed when the block ends.
 
         The number of connections is not limited here: a destination's ``concurrency`` is the limit.
         """
-        connector = TCPConnector(limit=0, limit_per_host=0, ttl_dns_cache=DNS_CACHE_S)
-        session = ClientSession(
-            connector=connector,
-            cookie_jar=DummyCookieJar(),
-            headers=_ALWAYS,
-            timeout=_NO_TIMEOUT,
-            trust_env=False,
-        )
-        async with session:
-            yield cls(session)
+        client = cls()
+        try:
+            yield client
+        finally:
+            for origin in client._origins.values():
+                origin.close()
+            await asyncio.sleep(0)  # the loop closes their sockets
 
     async def send(self, request: Request, *, timeout_s: float) -> Response:
         """Send ``request`` once and read at most 256 KB of the reply, all within ``timeout_s`` seconds.
@@ -78,89 +67,80 @@ class HttpClient:
         Raises ``Transient`` with reason ``timeout``, ``connect``, ``tls``, ``dns`` or ``reset``; ``unknown`` is false
         only where it is certain that nothing was sent.
         """
-        started = monotonic()
-        try:
-            async with asyncio.timeout(timeout_s):
-                reply = await self._start(request, timeout_s)
-                body = await _read(reply)
-        except (TimeoutError, client_exceptions.ClientError, OSError) as error:
-            # "from None": the texts of aiohttp's errors hold the URL, and so the key.
-            raise _translate(error) from None
+        started = self._loop.time()
+        body, content_type = b"", ""
+        if request.form is not None:
+            body, content_type = urlencode(request.form).encode(), _FORM
+        elif request.json is not None:
+            body, content_type = orjson.dumps(request.json), _JSON
+        key = (request.method, request.url, content_type, *(part for pair in request.headers.items() for part in pair))
+        head, origin = self._heads.get(key) or self._remember(key, request, content_type)
+        if body or request.method not in _BODILESS_METHODS:
+            head = b"%bContent-Length: %d\r\n" % (head, len(body))
+        connection = origin.take()
+        if connection is None:
+            connection = await origin.connect(within_s=min(timeout_s * CONNECT_SHARE, CONNECT_LONGEST_S))
+        reply = await connection.exchange(b"%b\r\n%b" % (head, body), deadline=started + timeout_s)
         return Response(
             status=reply.status,
-            headers={name: _readable(value) for name in READ_HEADERS if (value := reply.headers.get(name)) is not None},
-            body=body,
-            elapsed_ms=int((monotonic() - started) * 1000),
+            headers={name: value for name, key in _REPLY_HEADERS if (value := reply.header(key)) is not None},
+            body=reply.body(),
+            elapsed_ms=int((self._loop.time() - started) * 1000),
         )
 
-    async def _start(self, request: Request, timeout_s: float) -> ClientResponse:
-        """Send and wait for the head of the reply."""
-        data: BytesPayload | None = None
-        headers = request.headers
-        if request.form is not None:
-            data = BytesPayload(urlencode(request.form).encode())
-            headers = {**_FORM, **headers}
-        elif request.json is not None:
-            data = BytesPayload(orjson.dumps(request.json))  # what the session would find out for itself, slowly
-            headers = {**_JSON, **headers}
-        return await self._session.request(
-            request.method,
-            self._urls.get(request.url) or self._remember(request.url),
-            data=data,
-            headers=headers,
-            allow_redirects=False,
-            timeout=_connect_timeout(timeout_s),
-        )
+    def _remember(self, key: tuple[str, ...], request: Request, content_type: str) -> tuple[bytes, HttpOrigin]:
+        """Make the head of a request once, up to its length.
 
-    def _remember(self, url: str) -> URL:
-        """Parse a URL once; vendors quote what they put into it, so that it reaches the wire as they wrote it."""
-        if len(self._urls) >= MAX_CACHED_URLS:
-            self._urls.clear()
-        parsed = self._urls[url] = URL(url, encoded=True)
-        return parsed
+        Vendors quote what they put into a URL, so it reaches the wire as they wrote it.
+        """
+        if len(self._heads) >= MAX_CACHED_HEADS:
+            self._heads.clear()
+        if _VISIBLE.fullmatch(request.url) is None:
+            raise ValueError("a URL must be visible ASCII characters")
+        url = urlsplit(request.url)
+        wanted = {"Host": _host_header(url), **_ALWAYS}
+        if content_type:
+            wanted["Content-Type"] = content_type
+        head = b"%b %b HTTP/1.1\r\n" % (request.method.encode(), _target(url).encode())
+        head += b"".join(b"%b: %b\r\n" % pair for pair in _merged(wanted, request.headers))
+        remembered = self._heads[key] = head, self._origin_of(url)
+        return remembered
 
-
-@lru_cache(maxsize=MAX_CACHED_TIMEOUTS)
-def _connect_timeout(timeout_s: float) -> ClientTimeout:
-    """Limit only the connecting; the whole attempt is limited by ``asyncio.timeout``, to the millisecond."""
-    connect_s = min(timeout_s * CONNECT_SHARE, CONNECT_LONGEST_S)
-    return ClientTimeout(total=None, connect=connect_s, ceil_threshold=3600)
+    def _origin_of(self, url: SplitResult) -> HttpOrigin:
+        """Return the host that a URL names; hosts are those of the configuration, which are few."""
+        where = (url.scheme, url.hostname or "", url.port or _PORTS[url.scheme])
+        origin = self._origins.get(where)
+        if origin is None:
+            tls = _tls_context if url.scheme == "https" else None
+            origin = self._origins[where] = HttpOrigin(where[1], where[2], tls=tls)
+        return origin
 
 
-async def _read(reply: ClientResponse) -> bytes:
-    """Read the body up to the limit; a connection with more to come is closed, any other goes back to the pool."""
-    content = reply.content
-    body = b""
-    try:
-        while not content.at_eof() and len(body) < MAX_REPLY_BYTES:
-            body += await content.read(MAX_REPLY_BYTES - len(body))
-    finally:
-        if not content.at_eof():
-            reply.close()
-    return body
+_BODILESS_METHODS = frozenset({"GET", "HEAD", "DELETE"})
 
 
-def _readable(value: str) -> str:
-    """Give a header's value as text that can be written anywhere: aiohttp hands on bytes that are no UTF-8."""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+@cache
+def _tls_context() -> ssl.SSLContext:
+    """Make the one TLS context of the process: reading the certificates takes some 20 ms."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
-def _translate(error: Exception) -> Transient:
-    """Give the transient failure that an error of the network stands for."""
-    match error:
-        case client_exceptions.ConnectionTimeoutError():
-            return Transient("timeout", "no connection in time")
-        case TimeoutError():
-            return Transient("timeout", "no whole reply in time", unknown=True)
-        case client_exceptions.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as why):
-            return Transient("tls", f"certificate refused: {why.verify_message}")
-        case client_exceptions.ClientSSLError():
-            return Transient("tls", "no TLS handshake")
-        case client_exceptions.ClientConnectorDNSError():
-            return Transient("dns", "the host's name was not resolved")
-        case client_exceptions.ClientConnectorError():
-            return Transient("connect", "no connection")
-        case client_exceptions.ClientResponseError() | client_exceptions.ClientPayloadError():
-            return Transient("reset", "the reply broke off or was no HTTP", unknown=True)
-        case _:
-            return Transient("reset", "the connection was lost", unknown=True)
+def _host_header(url: SplitResult) -> str:
+    host = url.netloc.rpartition("@")[2].lower()
+    return host.removesuffix(f":{_PORTS[url.scheme]}")
+
+
+def _target(url: SplitResult) -> str:
+    return (url.path or "/") + (f"?{url.query}" if url.query else "")
+
+
+def _merged(ours: Mapping[str, str], vendors: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return both sets of headers; the vendor's take the place of ours, however they are written."""
+    theirs = {name.lower() for name in vendors}
+    pairs = [*((name, value) for name, value in ours.items() if name.lower() not in theirs), *vendors.items()]
+    for name, value in pairs:
+        if _VISIBLE.fullmatch(name) is None or _HEADER_VALUE.fullmatch(value) is None:
+            raise ValueError("a header must be one line")
+    return [(name.encode(), value.encode()) for name, value in pairs]

@@ -162,7 +162,7 @@ async def test_the_environment_sets_no_proxy(http, monkeypatch):
         assert (await http.send(post(url), timeout_s=5)).status == 200
 
 
-async def test_many_urls_do_not_fill_the_memory(http):
+async def test_many_heads_do_not_fill_the_memory(http):
     """The cache of parsed URLs is bounded."""
 
     async def handler(_: web.Request) -> web.Response:
@@ -173,4 +173,4 @@ async def test_many_urls_do_not_fill_the_memory(http):
             reply = await http.send(post(url, url=f"{url}/?q={number}"), timeout_s=5)
             assert reply.status == 200
 
-    assert len(http._urls) <= 1024
+    assert len(http._heads) <= 1024
