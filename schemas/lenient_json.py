@@ -18,13 +18,22 @@ _LONE_SURROGATE = re.compile(
 )
 _BLANKS = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
+_UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_CONTROL = re.compile(rb"[\x00-\x1f]")
+# A backslash before one is no escape, and stays none.
+_RAW_CONTROL = re.compile(rb"(\\.)|[\x00-\x1f]", re.DOTALL)
+_ANY_STRING = re.compile(_STRING + rb'"?', re.DOTALL)
+
+DEEPEST = 3
+"""How often JSON may be written as a string within JSON."""
 
 
-def read_object(body: bytes) -> tuple[dict[str, str], set[str]]:
+def read_object(body: bytes, *, deepest: int = DEEPEST) -> tuple[dict[str, str], set[str]]:
     """Read a JSON object as key to trimmed text; ``""`` and ``null`` are left out.
 
     Numbers and booleans become their JSON text exactly as sent (``1.10`` stays ``1.10``), objects and arrays their
-    compact JSON. Of a doubled key the last stands. Mended: trailing commas, a byte order mark, half a surrogate pair.
+    compact JSON. Of a doubled key the last stands. Mended: trailing commas, a byte order mark, half a surrogate pair,
+    raw tabs and line breaks inside strings, an object that was written as a JSON string.
     Gives also the keys whose values were booleans, objects or arrays.
     Raises ``ValueError`` when the bytes are not JSON, ``TypeError`` when the JSON is not an object.
     """
@@ -40,8 +49,9 @@ def read_object(body: bytes) -> tuple[dict[str, str], set[str]]:
             loaded = _load_with_huge_numbers(text)
             if isinstance(loaded, dict):
                 return _read_exactly(text)
+            raise TypeError("not an object") from None
     if type(loaded) is not dict:
-        raise TypeError("not an object")
+        return _read_inner(loaded, deepest=deepest - 1)
     texts: dict[str, str] = {}
     odd: set[str] = set()
     for key, value in loaded.items():
@@ -61,6 +71,16 @@ def read_object(body: bytes) -> tuple[dict[str, str], set[str]]:
     return texts, odd
 
 
+def _read_inner(loaded: Any, *, deepest: int) -> tuple[dict[str, str], set[str]]:
+    """Read the object that a JSON string holds; anything else is not an object."""
+    if isinstance(loaded, str) and deepest > 0:
+        try:
+            return read_object(loaded.strip().encode(), deepest=deepest)
+        except ValueError:
+            pass
+    raise TypeError("not an object")
+
+
 def _without_last_comma(body: bytes) -> bytes:
     """Drop a comma before the last brace: every end that Delacon documents has one, and this saves a failed parse.
 
@@ -73,11 +93,23 @@ def _without_last_comma(body: bytes) -> bytes:
 
 
 def _mend(body: bytes) -> bytes:
-    """Drop commas before } or ] outside strings, in one linear pass, and put U+FFFD for half surrogate pairs."""
+    """Mend the slips that ``read_object`` names, each in one linear pass."""
+    encoding = _UTF_16.get(body[:2])
+    if encoding is not None:
+        body = body[2:].decode(encoding, "replace").encode()
     body = _STRING_OR_TRAILING_COMMA.sub(rb"\1", body.removeprefix(_BOM))
+    if _CONTROL.search(body):
+        body = _ANY_STRING.sub(_escape_controls, body)
     if b"\\u" in body:
         body = _LONE_SURROGATE.sub(lambda match: match[1] or b"\\ufffd", body)
     return body
+
+
+def _escape_controls(string: re.Match[bytes]) -> bytes:
+    """Write the raw control characters of a string as escapes."""
+    if _CONTROL.search(string[0]) is None:
+        return string[0]
+    return _RAW_CONTROL.sub(lambda found: found[1] or b"\\u%04x" % found[0][0], string[0])
 
 
 def _load_with_huge_numbers(body: bytes) -> Any:

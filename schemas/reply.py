@@ -2,7 +2,7 @@
 
 import json
 import re
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from dataclasses import field
 from functools import lru_cache
@@ -11,6 +11,12 @@ from typing import Any
 from schemas.blanking import blank
 from schemas.delivery import Response
 from schemas.record import record
+
+_BOM = "\ufeff"
+_MARKED = {BOM_UTF8: "utf-8", BOM_UTF16_LE: "utf-16-le", BOM_UTF16_BE: "utf-16-be"}
+
+DEEPEST = 3
+"""How often JSON may be written as a string within JSON."""
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -52,7 +58,7 @@ def read_reply(
 
     ``repair`` gets the text that is no JSON and may give back one that is. A list stands for its first object.
     """
-    text = response.body.removeprefix(BOM_UTF8).decode("utf-8", "replace").strip()
+    text = _text_of(response.body)
     document = _object(text)
     if document is None:
         document = _object(repair(text))
@@ -109,14 +115,39 @@ def texts_in(value: object) -> list[str]:
     return texts
 
 
+def _text_of(body: bytes) -> str:
+    """Decode a body by its byte order mark, else as UTF-8."""
+    encoding = "utf-8"
+    if body[:1] in _MARKS_BEGIN:
+        encoding = next((name for mark, name in _MARKED.items() if body.startswith(mark)), encoding)
+    return _trimmed(body.decode(encoding, "replace"))
+
+
+_MARKS_BEGIN = frozenset(mark[:1] for mark in _MARKED)
+
+
+def _trimmed(text: str) -> str:
+    text = text.strip()
+    return text.strip(_BOM).strip() if text.startswith(_BOM) else text
+
+
 def _object(text: str) -> dict[str, Any] | None:
-    """Parse one JSON object, or the first object of a list."""
+    """Parse one JSON object, or the first object of a list; also one that was written as a JSON string."""
     try:
-        value = json.loads(text)
-        if _SURROGATE.search(text):  # half a character, which can be neither stored nor sent on
-            value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        value = _load(text)
+        for _ in range(DEEPEST - 1):
+            if not isinstance(value, str):
+                break
+            value = _load(_trimmed(value))
     except (ValueError, RecursionError):
         return None
     if isinstance(value, list):
         value = next((item for item in value if isinstance(item, dict)), None)
     return value if isinstance(value, dict) else None
+
+
+def _load(text: str) -> Any:
+    value = json.loads(text, strict=False)  # raw line breaks and tabs inside strings are read
+    if _SURROGATE.search(text):  # half a character, which can be neither stored nor sent on
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value

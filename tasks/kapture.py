@@ -158,4 +158,4 @@ def failure_of(reply: Reply, said: KaptureReply) -> DeliveryError:
             return failing("unavailable", reply, shown, unknown=True)
     if said.status.startswith("fail") or said.status == "error":
         return refused(reply, shown)
-    return unanswered(reply)
+    return unanswered(reply, shown)

@@ -10,6 +10,8 @@ from tasks.vendor import Http
 from worker.errors import Blocked, DeliveryError, Permanent, Skipped, Transient
 
 _ASKED_TO_WAIT = {408: "timeout", 425: "too_early", 429: "rate_limited"}
+_OF_A_PROXY = frozenset({404, 409, 421, 423})
+"""Without words they tell nothing of the call: so answers what stands before a vendor that is being deployed."""
 _SURELY_NOT_STORED = frozenset({425, 429})
 """Any other failure may come from a vendor, or a proxy before it, after the record was made."""
 
@@ -33,9 +35,9 @@ def require_caller(filled: Filled, spec: VendorSpec, *, caller_key: str) -> tupl
 
 
 def status_error(reply: Reply, words: str = "") -> DeliveryError | None:
-    """Give what the status alone means (contract, section 6); ``None`` for 2xx.
+    """Return what the status means where no word decides (contract, section 6); ``None`` for 2xx.
 
-    ``words`` are the vendor's where there are better ones than the whole reply.
+    ``words`` are the vendor's, where it said any that can be read.
     """
     match reply.status:
         case status if 200 <= status < 300:  # noqa: PLR2004  the 2xx class
@@ -46,7 +48,7 @@ def status_error(reply: Reply, words: str = "") -> DeliveryError | None:
             return Blocked("forbidden", reply.shown(words), confirm=True)
         case status if 300 <= status < 400:  # noqa: PLR2004  the 3xx class
             return Blocked("redirected", reply.shown(reply.location or words), confirm=True)
-        case status if status in _ASKED_TO_WAIT or status >= 500:  # noqa: PLR2004  the 5xx class
+        case status if status in _ASKED_TO_WAIT or status >= 500 or (status in _OF_A_PROXY and not words):  # noqa: PLR2004  the 5xx class
             reason = _ASKED_TO_WAIT.get(status, "unavailable")
             return failing(reason, reply, words, unknown=status not in _SURELY_NOT_STORED)
         case _:
@@ -65,6 +67,6 @@ def refused(reply: Reply, words: str) -> DeliveryError:
     )
 
 
-def unanswered(reply: Reply) -> DeliveryError:
-    """Give what a reply that says neither yes nor no means: by the status, else a lost answer."""
-    return status_error(reply) or failing("unreadable", reply, "", unknown=True)
+def unanswered(reply: Reply, words: str = "") -> DeliveryError:
+    """Return what a reply that says neither yes nor no means: by the status, else a lost answer."""
+    return status_error(reply, words) or failing("unreadable", reply, "", unknown=True)

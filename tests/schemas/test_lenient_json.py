@@ -135,7 +135,11 @@ class TestMending:
             b'{"a": 1.2.3, "b": 1e400}',
             b'{"a": "\xff"}',
             b'{"a": "\xed\xa0\x80"}',
-            b'{"a": "line\nbreak"}',
+            b'{"a": "escaped\\\nbreak"}',
+            b'{"a": "never closed\n}',
+            b'{"a\n: 1}',
+            b'{"a"\x00: 1}',
+            b"\xff\xfe{",
             b"{'a': 1}",
             b'{"a": ' + b"[" * 30_000,
             b'{"a": 1e400, "b": ' + b"[" * 2_000 + b"]" * 2_000 + b"}",
@@ -147,7 +151,58 @@ class TestMending:
         with pytest.raises(ValueError):  # noqa: PT011  whichever parser refuses, in its own words
             read_object(body)
 
-    @pytest.mark.parametrize("body", [b"[]", b'"a"', b"1", b"null", b"[1e400]", b"[1,]"])
+    @pytest.mark.parametrize(
+        ("sent", "text"),
+        [
+            (b"line\nbreak", "line\nbreak"),
+            (b"one\r\ntwo\ttab", "one\r\ntwo\ttab"),
+            (b"\n\t", ""),
+            (b'quoted \\"\n\\" \\\\ \\n.', 'quoted "\n" \\ \n.'),
+            (b"bell\x07 nul\x00 escape\x1b.", "bell\x07 nul\x00 escape\x1b."),
+            (b"\xc3\xa9\n\xf0\x9f\x98\x80", "\u00e9\n\U0001f600"),
+            (b"cut \\ud83d\nhere", "cut \ufffd\nhere"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "shape", [b'{"key": "%b"}', b'{"key":\n"%b",\r\n}', b'\xef\xbb\xbf{"key": "%b", "n": null}']
+    )
+    def test_raw_control_characters_inside_strings_are_read(self, sent, text, shape):
+        """JSON wants a line break in a string written as an escape; many senders do not know."""
+        assert ({"key": text} if text else {}) == read_object(shape % sent)[0]
+
+    def test_raw_control_characters_are_read_in_keys_and_inside_values(self):
+        """Beside numbers that are kept as they were written."""
+        body = b'{"a\tb": 1.10, "c": ["x\ny", 1e400], "d": {"e\n": "f"}}'
+
+        assert {"a\tb": "1.10", "c": r'["x\ny",1e400]', "d": r'{"e\n":"f"}'} == read_object(body)[0]
+
+    @pytest.mark.parametrize("mark, encoding", [(b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")])
+    def test_utf_16_with_its_mark_is_read(self, mark, encoding):
+        """A byte order mark says in what the text is written."""
+        assert {"key": "\u00e9\ny"} == read_object(mark + '{"key": "\u00e9\ny"}'.encode(encoding))[0]
+
+    @pytest.mark.parametrize("layers", [1, 2])
+    @pytest.mark.parametrize("inner", ['{"key": "x"}', '{"key": "x",}', ' {"key":\n"x\n"} ', '\ufeff{"key": "x"}'])
+    def test_an_object_written_as_a_string_is_read(self, inner, layers):
+        """Whoever serialises twice sends a string that holds JSON; the same slips are mended inside."""
+        body = inner
+        for _ in range(layers):
+            body = json.dumps(body)
+
+        assert {"key": "x"} == texts_of(body)
+
+    def test_strings_in_strings_are_read_to_a_depth(self):
+        """Nobody makes this parse for ever."""
+        body = '{"key": "x"}'
+        for _ in range(3):
+            body = json.dumps(body)
+
+        with pytest.raises(TypeError):
+            texts_of(body)
+
+    @pytest.mark.parametrize(
+        "body", [b"[]", b'"a"', b'"[]"', b'"1"', b'"null"', b'"{"', b"1", b"null", b"[1e400]", b"[1,]"]
+    )
     def test_json_that_is_no_object_is_told_apart(self, body):
         """Only an object has keys."""
         with pytest.raises(TypeError):
@@ -161,7 +216,23 @@ class TestMending:
 
     @pytest.mark.parametrize(
         "worst",
-        [b",", b'"\\', b", ", b",}", b'{"a":[,]},', b'\\"', b"\\ud800", b"{", b"1", b'"",', b'"a":1.5,'],
+        [
+            b",",
+            b'"\\',
+            b", ",
+            b",}",
+            b'{"a":[,]},',
+            b'\\"',
+            b"\\ud800",
+            b"{",
+            b"1",
+            b'"",',
+            b'"a":1.5,',
+            b"\n",
+            b'\t"',
+            b"\\\n",
+            b'\\"\n',
+        ],
     )
     def test_the_repair_is_linear(self, worst):
         """No 256 KB of anything take longer than a moment; a pass that goes back would take minutes."""

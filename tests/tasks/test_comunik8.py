@@ -119,7 +119,7 @@ def test_a_failed_save_is_tried_again(*, make_call, destination, action, body, s
 def test_the_words_of_a_withdrawal_mean_nothing_to_a_lead(order):
     """``not found`` of a lead is no yes, nor is a proxy's page that holds these words."""
     assert isinstance(refusal(order, {"saved": False, "error": "not found"}, 404), Permanent)
-    assert isinstance(refusal(order, "<h1>not found</h1>", 404), Permanent)
+    assert isinstance(refusal(order, "<h1>not found</h1>", 404), Transient)
 
 
 @pytest.mark.parametrize("body", [{"saved": True}, {"processed": True}, {"saved": True, "processed": None}])

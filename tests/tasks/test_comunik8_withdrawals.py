@@ -5,7 +5,7 @@ import pytest
 from schemas.comunik8 import SPEC
 from tasks.comunik8 import Comunik8
 from tests.destinations import make_destination, make_order, make_response
-from worker.errors import Blocked, DeliveryError, Permanent, Skipped
+from worker.errors import Blocked, DeliveryError, Skipped, Transient
 
 VENDOR = Comunik8()
 UNQUOTED_GROUP = '{\n    "cancelled": false,\n    "warning": server error (call group)\n}'
@@ -85,5 +85,5 @@ def test_a_withdrawal_of_an_unknown_type_blocks_the_destination(withdrawal, body
 
 def test_a_proxys_not_found_is_no_answer_to_a_withdrawal(withdrawal):
     """Only the vendor's own keys hold its words."""
-    assert isinstance(refusal(withdrawal, {"message": "not found"}, 404), Permanent)
-    assert isinstance(refusal(withdrawal, "not found", 404), Permanent)
+    assert isinstance(refusal(withdrawal, {"message": "not found"}, 404), Transient)
+    assert isinstance(refusal(withdrawal, "not found", 404), Transient)

@@ -208,7 +208,31 @@ def test_a_destination_that_refuses_us_is_blocked(error_of, expected, body):
     assert (reason, confirm, True, False) == (error.reason, error.confirm, error.probe, error.dead)
 
 
-@pytest.mark.parametrize("status", [400, 402, 404, 405, 409, 410, 413, 415, 422, 431, 451])
+@pytest.mark.parametrize("status", [404, 409, 421, 423])
+@pytest.mark.parametrize("body", ["", HTML, "{}", "[]", "null", '"Not Found"', '{"unheard": "of"}', "no such app"])
+def test_a_refusal_without_words_that_a_deployment_gives_is_retried(error_of, status, body):
+    """What stands before a vendor answers so while the vendor is away."""
+    error = error_of(body, status, retry_after="120")
+
+    assert isinstance(error, Transient)
+    assert ("unavailable", "exhausted", True, "120") == (
+        error.reason,
+        error.exhausted_as,
+        error.unknown,
+        error.retry_after,
+    )
+
+
+@pytest.mark.parametrize("status", [404, 409, 421, 423])
+def test_a_refusal_in_words_is_final_whatever_a_deployment_gives(error_of, samples, status):
+    """The vendor itself said no."""
+    error = error_of(samples["no"], status)
+
+    assert isinstance(error, Permanent)
+    assert "the moon is full" in error.detail
+
+
+@pytest.mark.parametrize("status", [400, 402, 405, 410, 413, 415, 422, 431, 451])
 def test_any_other_refusal_is_final_with_the_vendors_words_kept(error_of, samples, status):
     """By the status when no listed word decides; also when the reply says no in words that nobody knows."""
     for body in (HTML, samples["no"]):

@@ -93,7 +93,8 @@ async def test_a_contact_that_is_not_there_is_added(make_call, contact, found):
         ("", 503, Transient),
         ({"Message": "the moon is full", "Status": "Fail"}, 200, Transient),
         ({"Message": "Auth Key Invalid", "Status": "Fail"}, 200, Blocked),
-        ("", 404, Permanent),
+        ("", 404, Transient),
+        ("", 410, Permanent),
     ],
 )
 async def test_a_search_that_tells_nothing_ends_the_attempt(*, make_call, contact, body, status, decision):
