@@ -1,4 +1,7 @@
-"""An HTTP reply, read from bytes as they come: as leniently as curl reads one, and bounded in everything."""
+"""An HTTP reply, read from bytes as they come: as leniently as curl reads one, and bounded in everything.
+
+Over 200 lines, because the head decides how the body is read, and both share one budget.
+"""
 
 import re
 import zlib
@@ -151,6 +154,7 @@ class HttpReply:
             return self._read_chunks
         if not codings and (length := self._length()) is not None:
             self._missing = length
+            self.keeps_connection = self.keeps_connection and length <= MAX_REPLY_BYTES
             return self._read_sized
         if not _WINDOWS.keys() >= set(codings):
             raise BrokenReply
@@ -215,12 +219,12 @@ class HttpReply:
     def _read_chunk_line(self, line: bytes) -> bool:
         """Read a line between chunks; return whether it was the last one of all."""
         self._framing_left -= len(line) + 2
-        if self._framing_left < 0:
+        if self._framing_left < 0 or len(line) > MAX_HEADER_BYTES:
             raise BrokenReply
         if self._in_trailers:
             self._headers_left -= 1
             self._header_bytes_left -= len(line)
-            if line and min(self._headers_left, self._header_bytes_left) < 0:
+            if line and (min(self._headers_left, self._header_bytes_left) < 0 or b":" not in line):
                 raise BrokenReply
             return not line
         if self._after_chunk:
