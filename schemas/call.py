@@ -55,6 +55,8 @@ class Call:
     utm_campaign: str | None = None
     utm_term: str | None = None
     utm_content: str | None = None
+    old_caller: str | None = field(default=None, repr=False)
+    """What versions until November 2026 read for a caller, where it is another number; only for looking things up."""
     raw: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Every key of the merged events as Delacon sent it, trimmed, ``PLA_Call_Id`` included."""
     notes: tuple[str, ...] = ()
@@ -81,7 +83,7 @@ class Call:
         return values
 
 
-CANONICAL: tuple[str, ...] = tuple(f.name for f in fields(Call) if f.name not in {"raw", "notes"})
+CANONICAL: tuple[str, ...] = tuple(f.name for f in fields(Call) if f.name not in {"raw", "notes", "old_caller"})
 _CANONICAL = frozenset(CANONICAL)
 
 

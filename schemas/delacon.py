@@ -9,7 +9,7 @@ from typing import Literal
 import orjson
 
 from schemas.call import Call
-from schemas.delacon_call import CALL_ID, CALLER, DOCUMENTED_KEYS, load_call
+from schemas.delacon_call import CALL_ID, CALLER, DOCUMENTED_KEYS, FALLIBLE_KEYS, is_readable, load_call
 from schemas.lenient_json import read_object
 from schemas.packing import pack, unpack
 
@@ -115,16 +115,18 @@ def parse_record(record: str) -> tuple[str, dict[str, str]]:
 def merge(call_id: str, events: Iterable[StoredEvent], *, default_region: str) -> Merged:
     """Merge a call's events by the time of their receipt, whatever order they come in.
 
-    Later values override earlier ones key by key, apart for start and end; an end's value stands over a start's.
+    Later values override earlier ones key by key, apart for start and end; an end's value stands over a start's. A
+    value that cannot be read never replaces one that can.
     ``default_region`` (two letters) is for phone numbers without +.
     """
     ordered = _in_order(events)
     received_us = ordered[0].received_us if ordered else 0
-    call = load_call(call_id, _values_of(ordered), first_received_us=received_us, default_region=default_region)
+    values = _values_of(ordered, default_region)
+    call = load_call(call_id, values, first_received_us=received_us, default_region=default_region)
     return Merged(call, arrivals_of((event.received_us, event.kind) for event in ordered))
 
 
-def _values_of(ordered: Sequence[StoredEvent]) -> Mapping[str, str]:
+def _values_of(ordered: Sequence[StoredEvent], region: str) -> Mapping[str, str]:
     if len(ordered) == 1:
         return ordered[0].values
     start: dict[str, str] = {}
@@ -132,14 +134,29 @@ def _values_of(ordered: Sequence[StoredEvent]) -> Mapping[str, str]:
     for event in ordered:
         sides = _SIDES[event.kind]
         if "e" not in sides:
-            start.update(event.values)
+            _lay(start, event.values, region)
         elif "s" not in sides:
-            end.update(event.values)
+            _lay(end, event.values, region)
         else:
-            start.update((key, value) for key, value in event.values.items() if key not in END_KEYS)
+            _lay(start, {key: value for key, value in event.values.items() if key not in END_KEYS}, region)
             # What an earlier end said of a start's keys is corrected too; else a later start may still correct them.
-            end.update((key, value) for key, value in event.values.items() if key not in START_KEYS or key in end)
-    return start | end
+            of_end = {key: value for key, value in event.values.items() if key not in START_KEYS or key in end}
+            _lay(end, of_end, region)
+    _lay(start, end, region)
+    return start
+
+
+def _lay(below: dict[str, str], above: Mapping[str, str], region: str) -> None:
+    """Lay later values over earlier ones."""
+    better = {
+        key: below[key]
+        for key in FALLIBLE_KEYS & below.keys() & above.keys()
+        if below[key] != above[key]
+        and not is_readable(key, above[key], default_region=region)
+        and is_readable(key, below[key], default_region=region)
+    }
+    below.update(above)
+    below.update(better)
 
 
 def arrivals_of(events: Iterable[tuple[int, str]]) -> Arrivals:

@@ -1,18 +1,23 @@
-"""Phone numbers as the contract writes them: E.164, bare digits, and national with the trunk prefix."""
+"""Phone numbers: what was written, read into E.164, bare digits, and national with the trunk prefix."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
+from phonenumbers import PhoneNumber, PhoneNumberType
+
+from schemas import numbering_plan as plan
+from schemas.written_number import Written, read_written
 
 MAX_TEXT = 250  # characters: what phonenumbers reads at most; it also bounds the memory of the cache
-CACHED = 8192  # numbers; reading one afresh takes about 0.15 ms, and each is read once a merge
+CACHED = 8192  # numbers; reading one afresh takes about 0.1 ms, and each is read once a merge
+
+_OF_NO_PERSON = {PhoneNumberType.TOLL_FREE, PhoneNumberType.SHARED_COST}
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A possible phone number."""
+    """A phone number."""
 
     e164: str
     """``+61444444444``."""
@@ -20,53 +25,109 @@ class Phone:
     """Digits only, with the trunk prefix: ``0444444444``, ``7702401011``, ``07840258823``."""
     country: str | None
     """Two letters; ``None`` for numbers of no country, such as ``+800``."""
+    verified: bool = True
+    """False: as long as a number of its country, and of no range that is known."""
 
     @property
     def digits(self) -> str:
-        """Give the E.164 form without its plus sign."""
+        """Return the E.164 form without its plus sign."""
         return self.e164[1:]
 
 
-def read_phone(text: str, *, default_region: str) -> Phone | None:
-    """Read a number as a person or a vendor wrote it; ``default_region`` (two letters) is for one without +.
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    phone: Phone | None
+    old: str | None
 
-    ``None`` when it is no possible number: ``anonymous``, ``withheld``, ``+``, too short or too long for its country.
+
+def read_phone(text: str, *, default_region: str) -> Phone | None:
+    """Read a number as a person, an exchange or a spreadsheet wrote it (contract, section 5).
+
+    A number with + is that number. One without is read, in this order: as a valid number of ``default_region`` (two
+    letters), whose international prefix and 00 both mean +; as a valid number once + is put before its digits; as a
+    possible number of ``default_region`` with no zero left at the front of its national part, which is not verified.
+
+    ``None`` when it is none of these, a placeholder (``anonymous``, or 266696687 on a keypad), or a number that a
+    spreadsheet has spoilt (``4.9157E+08``).
     """
-    return _read(text, default_region) if len(text) <= MAX_TEXT else None
+    return _read(text, default_region).phone if len(text) <= MAX_TEXT else None
+
+
+def old_reading(text: str, *, default_region: str) -> str | None:
+    """Return the E.164 form that versions until November 2026 (d2e3d6e) read in a text; ``None`` where they read none.
+
+    Only for looking things up: suppressed numbers, memories of callers and follow-ups that those versions stored stand
+    under it, and whoever erases a person or blocks a number means these too. Nothing is stored under it any more.
+    ``None`` as well where it is a valid number and the text is another one: it is somebody else's then.
+    """
+    return _read(text, default_region).old if len(text) <= MAX_TEXT else None
 
 
 @lru_cache(maxsize=CACHED)
-def _read(text: str, default_region: str) -> Phone | None:
-    try:
-        number = phonenumbers.parse(text, default_region)
-    except NumberParseException:
-        return None
-    # A number of zeros is how some exchanges write a withheld caller.
-    if number.national_number == 0:
-        return None
-    # IS_POSSIBLE_LOCAL_ONLY is refused too: without its area code a number cannot be called from elsewhere.
-    if phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE:
-        return None
-    number.extension = None
-    region = phonenumbers.region_code_for_number(number)
-    e164 = f"+{number.country_code}{phonenumbers.national_significant_number(number)}"
-    if region is None:
-        # Possible but of no known range, as every new area code is until the metadata learns it.
-        region = phonenumbers.region_code_for_country_code(number.country_code or 0)
-        return Phone(e164, _trunk_prefix(number, region) + _national(number), _country(region))
-    return Phone(e164, _national(number), _country(region))
+def _read(text: str, default_region: str) -> _Reading:
+    written = read_written(text)
+    plain = written if written is not None and written.plain else None
+    if plain is not None and (
+        number := plan.parse_ordinary(plain.digits, plus=plain.plus, region=default_region)
+    ):  # fmt: skip
+        region = plan.region_of(number)
+        if region is not None:
+            ordinary = _verified(number, region)
+            return _Reading(ordinary, ordinary.e164)  # as it has always been read
+    phone: Phone | None = None
+    while phone is None and written is not None:
+        phone = _phone(written, default_region)
+        written = written.otherwise
+    if plain is not None and plain.plus and phone is not None and not phone.verified:
+        return _Reading(phone, phone.e164)
+    return _Reading(phone, _old_reading(text, default_region, phone))
 
 
-def _national(number: PhoneNumber) -> str:
-    written = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
-    return "".join(character for character in written if character.isdecimal())
+def _phone(written: Written, default_region: str) -> Phone | None:
+    digits = written.digits
+    if written.plus:
+        valid = possible = [plan.parse_international(digits)]
+    elif digits.startswith("00"):
+        valid = possible = [plan.parse(digits, default_region), plan.parse_international(digits[2:])]
+        if not plan.dials_abroad(digits, default_region):
+            possible.reverse()
+    else:
+        own, plus = plan.parse(digits, default_region), plan.parse_international(digits)
+        valid, possible = [own, plus], [own]
+        if plus is not None and plan.has_code_of(plus, default_region):
+            possible.insert(0, plus)  # its code stands there already
+    for number in valid:
+        region = None if number is None else plan.region_of(number)
+        if number is not None and region is not None and _may_be_spelt(number, written):
+            return _verified(number, region)
+    for number in possible if written.whole else ():
+        if number is not None and plan.is_possible(number) and not plan.begins_with_zero(number):
+            return _unverified(number)
+    return None
 
 
-def _trunk_prefix(number: PhoneNumber, region: str) -> str:
-    """Give the prefix that formatting left out because no pattern of the country fits the number."""
-    prefix = phonenumbers.ndd_prefix_for_region(region, True)  # noqa: FBT003  the library's own signature
-    return "0" if prefix == "0" and _national(number) == phonenumbers.national_significant_number(number) else ""
+def _may_be_spelt(number: PhoneNumber, written: Written) -> bool:
+    """Say whether a number may be written in letters, if it is: those of firms are, those of persons never."""
+    return not written.spelt or phonenumbers.number_type(number) in _OF_NO_PERSON
+
+
+def _verified(number: PhoneNumber, region: str) -> Phone:
+    return Phone(plan.e164_of(number), plan.national_of(number), _country(region))
+
+
+def _unverified(number: PhoneNumber) -> Phone:
+    region = plan.likely_region_of(number)
+    national = plan.trunk_prefix_of(number, region) + plan.national_of(number)
+    return Phone(plan.e164_of(number), national, _country(region), verified=False)
 
 
 def _country(region: str) -> str | None:
     return region if region.isalpha() and region != "ZZ" else None
+
+
+def _old_reading(text: str, default_region: str, phone: Phone | None) -> str | None:
+    number = plan.parse(text, default_region)
+    if number is None or not plan.is_possible(number):
+        return None
+    e164 = plan.e164_of(number)
+    return None if phone is not None and phone.e164 != e164 and plan.region_of(number) is not None else e164

@@ -110,7 +110,9 @@ class Deliverer:
         # Without the question where nothing is suppressed: it took a tenth of the instructions of a lead.
         if not (claimed.suppressing and self._vendor.suppressible) or caller is None or order.key.action == "cancel":
             return ""
-        return "suppressed" if await self._ledger.is_suppressed(caller) else ""
+        numbers = [number for number in (caller, order.call.old_caller) if number is not None]
+        held = [await self._ledger.is_suppressed(number) for number in numbers]
+        return "suppressed" if any(held) else ""
 
     async def _write(self, end: Finish, made: Attempt, *, claimed: Claimed) -> None:
         finished = await self._finishes.write(end)

@@ -96,17 +96,21 @@ class Planner:
             return ()
         answered = call.result == "answered"
         found = []
+        # Under the old reading stand the missed and the answered calls of the versions before.
+        callers = (call.caller,) if call.old_caller is None else (call.caller, call.old_caller)
         for name in destinations_of(call, self.settings.routes, leaving_outcome_aside=answered):
             window_s = self._window_s(self.settings.destinations[name])
             if window_s is not None:
-                follow = FollowUp(
-                    destination=name,
-                    caller=call.caller,
-                    started_ms=round(call.started_at.timestamp() * 1000),
-                    window_ms=round(window_s * 1000),
-                    answered=answered,
-                )
-                found.append(follow)
+                found += [
+                    FollowUp(
+                        destination=name,
+                        caller=caller,
+                        started_ms=round(call.started_at.timestamp() * 1000),
+                        window_ms=round(window_s * 1000),
+                        answered=answered,
+                    )
+                    for caller in callers
+                ]
         return tuple(found)
 
     def _window_s(self, destination: Destination) -> float | None:

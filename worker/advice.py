@@ -20,6 +20,7 @@ def warnings(settings: Settings, *, calls_back: Callable[[Destination], bool]) -
     return [
         *_receiver(settings),
         *_times(settings),
+        *_regions(settings),
         *_routes(settings),
         *_urls(settings),
         *(
@@ -45,6 +46,15 @@ def _times(settings: Settings) -> list[str]:
     if calls.start_wait_s > calls.end_wait_s:
         found.append("calls.start_wait: is longer than end_wait")
     return found
+
+
+def _regions(settings: Settings) -> list[str]:
+    ours = settings.calls.default_region
+    regions = sorted({destination.region for destination in settings.destinations.values()})
+    if not regions or ours in regions:
+        return []
+    warning = f"calls.default_region: is {ours}, and the region of every destination is another ({', '.join(regions)})"
+    return [f"{warning}; a number without + is read as one of {ours} first"]
 
 
 def _routes(settings: Settings) -> list[str]:

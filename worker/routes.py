@@ -16,7 +16,7 @@ class Route:
     results: frozenset[str] | None = None
     min_duration_s: float | None = None
     block_callers: frozenset[str] = frozenset()
-    """E.164 numbers."""
+    """E.164 numbers, under the old reading too."""
 
     def matches(self, call: Call, *, leaving_outcome_aside: bool = False) -> bool:
         """Say whether all matchers hold; a matcher on a value that the call lacks does not.
@@ -29,6 +29,7 @@ class Route:
             (self.service_ids is None or call.service_id in self.service_ids)
             and (self.service_categories is None or call.service_category in self.service_categories)
             and call.caller not in self.block_callers
+            and call.old_caller not in self.block_callers
             and (leaving_outcome_aside or self._outcome_matches(call))
         )
 

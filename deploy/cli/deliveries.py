@@ -9,7 +9,10 @@ from deploy.cli.console import emit, json_option, limit_of, limit_option, print_
 from deploy.cli.selection import destinations_meant
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import Gates, delivery_line, in_order
+from deploy.cli.suppress import asked_number
+from deploy.cli.traces import is_of_caller
 from deploy.cli.values import since_option, until_option
+from schemas.asked_number import AskedNumber
 from schemas.delivery import State
 from worker.ledger import browse
 from worker.ledger.records import DeliveryRecord
@@ -23,13 +26,14 @@ def deliveries() -> None:
 @deliveries.command("list")
 @click.option("--destination", metavar="NAME", help="Only those of one destination.")
 @click.option("--state", type=click.Choice([state.value for state in State]), help="Only those in this state.")
+@click.option("--caller", metavar="NUMBER", help="Only those of this number's calls.")
 @since_option
 @until_option
 @limit_option
 @json_option
 def list_deliveries(
-    *, destination: str | None, state: str | None, since_ms: int | None, until_ms: int | None, limit: int | None,
-    as_json: bool,
+    *, destination: str | None, state: str | None, caller: str | None, since_ms: int | None, until_ms: int | None,
+    limit: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """List deliveries, those of the newest calls first.
 
@@ -38,11 +42,16 @@ def list_deliveries(
 
     async def work(session: Session) -> list[dict[str, Any]]:
         await destinations_meant(session, destination)
+        asked = asked_number(session, caller) if caller else None
+        theirs: dict[str, bool] = {}
         gates, lines, most = await Gates.read(session), [], limit_of(limit, as_json=as_json)
         async for record in _records(
             session, destination=destination, state=state, since_ms=since_ms, until_ms=until_ms
         ):
-            if destination in {None, record.key.destination} and state in {None, gates.state_of(record)[0]}:
+            wanted = destination in {None, record.key.destination} and state in {None, gates.state_of(record)[0]}
+            if wanted and asked is not None and record.key.call_id not in theirs:
+                theirs[record.key.call_id] = await _is_of(session, record, asked)
+            if wanted and theirs.get(record.key.call_id, True):
                 lines.append(delivery_line(record, gates))
             if len(lines) == most:
                 break
@@ -54,6 +63,11 @@ def list_deliveries(
         return
     columns = ("key", "state", "reason", "attempts", "due_at", "ended_at")
     print_table(columns, [[line[name] for name in columns] for line in found], empty="There is no such delivery.")
+
+
+async def _is_of(session: Session, record: DeliveryRecord, asked: AskedNumber) -> bool:
+    stored = await browse.load_one(session.ledger, record.key.call_id)
+    return stored is not None and is_of_caller(stored, asked)
 
 
 async def _records(

@@ -1,5 +1,6 @@
 """``switchboard erase``: removes what is kept of a person or of a call."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -8,8 +9,10 @@ from deploy.cli.console import Failed, emit, json_option, print_table, progress,
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import merged
 from deploy.cli.spool import look
-from deploy.cli.suppress import number_of
+from deploy.cli.suppress import asked_number
 from deploy.cli.traces import Holding, calls_of, holdings, mentions_call, mentions_number
+from schemas.asked_number import AskedNumber
+from schemas.delacon_call import CALLER
 from schemas.delivery import FINAL, State
 from worker.ledger import browse, operate
 
@@ -32,13 +35,14 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
         raise click.UsageError("Give --caller NUMBER or --call ID.")
 
     async def work(session: Session) -> dict[str, Any]:
-        number = number_of(session, caller) if caller is not None else await _caller_of(session, call_id or "")
-        theirs = await calls_of(session, number) if number else []
+        asked = asked_number(session, caller) if caller is not None else await _caller_of(session, call_id or "")
+        numbers = sorted(asked.numbers) if asked else []
+        theirs = await calls_of(session, asked) if asked else []
         ids = theirs if call_id is None else [call_id]
         bodies = [
             body.body_id
             async for body in browse.quarantined(session.ledger)
-            if (mentions_number(body.body, number or "") if call_id is None else mentions_call(body.body, call_id))
+            if (_mentions(body.body, numbers) if call_id is None else mentions_call(body.body, call_id))
         ]
         known = [call.call_id for call in await session.ledger.load(ids)] if call_id is not None else ids
         if call_id is not None and not known and not bodies:
@@ -50,15 +54,16 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
         done = await _erase(session, known)
         names = {*await browse.known_destinations(session.ledger), *session.settings.destinations}
         memories = 0
-        if number and not set(theirs) - set(ids):
-            memories = await operate.erase_memory(session.ledger, number, names)
-        elif number and call_id is not None:
-            await operate.erase_follow_up(session.ledger, number, call_id, names)
+        for number in numbers:
+            if not set(theirs) - set(ids):
+                memories += await operate.erase_memory(session.ledger, number, names)
+            elif call_id is not None:
+                await operate.erase_follow_up(session.ledger, number, call_id, names)
         done["quarantined"] = sum(await operate.forget_bodies(session.ledger, bodies)) if bodies else 0
         done["memories"] = memories
-        done["suppressed"] = bool(number) and number in await browse.suppressed(session.ledger)
+        done["suppressed"] = not set(numbers).isdisjoint(await browse.suppressed(session.ledger))
         done["spooled_events"] = look(session.environment.spool_path)["events"]
-        return done
+        return {"understood": asked.shape() if asked and caller is not None else None, **done}
 
     done = with_ledger(work)
     if as_json:
@@ -67,9 +72,19 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
         _print(done)
 
 
-async def _caller_of(session: Session, call_id: str) -> str | None:
+async def _caller_of(session: Session, call_id: str) -> AskedNumber | None:
+    """Return the caller of a call as it was written."""
     stored = await browse.load_one(session.ledger, call_id)
-    return merged(session, stored).call.caller if stored else None
+    text = merged(session, stored).call.text(CALLER) if stored else ""
+    try:
+        asked = AskedNumber.read(text, default_region=session.settings.calls.default_region)
+    except ValueError:
+        return None
+    return None if asked.is_anothers else asked
+
+
+def _mentions(body: bytes, numbers: Iterable[str]) -> bool:
+    return any(mentions_number(body, number) for number in numbers)
 
 
 async def _erase(session: Session, call_ids: list[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import click
 
 from deploy.cli.console import Failed, emit, json_option, say
 from deploy.cli.session import Session, with_ledger
-from schemas.phone import read_phone
+from schemas.asked_number import AskedNumber
 from worker.ledger import browse, operate
 
 
@@ -25,8 +25,10 @@ def add(*, number: str, as_json: bool) -> None:
     """Make no lead for NUMBER any more, queued ones included."""
 
     async def work(session: Session) -> dict[str, Any]:
-        e164 = number_of(session, number)
-        return {"number": e164, "changed": await operate.suppress(session.ledger, e164)}
+        asked = asked_number(session, number, needed=True)
+        e164 = asked.phone.e164 if asked.phone else ""
+        changed = await operate.suppress(session.ledger, e164)
+        return {"number": e164, "changed": changed, "understood": asked.shape()}
 
     done = with_ledger(work)
     if as_json:
@@ -42,10 +44,11 @@ def remove(*, number: str, as_json: bool) -> None:
     """Make leads for NUMBER again."""
 
     async def work(session: Session) -> dict[str, Any]:
-        e164 = number_of(session, number)
-        if not await operate.unsuppress(session.ledger, e164):
-            raise Failed(f"{e164} is not on the list.")
-        return {"number": e164, "changed": True}
+        asked = asked_number(session, number)
+        held = sorted(asked.numbers & set(await browse.suppressed(session.ledger)))
+        if not held or not await operate.unsuppress(session.ledger, *held):
+            raise Failed(f"{_named(asked)} is not on the list.")
+        return {"number": ", ".join(held), "changed": True, "understood": asked.shape()}
 
     done = with_ledger(work)
     if as_json:
@@ -64,10 +67,11 @@ def list_numbers(*, number: str | None, as_json: bool) -> None:
         numbers = await browse.suppressed(session.ledger)
         if number is None:
             return numbers
-        e164 = number_of(session, number)
-        if e164 not in numbers:
-            raise Failed(f"{e164} is not on the list.")
-        return [e164]
+        asked = asked_number(session, number)
+        held = sorted(asked.numbers & set(numbers))
+        if not held:
+            raise Failed(f"{_named(asked)} is not on the list.")
+        return held
 
     found = with_ledger(work)
     if as_json:
@@ -79,9 +83,22 @@ def list_numbers(*, number: str | None, as_json: bool) -> None:
         say("No number is suppressed.")
 
 
-def number_of(session: Session, text: str) -> str:
-    """Write a number as E.164; raises ``BadParameter`` when it is no possible one."""
-    phone = read_phone(text, default_region=session.settings.calls.default_region)
-    if phone is None:
+def asked_number(session: Session, text: str, *, needed: bool = False) -> AskedNumber:
+    """Read a number as callers are read, and say how it was understood; raises ``BadParameter``.
+
+    ``needed``: one that only versions before could read is none.
+    """
+    settings = session.settings
+    regions = dict.fromkeys(one.region for one in settings.destinations.values())
+    try:
+        asked = AskedNumber.read(text, default_region=settings.calls.default_region, regions=regions)
+    except ValueError:
+        asked = None
+    if asked is None or (needed and asked.phone is None) or asked.is_anothers:
         raise click.BadParameter(f"{text!r} is no possible phone number", param_hint="NUMBER")
-    return phone.e164
+    say(asked.sentence())
+    return asked
+
+
+def _named(asked: AskedNumber) -> str:
+    return asked.phone.e164 if asked.phone else ", ".join(sorted(asked.numbers))

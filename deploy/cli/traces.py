@@ -9,9 +9,9 @@ import phonenumbers
 
 from deploy.cli.console import progress
 from deploy.cli.session import Session
+from schemas.asked_number import AskedNumber
 from schemas.delacon_call import CALLER
 from schemas.delivery import State
-from schemas.phone import read_phone
 from worker.ledger import browse
 from worker.ledger.records import DeliveryRecord, StoredCall
 
@@ -37,18 +37,19 @@ class Holding:
         return asdict(self)
 
 
-async def calls_of(session: Session, number: str) -> list[str]:
-    """Give the ids of all calls in whose events a number (E.164) is the caller; looks at every call."""
-    region = session.settings.calls.default_region
+def is_of_caller(stored: StoredCall, asked: AskedNumber) -> bool:
+    """Say whether a number is the caller in an event of a call."""
+    texts = {event.values.get(CALLER, "") for event in stored.events}
+    return any(asked.is_caller(text) for text in texts if text)
+
+
+async def calls_of(session: Session, asked: AskedNumber) -> list[str]:
+    """Return the ids of all calls in whose events a number is the caller; looks at every call."""
     total = (await session.ledger.overview()).calls
     found: list[str] = []
     with progress(total, "looking") as advance:
         async for page in browse.call_ids(session.ledger):
-            for stored in await session.ledger.load(page):
-                numbers = {event.values.get(CALLER, "") for event in stored.events}
-                phones = (read_phone(text, default_region=region) for text in numbers if text)
-                if any(phone is not None and phone.e164 == number for phone in phones):
-                    found.append(stored.call_id)
+            found += [one.call_id for one in await session.ledger.load(page) if is_of_caller(one, asked)]
             advance(len(page))
     return found
 

@@ -3,8 +3,9 @@
 
 def test_numbers_are_kept_as_e164(cli):
     """However they are written; adding again changes nothing."""
-    assert {"number": "+61491570156", "changed": True} == cli.json("suppress", "add", "0491 570 156")
-    assert {"number": "+61491570156", "changed": False} == cli.json("suppress", "add", "+61491570156")
+    added = cli.json("suppress", "add", "0491 570 156")
+    assert ("+61491570156", True) == (added["number"], added["changed"])
+    assert not cli.json("suppress", "add", "+61491570156")["changed"]
     assert ["+61491570156"] == cli.json("suppress", "list")
     assert ["+61491570156"] == cli.json("suppress", "list", "0491570156")
     assert cli.fill(lambda book: book.ledger.is_suppressed("+61491570156"))
@@ -14,7 +15,8 @@ def test_removes(cli):
     """The number may be called again; one that is not on the list is status 1."""
     cli.run("suppress", "add", "0491570156")
 
-    assert {"number": "+61491570156", "changed": True} == cli.json("suppress", "remove", "0491570156")
+    removed = cli.json("suppress", "remove", "0491570156")
+    assert ("+61491570156", True) == (removed["number"], removed["changed"])
     cli.run("suppress", "remove", "0491570156", status=1)
     cli.run("suppress", "list", "0491570156", status=1)
     assert [] == cli.json("suppress", "list")

@@ -79,14 +79,40 @@ class TestCaller:
             call.country,
         )
 
-    @pytest.mark.parametrize("text", ["anonymous", "withheld", "+", "0", "12"])
-    def test_no_possible_number_counts_as_absent(self, text):
-        """A withheld caller is absent in every form; the raw text and a note without it stay."""
+    @pytest.mark.parametrize(
+        "text, masked",
+        [("anonymous", "anonymous"), ("+", "+"), ("0", "#"), ("12", "##"), ("6.14123E+10", "#.#####E+##")],
+    )
+    def test_no_possible_number_counts_as_absent(self, text, masked):
+        """A withheld caller is absent in every form; the raw text stays, and a note shows it without its digits."""
         call = load({"PLA_Caller_Phone_Number": text, "PLA_CallStartTime": milliseconds(RECEIVED)})
 
         assert [None] * 4 == [call.caller, call.caller_digits, call.caller_national, call.country]
         assert text == call.raw["PLA_Caller_Phone_Number"]
-        assert ("caller is no possible number",) == call.notes
+        assert (f"caller is no possible number: {masked}",) == call.notes
+
+    def test_a_number_of_no_known_range_is_noted(self):
+        """It is sent, for new area codes are of no known range either."""
+        call = load({"PLA_Caller_Phone_Number": "3105550702", "PLA_CallStartTime": milliseconds(RECEIVED)})
+
+        assert ("+613105550702", ("caller not verified",)) == (call.caller, call.notes)
+
+    @pytest.mark.parametrize(
+        "text, region, caller, old",
+        [
+            ("0061491570156", "AU", "+61491570156", "+61061491570156"),
+            ("447911123456", "AU", "+447911123456", "+61447911123456"),
+            ("266696687", "AU", None, "+61266696687"),
+            ("0491570156", "AU", "+61491570156", None),
+            ("0018686201234", "AU", "+18686201234", None),
+        ],
+    )
+    def test_what_versions_before_read_is_kept_to_look_things_up(self, text, region, caller, old):
+        """Where it is another number, and not that of somebody else; it is no value of the call."""
+        call = load({"PLA_Caller_Phone_Number": text}, region=region)
+
+        assert (caller, old) == (call.caller, call.old_caller)
+        assert "old_caller" not in call.canonical()
 
     def test_the_tracking_number_is_left_as_sent(self):
         """What was dialled is a label, not a number to write in forms."""

@@ -37,13 +37,14 @@ def test_a_number_has_its_forms(text, e164, national, country):
     "text, national, country",
     [
         ("+61999999999", "0999999999", "AU"),
-        ("+12345678901", "2345678901", "US"),
-        ("+447000000000", "07000000000", "GB"),
+        ("+15555550123", "5555550123", "US"),
+        ("+447700900123", "07700900123", "GB"),
+        ("+18685550123", "8685550123", "TT"),
     ],
 )
-def test_a_number_of_no_known_range_has_the_main_country_of_its_code(text, national, country):
+def test_a_number_of_no_known_range_has_the_likely_country_of_its_code(text, national, country):
     """A range younger than the metadata is still a possible number, trunk prefix and country included."""
-    assert Phone(text, national, country) == read_phone(text, default_region="AU")
+    assert Phone(text, national, country, verified=False) == read_phone(text, default_region="AU")
 
 
 @pytest.mark.parametrize("region, e164", [("AU", "+61770240101"), ("US", None), ("GB", "+44770240101")])
@@ -73,7 +74,6 @@ def test_a_number_without_plus_is_of_the_default_region(region, e164):
         "+1",
         "+0444444444",
         "+6144444444444444",
-        "14155550123",
         "99999999999999999999",
         "4" * 251,
         "4" * 100_000,

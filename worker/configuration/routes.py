@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from schemas.phone import read_phone
+from schemas.asked_number import AskedNumber
 from worker.configuration.faults import Faults
 from worker.configuration.lines import Path
 from worker.configuration.tables import RouteTable, read_table
@@ -30,17 +30,19 @@ def _read_route(path: Path, table: object, *, names: Collection[str], default_re
     for index, name in enumerate(to):
         if name not in names:
             faults.add((*path, "to", index), f"there is no destination {name!r}")
-    phones = [read_phone(text, default_region=default_region) for text in read["block_callers"]]
-    for index, phone in enumerate(phones):
-        if phone is None:
-            faults.add((*path, "block_callers", index), "is no possible phone number")
+    blocked: set[str] = set()
+    for index, text in enumerate(read["block_callers"]):
+        try:
+            blocked |= AskedNumber.read(text, default_region=default_region).numbers
+        except ValueError as error:
+            faults.add((*path, "block_callers", index), str(error))
     return Route(
         to=tuple(dict.fromkeys(to)),
         service_ids=_set(read["service_ids"]),
         service_categories=_set(read["service_categories"]),
         results=_set(read["results"]),
         min_duration_s=read["min_duration"],
-        block_callers=frozenset(phone.e164 for phone in phones if phone is not None),
+        block_callers=frozenset(blocked),
     )
 
 

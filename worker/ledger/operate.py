@@ -50,9 +50,9 @@ async def suppress(ledger: Ledger, number: str) -> bool:
     return bool(await ledger.redis.sadd("sb:suppressed", number))
 
 
-async def unsuppress(ledger: Ledger, number: str) -> bool:
-    """Take a number (E.164) off the list; ``False`` when it was not on it."""
-    return bool(await ledger.redis.srem("sb:suppressed", number))
+async def unsuppress(ledger: Ledger, *numbers: str) -> bool:
+    """Take numbers (E.164) off the list; ``False`` when none was on it."""
+    return bool(await ledger.redis.srem("sb:suppressed", *numbers))
 
 
 async def forget_bodies(ledger: Ledger, body_ids: Sequence[str]) -> list[bool]:

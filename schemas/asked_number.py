@@ -1,0 +1,80 @@
+"""A number that a person asks for or blocks: how it was understood, and under what else it may stand."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.phone import Phone, old_reading, read_phone
+from schemas.written_number import read_written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedNumber:
+    """A number as it was written, and every E.164 form under which the same caller may be stored."""
+
+    written: str = field(repr=False)
+    phone: Phone | None = field(repr=False)
+    """``None``: no number any more, and versions until November 2026 stored one under it."""
+    numbers: frozenset[str] = field(repr=False)
+    default_region: str
+
+    @classmethod
+    def read(cls, text: str, *, default_region: str, regions: Iterable[str] = ()) -> "AskedNumber":
+        """Read a number as a caller's is read; raises ``ValueError`` when it is none and has never been.
+
+        Where it is not a valid one, ``regions`` (of destinations) may know it: it is looked for as theirs too.
+        """
+        phone = read_phone(text, default_region=default_region)
+        numbers = {phone.e164} if phone is not None else set()
+        if old := old_reading(text, default_region=default_region):
+            numbers.add(old)
+        if not numbers:
+            raise ValueError("is no possible phone number")
+        if phone is None or not phone.verified:
+            others = (read_phone(text, default_region=region) for region in regions)
+            numbers.update(other.e164 for other in others if other is not None and other.verified)
+        return cls(written=text.strip(), phone=phone, numbers=frozenset(numbers), default_region=default_region)
+
+    @property
+    def verified(self) -> bool:
+        """Say whether it is a valid number, so that no other can be meant."""
+        return self.phone is not None and self.phone.verified
+
+    @property
+    def is_anothers(self) -> bool:
+        """Say whether it is no number, and what versions before read in it is somebody's: 266696687 is ANONYMOUS."""
+        if self.phone is not None:
+            return False
+        others = (read_phone(number, default_region=self.default_region) for number in self.numbers)
+        return any(other is not None and other.verified for other in others)
+
+    def is_caller(self, text: str) -> bool:
+        """Say whether a caller, as Delacon wrote it, is this number: by either reading, or by the form written."""
+        phone = read_phone(text, default_region=self.default_region)
+        old = old_reading(text, default_region=self.default_region)
+        if (phone is not None and phone.e164 in self.numbers) or old in self.numbers:
+            return True
+        written = None if self.verified else read_written(self.written)
+        return written is not None and not written.plus and phone is not None and phone.national == written.digits
+
+    def sentence(self) -> str:
+        """Say how it was understood."""
+        if self.phone is None:
+            return f"{self.written} is no number; looking for what earlier versions stored as {', '.join(self._also())}"
+        said = f"understood {self.written} as {self.phone.e164} ({self.phone.country or 'no country'})"
+        if not self.phone.verified:
+            said += ", which is of no known range"
+        return f"{said}; looking for {' and '.join(self._also())} too" if self._also() else said
+
+    def shape(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {
+            "written": self.written,
+            "number": self.phone.e164 if self.phone else None,
+            "country": self.phone.country if self.phone else None,
+            "verified": self.verified,
+            "also": self._also(),
+        }
+
+    def _also(self) -> list[str]:
+        return sorted(self.numbers - {self.phone.e164 if self.phone else ""})
