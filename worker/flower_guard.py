@@ -2,8 +2,11 @@
 
 import sys
 from collections.abc import MutableMapping, Sequence
+from typing import Any
 
+from worker.broker import open_redis
 from worker.environment import host_name, port_number
+from worker.redis_address import RedisAddress
 
 
 def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None:
@@ -14,8 +17,11 @@ def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None
     if "flower" not in argv:
         return
     faults = []
-    if not environ.get("REDIS_URL"):
-        faults.append("REDIS_URL is required")
+    redis_url = environ.get("REDIS_URL", "").strip()
+    try:
+        RedisAddress.parse(redis_url)
+    except ValueError as error:
+        faults.append(f"REDIS_URL {error}" if redis_url else "REDIS_URL is required")
     for name, read in (("FLOWER_PORT", port_number), ("FLOWER_ADDRESS", host_name)):
         try:
             if value := environ.get(name, "").strip():
@@ -33,3 +39,20 @@ def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None
         raise SystemExit(2)
     environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")
     environ["FLOWER_READ_ONLY"] = "True"
+    _read_queues_by(redis_url)
+
+
+def _read_queues_by(redis_url: str) -> None:
+    """Make Flower count its queues' messages through a client of ours.
+
+    Its own reads ``redis+socket://`` and ``sentinel://`` URLs without their database, asks the first Sentinel only, and
+    takes no options.
+    """
+    from flower.utils import broker  # noqa: PLC0415  only where Flower runs
+
+    class Broker(broker.RedisBase):  # type: ignore[misc]
+        def __init__(self, broker_url: str, *args: Any, **options: Any) -> None:
+            super().__init__(broker_url, *args, **options)
+            self.redis = open_redis(redis_url)
+
+    broker.Broker.__new__ = lambda _, *args, **options: Broker(*args, **options)

@@ -46,6 +46,7 @@ class Metrics:
         self.call_to_crm_seconds = self._histogram(
             "call_to_crm_seconds", "From a call being ready to its delivery", CALL_TO_CRM_BUCKETS_S, "destination"
         )
+        self.calls_rescued = self._counter("calls_rescued", "Calls that waited for dispatch where nobody looked")
         self.queue_depth = self._gauge("queue_depth", "Messages waiting in a broker queue", "queue")
         self.due_oldest_seconds = self._gauge(
             "due_oldest_seconds", "Age of the oldest due delivery that nobody has taken", "destination"

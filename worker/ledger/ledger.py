@@ -149,9 +149,9 @@ class Ledger:
             return dict(zip(names, await pipe.execute(), strict=True))
 
     async def forget_waits(self, call_ids: Sequence[str]) -> None:
-        """Stop waiting for calls that are no longer there."""
+        """Stop waiting for those of these calls that are not there; whoever asks may have looked at a replica."""
         if call_ids:
-            await self.redis.zrem("sb:waits", *call_ids)
+            await self.scripts.run("forget_waits", *call_ids)
 
     async def calls_due(self, *, limit: int) -> list[str]:
         """Take ids of calls whose wait is over, the longest overdue first; what is not planned is due again soon."""
