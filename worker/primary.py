@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 from redis.asyncio.connection import AbstractConnection as AsyncConnection
 from redis.asyncio.connection import Connection as AsyncTcpConnection
 from redis.connection import AbstractConnection as BlockingConnection
-from redis.exceptions import BusyLoadingError, ResponseError
+from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 CLIENT_NAME = "switchboard"
 
+_REFUSED = (BusyLoadingError, MasterDownError, ReadOnlyError)  # redis-py takes the word itself off their text
 _REFUSALS = re.compile(r"\b(READONLY|UNBLOCKED|MASTERDOWN|LOADING|NOREPLICAS)\b")
 """What a server answers, also from within a script, that is a replica (READONLY, MASTERDOWN), has just become one while
 somebody waited for a list (UNBLOCKED), starts (LOADING) or has lost its replicas, as the old primary has in a failover
@@ -28,7 +29,7 @@ class NotPrimaryError(RedisConnectionError):
 
 def says_not_primary(error: Exception) -> bool:
     """Say whether a server's answer means that the primary is elsewhere, or may be."""
-    return isinstance(error, BusyLoadingError) or _REFUSALS.search(str(error)) is not None
+    return isinstance(error, _REFUSED) or _REFUSALS.search(str(error)) is not None
 
 
 class _Era:
