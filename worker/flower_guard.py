@@ -21,7 +21,7 @@ def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None
     try:
         RedisAddress.parse(redis_url)
     except ValueError as error:
-        faults.append(f"REDIS_URL {error}" if redis_url else "REDIS_URL is required")
+        faults.append(f"environment: REDIS_URL {error if redis_url else 'is required'}")
     for name, read in (("FLOWER_PORT", port_number), ("FLOWER_ADDRESS", host_name)):
         try:
             if value := environ.get(name, "").strip():

@@ -19,6 +19,16 @@ def test_every_fault_is_told_at_once(cli):
     assert (False, 2) == (shown["ok"], len(shown["faults"]))
 
 
+def test_a_faulty_address_of_redis_is_told_with_the_faults_of_the_file(cli):
+    """Status 2, and nothing of the address that may be secret."""
+    cli.configure(CONFIG + "nonsense = 1\n")
+    shown = cli.json("check", status=2, REDIS_URL="redis://:secretword@h/1?db=4")
+
+    assert 2 == len(shown["faults"])
+    assert "two databases" in str(shown["faults"])
+    assert "secretword" not in str(shown)
+
+
 def test_a_missing_file_is_a_fault(cli):
     """Status 2, with the name of the file."""
     result = cli.run("check", status=2, SWITCHBOARD_CONFIG="/nowhere/switchboard.toml")

@@ -56,6 +56,18 @@ async def test_a_call_that_nobody_would_look_at_is_put_back(driver: Driver):
     assert 0 == await again(driver)
 
 
+async def test_events_that_were_folded_are_counted(driver: Driver):
+    """A planned call that had more events than it keeps is not put back; one with an event since then is."""
+    for number in range(203):
+        await driver.accept("full", f's{{"a":"{number}"}}')
+    await driver.plan("full")
+    assert 0 == await again(driver)
+    await driver.accept("full", 's{"a":"more"}')
+    await driver.redis.delete("sb:waits")
+
+    assert 1 == await again(driver)
+
+
 async def test_nothing_is_done_where_nothing_is_wrong(driver: Driver):
     """Calls that wait in their place keep their time."""
     await driver.accept("a")

@@ -1,6 +1,7 @@
 """REDIS_URL is read once: the same for the ledger, kombu, Flower and the command line."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kombu import Connection
@@ -63,7 +64,7 @@ def pem(tmp_path: Path) -> str:
         ("sentinels://s1/m", {"hosts": (("s1", 26379),), "master": "m", "tls": {}}),
     ],
 )  # fmt: skip
-def test_what_a_url_says(url: str, expected: dict[str, object]):
+def test_what_a_url_says(url: str, expected: dict[str, Any]):
     """Every scheme and option of the contract; what is percent-encoded is decoded."""
     assert RedisAddress(**expected) == RedisAddress.parse(url)
 
