@@ -12,8 +12,7 @@ from redis import RedisError
 
 from worker.gauges import refresh_gauges
 from worker.ledger.ledger import Ledger
-from worker.ledger.rescue import rescue
-from worker.ledger.retention import Retention, sweep
+from worker.ledger.retention import Retention, rescue, sweep
 from worker.metrics import Metrics
 from worker.runtime import runtime
 from worker.settings import Settings

@@ -5,10 +5,10 @@ import pytest
 from tests.ledgers import Driver
 from tests.redis_pair import RedisPair
 from worker.broker import open_redis
-from worker.ledger import rescue as rescue_module
+from worker.ledger import retention
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Incoming
-from worker.ledger.rescue import PASS_PAUSE_MS, rescue
+from worker.ledger.retention import PASS_PAUSE_MS, rescue
 
 
 async def again(driver: Driver) -> int:
@@ -80,7 +80,7 @@ async def test_nothing_is_done_where_nothing_is_wrong(driver: Driver):
 
 async def test_a_slice_is_bounded_and_all_clocks_share_it(driver: Driver, monkeypatch: pytest.MonkeyPatch):
     """Each looks at the next calls, the newest first, and a pass is followed by a pause."""
-    monkeypatch.setattr(rescue_module, "SLICE", 2)
+    monkeypatch.setattr(retention, "RESCUE_SLICE", 2)
     for number in range(5):
         await driver.accept(f"c{number}")
         driver.time.pass_s(1)
