@@ -30,13 +30,10 @@ REASONS = {
     "schemas/record.py": "used by every room",
     "tasks/merging.py": "joins the planning in the next move",
     "tasks/registry.py": "the one line of each vendor",
-    "worker/amqp.py": "joins the broker in the next move",
     "worker/build.py": "read by every process",
     "worker/celery.py": "celery -A worker finds the app here",
-    "worker/flower_guard.py": "a process of its own",
     "worker/gauges.py": "joins the clock in the next move",
     "worker/ledger/redeliver.py": "joins the operator's part of the ledger in the next move",
-    "worker/ledger/retention.py": "the sweep is a part of the ledger of its own",
     "worker/startup.py": "joins the settings in the next move",
 }
 """Why a file of the product has less than 40 lines, or any file more than 400."""
