@@ -22,13 +22,19 @@ def check(*, as_json: bool) -> None:
         if as_json:
             emit({"ok": False, "faults": error.faults, "warnings": []})
         raise
-    found = warnings(settings, calls_back=_calls_back)
+    found = warnings(settings, calls_back=_calls_back, withdraws=_withdraws)
     if as_json:
         emit({"ok": True, "faults": [], "warnings": found})
         return
     for warning in found:
         say(f"warning: {warning}")
     click.echo(f"{environment.config}: ok ({len(settings.destinations)} destinations, {len(settings.routes)} routes)")
+
+
+def _withdraws(destination: Destination) -> bool:
+    """Say whether a call of one service may withdraw a call of another at a destination."""
+    vendor = VENDORS[destination.vendor]
+    return vendor.withdraw_within_s(destination) is not None and vendor.withdraw_scope(destination) != "service"
 
 
 def _calls_back(destination: Destination) -> bool:

@@ -1,5 +1,7 @@
 """``switchboard check``."""
 
+import pytest
+
 from tests.cli.conftest import CONFIG
 
 
@@ -46,3 +48,12 @@ def test_a_dialler_that_is_sent_answered_calls_is_a_warning(cli):
     assert "warning: " in cli.run("check").stderr
     cli.configure(routes)
     assert [] == cli.json("check")["warnings"]
+
+
+@pytest.mark.parametrize(("scope", "warned"), [("route", 1), ("destination", 1), ("service", 0)])
+def test_a_route_that_lets_one_firm_withdraw_the_leads_of_another_is_a_warning(cli, scope, warned):
+    """Where other routes part the services; not where the same service is asked for."""
+    parted = CONFIG.replace('results = ["answered"]', 'service_ids = ["1"]')
+    cli.configure(parted.replace("cancel_when_answered", f'cancel_scope = "{scope}"\ncancel_when_answered'))
+
+    assert warned == len(cli.json("check")["warnings"])

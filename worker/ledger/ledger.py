@@ -175,7 +175,8 @@ class Ledger:
                 "wait_until": p.wait_until_ms, "routes": " ".join(p.routes),
                 "deliveries": [[d.destination, d.action, d.group, d.after] for d in p.deliveries],
                 "follows": [
-                    [f.destination, f.caller, f.started_ms, f.window_ms, "a" if f.answered else "m"]
+                    [f.destination, f.caller, f.started_ms, f.window_ms, "a" if f.answered else "m",
+                     " ".join(f.marks), f.asks]
                     for f in p.follow_ups
                 ],
             }

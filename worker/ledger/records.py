@@ -95,6 +95,8 @@ class StoredCall:
     without keys, and of each set of keys the latest received event."""
     deliveries: Mapping[tuple[str, str], DeliveryRecord] = field(repr=False)
     """By destination and action."""
+    answered_by: Mapping[str, str] = field(default_factory=dict)
+    """By destination: the id of the answered call because of which the lead there is cancelled or withdrawn."""
 
     @classmethod
     def parse(cls, call_id: str, fields: Mapping[str, str]) -> "StoredCall | None":
@@ -118,6 +120,7 @@ class StoredCall:
             texts=tuple(fields[f"e{i}"] for i in range(1, count + 1)),
             folded=tuple(fields[name] for name in sorted(fields) if name.startswith("x:")) if "xn" in fields else (),
             deliveries=deliveries,
+            answered_by={name[3:]: text for name, text in fields.items() if name.startswith("by:")},
         )
 
     @property
