@@ -213,13 +213,13 @@ async def test_a_caller_who_got_through_after_his_lead_died_is_not_called_back_b
                                            ("r9", "queued"), ("", "cancelled")])  # fmt: skip
 async def test_only_a_call_that_shares_a_mark_is_meant(driver: Driver, asks: str, end: str, answered_first: bool):
     """Whichever is planned later asks; where it asks for nothing, any call of the caller is meant."""
-    missed, answered = {"marks": "r1 k2 s7"}, {"marks": "r1 r3 k4 s7"}
+    missed, answered = "r1 k2 s7", "r1 r3 k4 s7"
     if answered_first:
-        await driver.follow("answered", answered=True, started_s=10, **answered)
-        await driver.follow("missed", answered=False, **missed, asks=asks)
+        await driver.follow("answered", answered=True, started_s=10, marks=answered)
+        await driver.follow("missed", answered=False, marks=missed, asks=asks)
     else:
-        await driver.follow("missed", answered=False, **missed)
-        await driver.follow("answered", answered=True, started_s=10, **answered, asks=asks)
+        await driver.follow("missed", answered=False, marks=missed)
+        await driver.follow("answered", answered=True, started_s=10, marks=answered, asks=asks)
 
     assert {"create": end} == await actions(driver, "missed")
 
