@@ -16,7 +16,6 @@ FOLDERS = ROOMS | {"tests", "docs", "findings"}
 TOP = FOLDERS | {"pyproject.toml", "README.md", "Makefile", "Procfile", "LICENSE", "CHANGELOG.md"}
 LONG, SHORT = 400, 40  # lines: a file beyond holds a second noun, one below is a helper of another
 REASONS = {
-    "deploy/cli/check.py": "a command",
     "deploy/local/fault.py": "joins the stack in the next move",
     "deploy/local/leash.py": "joins the processes in the next move",
     "deploy/local/number_sample.py": "joins the samples in the next move",
