@@ -33,6 +33,7 @@ REASONS = {
     "worker/celery.py": "celery -A worker finds the app here",
     "worker/gauges.py": "joins the clock in the next move",
     "worker/ledger/redeliver.py": "joins the operator's part of the ledger in the next move",
+    "worker/ledger/sender_mark.py": "the form that accept.lua and the receiver share",
     "worker/startup.py": "joins the settings in the next move",
 }
 """Why a file of the product has less than 40 lines, or any file more than 400."""

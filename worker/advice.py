@@ -4,6 +4,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from schemas.destination import Destination
+from worker.configuration.values import is_monotonous
 from worker.routes import Route
 from worker.settings import Settings
 
@@ -40,9 +41,15 @@ def warnings(
 
 
 def _receiver(settings: Settings) -> list[str]:
-    if settings.receiver.tokens:
-        return []
-    return ["receiver.tokens: there is none, so the receiver starts on loopback only"]
+    receiver = settings.receiver
+    if not receiver.posting_tokens:
+        return ["receiver.tokens: there is none, so the receiver starts on loopback only"]
+    found = []
+    if receiver.trusted_proxies and not receiver.proxy_networks:
+        found.append("receiver.proxy_networks: there is none, so the receiver trusts its proxies on loopback only")
+    if any(is_monotonous(token) for token in (*receiver.posting_tokens, *receiver.ops_tokens)):
+        found.append("receiver: a token has so few different characters that it may be guessed; take a random one")
+    return found
 
 
 def _times(settings: Settings) -> list[str]:

@@ -5,8 +5,13 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 from worker.broker import open_redis
+from worker.configuration.values import is_printed
 from worker.environment import host_name, port_number
 from worker.redis_address import RedisAddress
+
+LEAST = 12
+"""Characters of a password (contract, section 2)."""
+_OPTIONS = ("--basic-auth=", "--basic_auth=")
 
 
 def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None:
@@ -31,9 +36,15 @@ def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None
                 environ.pop(name, None)
         except ValueError as error:
             faults.append(f"environment: {name} {error}")
-    password = environ.get("FLOWER_BASIC_AUTH", "").partition(":")[2]
-    if not password and not any(argument.startswith("--basic-auth=") for argument in argv):
+    given = [argument.partition("=")[2] for argument in argv if argument.startswith(_OPTIONS)]
+    users = (given[-1] if given else environ.get("FLOWER_BASIC_AUTH", "")).split(",")
+    passwords = [user.partition(":")[2] for user in users]
+    if not all(passwords):
         faults.append("Flower needs a password: set FLOWER_BASIC_AUTH to user:password.")
+    elif any(len(password) < LEAST for password in passwords):
+        faults.append(f"FLOWER_BASIC_AUTH: a password must have at least {LEAST} characters.")
+    elif any(is_printed(password) for password in passwords):
+        faults.append("FLOWER_BASIC_AUTH: a password is the one that is printed in the example; take one of your own.")
     if faults:
         print(*faults, sep="\n", file=sys.stderr)  # noqa: T201
         raise SystemExit(2)

@@ -36,6 +36,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.webhooks = self._counter("webhooks", "Webhooks by event and outcome", "event", "outcome")
         self.ack_seconds = self._histogram("ack_seconds", "From a webhook's arrival to its answer", ACK_BUCKETS_S)
+        self.refused = self._counter("refused", "What was refused, by sender and reason", "sender", "reason")
         self.spooled_events = self._gauge("spooled_events", "Events that wait in this receiver's spool")
         self.deliveries = self._counter(
             "deliveries", "Attempts of deliveries by outcome", "destination", "vendor", "outcome"

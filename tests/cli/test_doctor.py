@@ -20,7 +20,7 @@ def durable(cli, make_redis_server):
 
 def test_all_is_well(durable):
     """Status 0 and the keys of /readyz."""
-    shown = durable.json("doctor", FLOWER_BASIC_AUTH="somebody:a-password")
+    shown = durable.json("doctor", FLOWER_BASIC_AUTH="somebody:a-long-password")
 
     assert (True, [], []) == (shown["ok"], shown["problems"], shown["warnings"])
     assert ("ok", "ok", "always", 1, 0.0, "ok") == (
