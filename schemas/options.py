@@ -11,6 +11,7 @@ from marshmallow.fields import Field
 
 from schemas.durations import parse_duration
 from schemas.template import Template
+from schemas.zones import zones
 
 _T = TypeVar("_T")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
@@ -83,8 +84,8 @@ def zone(value: object) -> ZoneInfo:
     """Read the name of a time zone of the IANA database."""
     name = text(value)
     try:
-        return ZoneInfo(name)
-    except (LookupError, ValueError, OSError) as error:
+        return zones().zone(name)
+    except LookupError as error:
         raise ValueError(f"unknown time zone {name!r}; write an IANA name such as America/New_York") from error
 
 

@@ -5,6 +5,7 @@ import click
 from deploy.cli.console import Misconfigured, emit, json_option, say
 from deploy.cli.session import read_settings
 from schemas.destination import Destination
+from schemas.zones import zones
 from tasks.registry import VENDORS
 from worker.advice import warnings
 
@@ -22,19 +23,14 @@ def check(*, as_json: bool) -> None:
         if as_json:
             emit({"ok": False, "faults": error.faults, "warnings": []})
         raise
-    found = warnings(settings, calls_back=_calls_back, withdraws=_withdraws)
+    found = warnings(settings, calls_back=_calls_back)
     if as_json:
-        emit({"ok": True, "faults": [], "warnings": found})
+        emit({"ok": True, "faults": [], "warnings": found, "time_zones": zones().shape()})
         return
     for warning in found:
         say(f"warning: {warning}")
+    click.echo(f"time zones: {zones().words()}")
     click.echo(f"{environment.config}: ok ({len(settings.destinations)} destinations, {len(settings.routes)} routes)")
-
-
-def _withdraws(destination: Destination) -> bool:
-    """Say whether a call of one service may withdraw a call of another at a destination."""
-    vendor = VENDORS[destination.vendor]
-    return vendor.withdraw_within_s(destination) is not None and vendor.withdraw_scope(destination) != "service"
 
 
 def _calls_back(destination: Destination) -> bool:

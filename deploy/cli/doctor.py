@@ -7,6 +7,7 @@ import click
 from deploy.cli.console import Failed, Misconfigured, emit, json_option, say, shown
 from deploy.cli.findings import Findings, look_at_flower, look_at_redis, look_at_spool
 from deploy.cli.session import read_environment, read_settings
+from schemas.zones import zones
 
 
 @click.command
@@ -57,4 +58,5 @@ def _look_at_configuration(found: Findings) -> tuple[list[str], list[str]]:
         found.values["configuration"] = "faulty"
         return list(error.faults), []
     found.values["configuration"] = "ok"
+    found.values["time_zones"] = zones().shape()
     return [], list(settings.destinations)

@@ -1,12 +1,12 @@
 """Captorra's options and the body of a post."""
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from marshmallow import ValidationError
 
 from schemas.captorra import LIMITS, SPEC, fill_body, us_date
+from schemas.zones import zones
 from tests.destinations import make_destination
 
 
@@ -23,7 +23,7 @@ def test_the_smallest_table_has_the_documented_defaults():
 
     assert "111111" == options.captorra_id
     assert options.referrer is None
-    assert ZoneInfo("America/New_York") == options.timezone
+    assert "America/New_York" == options.timezone.key
     assert "CaptorraId" == options.id_key
 
 
@@ -75,7 +75,7 @@ def test_the_referrer_must_be_a_guid():
 )
 def test_the_date_is_written_in_the_firms_zone(moment, zone, text):
     """Month first, twelve hours, no zero before the hour; daylight saving on both sides of its changes."""
-    assert text == us_date(moment, ZoneInfo(zone))
+    assert text == us_date(moment, zones().zone(zone))
 
 
 def test_all_values_are_texts_and_empty_ones_are_left_out(make_call):
