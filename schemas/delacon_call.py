@@ -89,6 +89,29 @@ def is_readable(key: str, text: str, *, default_region: str) -> bool:
     return key not in _PLAN or _PLAN[key][1](text) is not None
 
 
+def name_of_key(key: str) -> str:
+    """Return the canonical name of one of Delacon's keys; a key that the document does not name stays as it is."""
+    return "call_id" if key == CALL_ID else _PLAN[key][0] if key in _PLAN else key
+
+
+def adds_nothing(key: str, text: str, held: str, *, default_region: str) -> bool:
+    """Say whether a text says no more than the one that a call holds: the same in other words, less exact, unreadable.
+
+    ``50`` is ``50s``, ``0491570156`` is ``+61491570156``, and a start in whole seconds is one that tells milliseconds.
+    """
+    if key == CALLER:
+        read, known = (read_phone(one, default_region=default_region) for one in (text, held))
+        return known is not None and (read is None or read.e164 == known.e164)
+    if key not in _PLAN:
+        return text == held
+    value, known_value = (_PLAN[key][1](one) for one in (text, held))
+    if known_value is None or value is None:
+        return value is None and (known_value is not None or text == held)
+    if isinstance(known_value, datetime) and not value.microsecond:
+        known_value = known_value.replace(microsecond=0)
+    return bool(value == known_value)
+
+
 def load_call(call_id: str, values: Mapping[str, str], *, first_received_us: int, default_region: str) -> Call:
     """Make the call of its merged keys; what cannot be read is left out and noted, so nothing is ever raised.
 

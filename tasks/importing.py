@@ -5,6 +5,7 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from schemas.delacon import Event, StoredEvent, merge
+from schemas.delacon_call import adds_nothing
 from worker.ledger.known import look_up
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Accepted, Incoming
@@ -27,7 +28,6 @@ _FATES_OF = {
     Accepted.SAME: Fate.KNOWN,
     Accepted.REMEMBERED: Fate.KNOWN,
     Accepted.QUARANTINED: Fate.FAILED,
-    Accepted.FOREIGN: Fate.FAILED,
     Accepted.FAILED: Fate.FAILED,
 }
 
@@ -95,4 +95,9 @@ class Importer:
             "e": not _WHOLE_ENDS.isdisjoint(one.kind for one in held),
             "c": merged.arrivals.whole,
         }
-        return sides[event.kind] and event.values.items() <= merged.call.raw.items()
+        raw = merged.call.raw
+        return sides[event.kind] and all(
+            raw.get(key) == text
+            or (key in raw and adds_nothing(key, text, raw[key], default_region=self._default_region))
+            for key, text in event.values.items()
+        )

@@ -4,26 +4,40 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from schemas.destination import Destination, VendorSpec
 from worker.configuration.destinations import LoadedDestination, read_destination, read_url
 from worker.configuration.faults import Faults
-from worker.configuration.receiver import ReceiverSettings, read_receiver
 from worker.configuration.routes import read_routes
 from worker.configuration.tables import (
     CallcapTable,
     CallsTable,
     DeadLettersTable,
+    ImportTable,
+    ReceiverTable,
     read_table,
 )
 from worker.configuration.toml_file import read_toml
-from worker.configuration.values import delacon_key
+from worker.configuration.values import Network, delacon_key
 from worker.routes import Route
 
 LEASE_MARGIN_S = 30.0
 """A lease outlives the attempt it covers by this much (contract, section 6)."""
 
 _TABLES = ("receiver", "calls", "destinations", "routes", "dead_letters", "callcap", "import")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverSettings:
+    """``[receiver]``."""
+
+    tokens: tuple[str, ...] = field(repr=False)
+    ops_tokens: tuple[str, ...] = field(repr=False)
+    allow_networks: tuple[Network, ...]
+    trusted_proxies: int
+    max_body: int
+    """Bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +74,10 @@ class Settings:
     callcap: CallcapSettings | None
     import_columns: Mapping[str, str]
     """CSV header to Delacon's key."""
+    import_timezone: ZoneInfo | None
+    """Of dates of an import that name none."""
+    import_date_formats: tuple[str, ...]
+    """Of ``strptime``."""
     specs: Mapping[str, VendorSpec] = field(repr=False)
     """What the vendors told of themselves, by name."""
     secrets: frozenset[str] = field(repr=False)
@@ -77,15 +95,16 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
     by_name = {spec.name: spec for spec in specs}
     for key in document.keys() - set(_TABLES):
         faults.add_unknown((key,), _TABLES)
-    receiver = read_receiver(document, faults)
+    receiver = _receiver(document, faults)
     calls = _calls(document, faults)
     loaded = _destinations(document, by_name, calls.default_region, faults)
     routes = read_routes(document, default_region=calls.default_region, faults=faults)
     dead_letters = read_table(DeadLettersTable(), document.get("dead_letters", {}), ("dead_letters",), faults)
     callcap = _callcap(document, faults)
+    imports = read_table(ImportTable(), document.get("import", {}), ("import",), faults, beside=("columns",))
     columns = _import_columns(document, faults)
     faults.raise_if_any()
-    secrets = {*receiver.posting_tokens, *receiver.ops_tokens}
+    secrets = {*receiver.tokens, *receiver.ops_tokens}
     secrets.update(secret for one in loaded.values() for secret in one.secrets)
     if callcap is not None:
         secrets.add(callcap.api_key)
@@ -97,9 +116,18 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
         publish_dead_letters=dead_letters["publish"],
         callcap=callcap,
         import_columns=columns,
+        import_timezone=imports["timezone"],
+        import_date_formats=imports["date_formats"],
         specs=by_name,
         secrets=frozenset(secrets),
     )
+
+
+def _receiver(document: Mapping[str, Any], faults: Faults) -> ReceiverSettings:
+    table = read_table(ReceiverTable(), document.get("receiver", {}), ("receiver",), faults)
+    if set(table["tokens"]) & set(table["ops_tokens"]):
+        faults.add(("receiver", "ops_tokens"), "must not hold one of tokens: Delacon's tokens open no metrics")
+    return ReceiverSettings(**table)
 
 
 def _calls(document: Mapping[str, Any], faults: Faults) -> CallSettings:
@@ -135,10 +163,8 @@ def _callcap(document: Mapping[str, Any], faults: Faults) -> CallcapSettings | N
 def _import_columns(document: Mapping[str, Any], faults: Faults) -> dict[str, str]:
     table = document.get("import", {})
     if not isinstance(table, dict) or not isinstance(table.get("columns", {}), dict):
-        faults.add(("import",), "must hold a table [import.columns]")
+        faults.add(("import", "columns"), "must be a table [import.columns]")
         return {}
-    for key in table.keys() - {"columns"}:
-        faults.add_unknown(("import", key), ("columns",))
     columns: dict[str, str] = {}
     for header, value in table.get("columns", {}).items():
         try:

@@ -1,19 +1,20 @@
 """Reads a file of events, JSON lines or CSV, line by line: nothing but the line at hand is kept."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import orjson
 
+from deploy.cli.import_columns import Columns
 from schemas.delacon import Event, UnusableBody, read_event
 from schemas.delacon_call import CALL_ID
+from schemas.import_row import WRITTEN_AS_NUMBERS, ImportRows, RefusedRow, is_formula, is_total, plain
 
 _BOM = "\ufeff"
 _DELIMITERS = ",;\t|"  # what spreadsheets write, by country
-_KEY = "PLA_"
 _BY_NAME = {".csv": False, ".tsv": False, ".jsonl": True, ".ndjson": True, ".json": True}
 
 
@@ -79,21 +80,21 @@ class Lines:
         return piece
 
 
-def read_file(lines: Lines, *, name: str, columns: Mapping[str, str], max_body: int) -> Iterator[Read]:
+def read_file(lines: Lines, *, name: str, columns: Columns, rows: ImportRows, max_body: int) -> Iterator[Read]:
     """Read every event of a file, by the ending of its ``name``, else by how it begins; raises ``BadFile``.
 
-    ``columns`` is the configuration's CSV header to Delacon's key; ``max_body`` bytes is what the receiver would take.
+    ``columns`` learns what became of each column; ``max_body`` bytes is what the receiver would take.
     """
     first = lines.first()
     start = first.lstrip()[:1]
     if start == "[":
         raise BadFile("it is one JSON array; JSON lines have one event a line")
     if _BY_NAME.get(Path(name).suffix.lower(), start == "{"):
-        return _read_json(lines)
-    return _read_csv(lines, first, columns=columns, max_body=max_body)
+        return _read_json(lines, columns=columns, rows=rows)
+    return _read_csv(lines, first, columns=columns, rows=rows, max_body=max_body)
 
 
-def _read_json(lines: Lines) -> Iterator[Read]:
+def _read_json(lines: Lines, *, columns: Columns, rows: ImportRows) -> Iterator[Read]:
     while True:
         try:
             line = next(lines, None)
@@ -103,21 +104,25 @@ def _read_json(lines: Lines) -> Iterator[Read]:
         if line is None:
             return
         if line.strip():
-            yield _read_event(lines.number, line.encode())
+            yield _read_event(lines.number, line.encode(), columns=columns, rows=rows)
 
 
-def _read_csv(lines: Lines, first: str, *, columns: Mapping[str, str], max_body: int) -> Iterator[Read]:
+def _read_csv(lines: Lines, first: str, *, columns: Columns, rows: ImportRows, max_body: int) -> Iterator[Read]:
     delimiter = max(_DELIMITERS, key=first.count)
     # Strict: a quote in the wrong place is told, and not read as something else.
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
+    cells = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
-        keys = _keys_of(next(rows, []), columns)
+        header = [name.strip() for name in next(cells, [])]
     except (csv.Error, ValueError) as error:
         raise BadFile(f"its header cannot be read: {error}") from None
+    try:
+        keys = columns.take_header(header)
+    except ValueError as error:
+        raise BadFile(str(error)) from None
     while True:
         number = lines.number + 1
         try:
-            row = next(rows, None)
+            row = next(cells, None)
         except (csv.Error, ValueError) as error:
             yield Read(number, None, str(error))
             continue
@@ -125,30 +130,38 @@ def _read_csv(lines: Lines, first: str, *, columns: Mapping[str, str], max_body:
             return
         if not any(cell.strip() for cell in row):
             continue
-        if len(row) != len(keys):
-            yield Read(number, None, f"{len(row)} cells, and the header has {len(keys)}")
+        if odd := _odd_row(row, header, keys.index(CALL_ID)):
+            yield Read(number, None, odd)
             continue
-        body = orjson.dumps({key: cell for key, cell in zip(keys, row, strict=True) if key})
+        values = {key: _text_of(cell, key) for key, cell in zip(keys, row, strict=True) if key}
+        body = orjson.dumps(values)
         if len(body) > max_body:
             yield Read(number, None, f"longer than {max_body} bytes")
             continue
-        yield _read_event(number, body)
+        yield _read_event(number, body, columns=columns, rows=rows)
 
 
-def _keys_of(header: Sequence[str], columns: Mapping[str, str]) -> list[str]:
-    """Give Delacon's key of each column, empty for a column that is none of Delacon's; raises ``BadFile``."""
-    names = [name.strip() for name in header]
-    keys = [columns.get(name, name if name.startswith(_KEY) else "") for name in names]
-    if CALL_ID not in keys:
-        raise BadFile(f"its header has no column {CALL_ID}, and [import.columns] names none for it")
-    doubled = sorted({key for key in keys if key and keys.count(key) > 1})
-    if doubled:
-        raise BadFile(f"two columns of its header stand for {', '.join(doubled)}")
-    return keys
+def _text_of(cell: str, key: str) -> str:
+    """Take a text out of the formula around it; ids, numbers and dates are read with their rows."""
+    return plain(cell) if key not in WRITTEN_AS_NUMBERS and key != CALL_ID and is_formula(cell) else cell
 
 
-def _read_event(number: int, body: bytes) -> Read:
+def _odd_row(row: Sequence[str], header: Sequence[str], id_at: int) -> str:
+    """Say why a row is no call's; empty text where it may be one."""
+    if [cell.strip() for cell in row] == header or (len(row) > id_at and row[id_at].strip() in {*header, CALL_ID}):
+        return "the header again"
+    if is_total(row):
+        return "a total and no call"
+    if len(row) != len(header):
+        return f"{len(row)} cells, and the header has {len(header)}"
+    return ""
+
+
+def _read_event(number: int, body: bytes, *, columns: Columns, rows: ImportRows) -> Read:
     try:
-        return Read(number, read_event(body, path_kind="either"))
-    except UnusableBody as error:
+        written = read_event(body, path_kind="either")
+        event = rows.read(written)
+    except (UnusableBody, RefusedRow) as error:
         return Read(number, None, str(error))
+    columns.count(written, event)
+    return Read(number, event)

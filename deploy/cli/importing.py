@@ -7,14 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
-from deploy.cli.console import Failed, Misconfigured, emit, json_option, progress, say
+from deploy.cli.console import Failed, Misconfigured, emit, json_option, progress, say, shown
+from deploy.cli.import_columns import Columns
 from deploy.cli.import_lines import BadFile, Lines, Read, read_file
 from deploy.cli.session import Session, with_ledger
+from schemas.import_row import ImportRows
 from tasks.importing import Fate, Importer
 
 BATCH = 200  # events a round trip
@@ -60,13 +63,22 @@ def import_file(*, file: str, dry_run: bool, as_json: bool) -> None:
     """Take in calls that never came by webhook; - is standard input. Safe to repeat.
 
     FILE holds JSON lines, each an event or a complete call as Delacon pushes them, or CSV whose header has the names
-    of Delacon's keys (PLA_Call_Id and so on) or those of [import.columns] in the configuration.
+    of Delacon's keys (PLA_Call_Id and so on), those of Delacon's own reports (Call ID, Date/Time and so on), or those
+    of [import.columns] in the configuration. Dates without a zone are of [import] timezone.
 
     What a call has already is known, whichever way it came, and is not taken again. A refused line is told with its
-    number; then the status is 1, and all other lines are in.
+    number: one whose id or number a spreadsheet has spoilt, whose date cannot be read, a second header, a total. Then
+    the status is 1, and all other lines are in. --dry-run says too what became of each column.
     """
+    columns = Columns()
 
     async def work(session: Session) -> Count:
+        columns.named = session.settings.import_columns
+        rows = ImportRows(
+            timezone=session.settings.import_timezone,
+            formats=session.settings.import_date_formats,
+            now=lambda: datetime.now(UTC),
+        )
         importer = Importer(
             session.ledger,
             default_region=session.settings.calls.default_region,
@@ -77,9 +89,7 @@ def import_file(*, file: str, dry_run: bool, as_json: bool) -> None:
         with _opened(file) as (stream, size), _stoppable() as stopped:
             lines = Lines(stream, longest=max_body)
             try:
-                found = read_file(
-                    lines, name=file, columns=session.settings.import_columns, max_body=max_body
-                )  # fmt: skip
+                found = read_file(lines, name=file, columns=columns, rows=rows, max_body=max_body)
                 return await _take_all(found, importer, lines=lines, size=size, stopped=stopped)
             except BadFile as error:
                 raise Misconfigured([f"{file} cannot be imported: {error}."]) from None
@@ -88,10 +98,12 @@ def import_file(*, file: str, dry_run: bool, as_json: bool) -> None:
     if as_json:
         emit({
             "new": count.new, "known": count.known, "refused": count.refused, "refusals": count.refusals,
-            "dry_run": dry_run,
+            "dry_run": dry_run, **({"columns": columns.shape()} if dry_run else {}),
         })  # fmt: skip
     else:
         click.echo(f"{count.new} {'would be ' * dry_run}new, {count.known} known, {count.refused} refused")
+        for line in columns.sentences() if dry_run else ():
+            click.echo(shown(line))
         for refusal in count.refusals[:SHOWN]:
             say(f"line {refusal['line']}: {refusal['reason']}")
         if count.refused > SHOWN:

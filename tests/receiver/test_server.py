@@ -10,7 +10,6 @@ import random
 
 import pytest
 
-from receiver.doors import Doors
 from receiver.server import Server
 from tests.receiver.scripted import TOKEN, FakeLedger, running_receiver, until
 
@@ -216,7 +215,7 @@ async def test_connections_are_counted_and_the_crowd_beyond_is_hung_up_on():
     async def handler(request):
         raise AssertionError
 
-    server = Server(handler, doors=Doors(most=2, refused=lambda *_: None))
+    server = Server(handler, max_connections=2)
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(server, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]

@@ -139,6 +139,22 @@ def test_import_columns(tmp_path):
     ]
 
 
+def test_import_dates(tmp_path):
+    """A zone by its IANA name, and forms of dates that tell the minute; by default the form of Delacon's report."""
+    plain = load(tmp_path, "")
+    assert (None, ("%d/%m/%Y %H:%M:%S",)) == (plain.import_timezone, plain.import_date_formats)
+    text = '[import]\ntimezone = "Australia/Sydney"\ndate_formats = ["%m/%d/%y %I:%M %p", "%Y-%m-%d %H:%M:%S %z"]'
+    read = load(tmp_path, text)
+    assert read.import_timezone is not None
+    assert "Australia/Sydney" == read.import_timezone.key
+    assert ("%m/%d/%y %I:%M %p", "%Y-%m-%d %H:%M:%S %z") == read.import_date_formats
+    forms = '"%d/%m/%Y", "%d/%m/%Y %I:%M", "dd/mm/yyyy", "%Q", "%c %Z"'
+    bad = f'[import]\ntimezone = "Sydney"\ndate_formats = [{forms}]\ntimezones = "x"'
+    assert [fault.split(": ")[1] for fault in faults_of(tmp_path, bad)] == [
+        "import.timezone", *(f"import.date_formats[{place}]" for place in range(5)), "import.timezones",
+    ]  # fmt: skip
+
+
 def test_callcap_may_be_plain_http_when_allowed(tmp_path):
     """``allow_http`` holds for Callcap's url too."""
     text = '[callcap]\nurl = "http://callcap.example.com"\napi_key = "k"\nallow_http = true'
