@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import uvloop
 
-from receiver.auth import is_loopback
 from receiver.child import SERVES
 from receiver.master import Master
 from receiver.process import opened, raise_file_limit, serve, stop_on_signals
 from receiver.sockets import listen
 from receiver.spool_file import SpoolError, SpoolFile
 from tasks.registry import VENDORS
+from worker.configuration.receiver import faults_of_host
 from worker.environment import Environment
 from worker.errors import SettingsError
 from worker.log import configure_logging
@@ -34,10 +34,8 @@ def load(environ: Mapping[str, str]) -> tuple[Environment, Settings]:
     host = environ.get("HOST", "").strip() or "127.0.0.1"
 
     def closed(settings: Settings) -> list[str]:
-        if settings.receiver.tokens or is_loopback(host):
-            return []
         file = environ.get("SWITCHBOARD_CONFIG") or "switchboard.toml"
-        return [f"{file}: receiver.tokens: without any the receiver starts on loopback only, and HOST is {host}"]
+        return [f"{file}: {fault}" for fault in faults_of_host(settings.receiver, host)]
 
     return read_startup(environ, specs=[vendor.spec for vendor in VENDORS.values()], check=closed)
 

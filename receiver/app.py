@@ -6,16 +6,21 @@ from functools import partial
 from aiohttp import web
 
 from receiver.answer import Answer, delacon_answer
-from receiver.auth import Network, Tokens
+from receiver.auth import Network, Tokens, subnets
+from receiver.doors import Doors
 from receiver.inbox import Inbox
 from receiver.ops import Ops
 from receiver.quarantine import Quarantine
 from receiver.ready import Ready
+from receiver.refusals import Refusals
+from receiver.senders import Senders
 from receiver.server import Server
 from receiver.tally import Tally
 from receiver.views import PATHS, Webhook
+from worker.configuration.receiver import ReceiverSettings
 from worker.metrics import Metrics
-from worker.settings import ReceiverSettings
+
+LOOPBACK = subnets(("127.0.0.0/8", "::1/128"))
 
 View = Callable[[web.BaseRequest], Awaitable[Answer]]
 
@@ -27,20 +32,28 @@ def create_app(
     quarantine: Quarantine,
     ready: Ready,
     metrics: Metrics,
+    refusals: Refusals,
 ) -> Server:
     """Build the server; to be run by ``aiohttp.web.ServerRunner`` on the running loop.
 
     It is aiohttp's low-level server with a table of exact paths, for ``web.Application`` costs 10 us more a request.
     """
+    network = Network(
+        allow=settings.allow_networks,
+        trusted_proxies=settings.trusted_proxies,
+        proxy_networks=settings.proxy_networks,
+    )
     webhook = Webhook(
-        tokens=Tokens(settings.tokens),
-        network=Network(allow=settings.allow_networks, trusted_proxies=settings.trusted_proxies),
+        senders=Senders(settings),
+        refusals=refusals,
+        network=network,
         max_body=settings.max_body,
         inbox=inbox,
         quarantine=quarantine,
         tally=Tally(webhooks=metrics.webhooks, ack_seconds=metrics.ack_seconds),
     )
-    ops = Ops(tokens=Tokens(settings.ops_tokens), ready=ready, metrics=metrics)
+    proxied = settings.trusted_proxies > 0
+    ops = Ops(tokens=Tokens(settings.ops_tokens), proxied=proxied, ready=ready, metrics=metrics)
     views: dict[str, View] = {"/healthz": ops.healthz, "/readyz": ops.readyz, "/metrics": ops.metrics}
     for path, kind in PATHS.items():
         views[path] = views[f"{path}/"] = partial(webhook, path_kind=kind)
@@ -48,7 +61,13 @@ def create_app(
     async def route(request: web.BaseRequest) -> Answer:
         view = views.get(request.rel_url.raw_path)
         if view is None:
-            return delacon_answer(404, error="there is nothing here")
+            return delacon_answer(404, error="there is nothing here", close=True)
         return await view(request)
 
-    return Server(route)
+    doors = Doors(
+        most=settings.max_connections,
+        # On loopback the proxies may go unnamed; then every peer is one.
+        proxies=network.proxies or (LOOPBACK if proxied else ()),
+        refused=lambda reason, address: refusals.note(reason, address=address),
+    )
+    return Server(route, doors=doors, each_second=refusals.tell)

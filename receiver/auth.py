@@ -26,6 +26,9 @@ _FORWARDING = (
     "True-Client-IP",
     "CF-Connecting-IP",
     "Fastly-Client-IP",
+    "X-ProxyUser-Ip",
+    "X-Envoy-External-Address",
+    "X-Amzn-Trace-Id",
 )
 
 
@@ -79,27 +82,41 @@ def bearer_token(header: str) -> list[bytes]:
 
 
 class Network:
-    """Which clients may post: those of some networks, seen through a known number of proxies."""
+    """Which clients may post: those of some networks, seen through a known number of proxies of known networks."""
 
-    def __init__(self, *, allow: Iterable[str | Subnet], trusted_proxies: int) -> None:
-        self._allow = tuple(_unmapped_network(ip_network(str(network))) for network in allow)
-        self._proxies = trusted_proxies
-        self.unrestricted = not self._allow and not trusted_proxies
+    def __init__(
+        self, *, allow: Iterable[str | Subnet], trusted_proxies: int, proxy_networks: Iterable[str | Subnet] = ()
+    ) -> None:
+        self._allow = subnets(allow)
+        self._count = trusted_proxies
+        self.proxies = subnets(proxy_networks)
+        self.unrestricted = not (self._allow or self._count or self.proxies)
 
-    def allow(self, peer: str | None, forwarded_for: Sequence[str]) -> bool:
-        """Say whether this client may post.
+    def refusal(self, peer: str | None, forwarded_for: Sequence[str]) -> str:
+        """Return why this client may not post: ``proxy`` where it came past the proxies, ``network``, or empty.
 
         ``forwarded_for``: the lines of X-Forwarded-For in their order. The client is its N-th entry from the right
         (contract, section 5); an entry that is missing or unreadable is refused.
         """
-        text = peer or ""
-        if self._proxies:
+        client = read_address(peer or "")
+        if self.proxies and (client is None or not in_networks(client, self.proxies)):
+            return "proxy"
+        if self._count:
             entries = ",".join(forwarded_for).split(",")
-            text = entries[-self._proxies].strip() if len(entries) >= self._proxies else ""
-        client = read_address(text)
-        if client is None:
-            return False
-        return not self._allow or any(client in network for network in self._allow)
+            client = read_address(entries[-self._count].strip()) if len(entries) >= self._count else None
+        if client is None or (self._allow and not in_networks(client, self._allow)):
+            return "network"
+        return ""
+
+
+def subnets(networks: Iterable[str | Subnet]) -> tuple[Subnet, ...]:
+    """Read networks; IPv4 inside IPv6 becomes IPv4."""
+    return tuple(_unmapped_network(ip_network(str(network))) for network in networks)
+
+
+def in_networks(address: Address, networks: Iterable[Subnet]) -> bool:
+    """Say whether an address is in one of some networks."""
+    return any(address in network for network in networks)
 
 
 def read_address(text: str) -> Address | None:
@@ -136,10 +153,25 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" if address is None else address.is_loopback
 
 
-def is_direct_neighbour(peer: str | None, headers: Mapping[str, str]) -> bool:
-    """Say whether the request comes from this machine itself and through no proxy (contract, section 5)."""
-    if peer is None or not is_loopback(peer):
+def is_direct_neighbour(peer: str | None, headers: Mapping[str, str], *, http10: bool = False) -> bool:
+    """Say whether the request comes from this machine itself and through no proxy (contract, section 5).
+
+    A proxy that writes no header of its own is known by what it leaves of the request: nginx's plain ``proxy_pass``
+    speaks HTTP/1.0, others pass on the public name in ``Host``.
+    """
+    if peer is None or not is_loopback(peer) or http10:
         return False
-    return not any(name in headers for name in _FORWARDING) and not any(
-        name.lower().startswith("x-forwarded") for name in headers
-    )
+    if any(name in headers for name in _FORWARDING) or any(
+        name.lower().startswith(("x-forwarded", "x-original")) for name in headers
+    ):
+        return False
+    return _is_local_name(headers.get("Host", ""))
+
+
+def _is_local_name(host: str) -> bool:
+    """Say whether a ``Host`` may be written by somebody on this machine: no address and no full name of others."""
+    address = read_address(host)
+    if address is not None:
+        return address.is_loopback
+    name = host.partition(":")[0]
+    return "." not in name or name.endswith(".localhost")

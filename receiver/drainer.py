@@ -10,6 +10,7 @@ from receiver.gate import Gate, refuses_writes
 from receiver.spool import Spool
 from receiver.spool_file import SpoolError, SpoolStatus
 from worker.ledger.records import Accepted, Incoming
+from worker.ledger.sender_mark import sender_of
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +47,13 @@ async def drain(
     ledger: Ledger,
     now_us: Callable[[], int],
     moved: Callable[[Sequence[str]], None] = lambda _: None,
+    foreign: Callable[[str, str], None] = lambda _sender, _call_id: None,
 ) -> int:
     """Move everything that is spooled into the ledger, oldest first; give the number of events moved.
 
     Hold ``spool.drain_lock()`` meanwhile. A kill between the two writes moves a batch twice, and the ledger knows
-    it the second time. ``moved`` gets the call ids of each batch. Raises ``DrainStopped`` and ``SpoolError``.
+    it the second time. ``moved`` gets the call ids of each batch, ``foreign`` the sender and the call of each event
+    that its sender does not speak for. Raises ``DrainStopped`` and ``SpoolError``.
     """
     count = 0
     while batch := await spool.batch(BATCH, now_us=now_us()):
@@ -59,6 +62,9 @@ async def drain(
         done = [spooled.seq for spooled, outcome in pairs if outcome is not Accepted.FAILED]
         postponed = [spooled.seq for spooled, outcome in pairs if outcome is Accepted.FAILED]
         until_us = now_us() + int(POSTPONE_S * 1e6)
+        for spooled, outcome in pairs:
+            if outcome is Accepted.FOREIGN:
+                foreign(sender_of(spooled.item.record), spooled.item.call_id)
         moved([spooled.item.call_id for spooled, outcome in pairs if outcome in {Accepted.NEW, Accepted.SAME}])
         await spool.settle(done=done, postponed=postponed, until_us=until_us)
         count += len(done)
@@ -103,7 +109,7 @@ class Drainer:
     takes writes, and where there is nothing to drain the next group is. ``depth`` is told how many events are spooled.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a seam of its own
         self,
         *,
         spool: Spool | None,
@@ -112,6 +118,7 @@ class Drainer:
         wake: Callable[[Sequence[str]], None],
         depth: Callable[[SpoolStatus], None],
         now_us: Callable[[], int],
+        foreign: Callable[[str, str], None] = lambda _sender, _call_id: None,
         probe_every_s: float = 0.5,
         look_every_s: float = 2.0,
     ) -> None:
@@ -121,6 +128,7 @@ class Drainer:
         self._wake = wake
         self._depth = depth
         self._now_us = now_us
+        self._foreign = foreign
         self._probe_every_s = probe_every_s
         self._look_every_s = look_every_s
 
@@ -165,7 +173,7 @@ class Drainer:
             if not mine:
                 return
             try:
-                await drain(spool, ledger=self._ledger, now_us=self._now_us, moved=self._moved)
+                await drain(spool, ledger=self._ledger, now_us=self._now_us, moved=self._moved, foreign=self._foreign)
             except DrainStopped as stopped:
                 self._gate.shut(stopped.__cause__ or stopped)
                 raise

@@ -33,6 +33,8 @@ class Outcome(Enum):
     """Its call has no room for it; it is kept for a human to look at."""
     KEPT = "kept"
     """In a spool whose disk dies with the process: delivered later, and yet no promise."""
+    FOREIGN = "foreign"
+    """In quarantine: its sender does not speak for the call."""
     REFUSED = "refused"
     """Nowhere: the sender must try again."""
 
@@ -74,6 +76,7 @@ _OUTCOMES = {
     Accepted.SAME: Outcome.SAME,
     Accepted.REMEMBERED: Outcome.REMEMBERED,
     Accepted.QUARANTINED: Outcome.QUARANTINED,
+    Accepted.FOREIGN: Outcome.FOREIGN,
 }
 
 

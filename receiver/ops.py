@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from receiver.answer import Answer, json_answer
 from receiver.auth import Tokens, basic_password, bearer_token, is_direct_neighbour
@@ -13,11 +13,13 @@ from worker.metrics import Metrics
 class Ops:
     """``/healthz``, ``/readyz`` and ``/metrics`` (contract, section 5).
 
-    The parts and the metrics need an ops token; where there is none, a direct neighbour on loopback may look.
+    The parts and the metrics need an ops token; where there is none, a direct neighbour on loopback may look, but not
+    where proxies stand in front (``proxied``), which are neighbours too.
     """
 
-    def __init__(self, *, tokens: Tokens, ready: Ready, metrics: Metrics) -> None:
+    def __init__(self, *, tokens: Tokens, proxied: bool, ready: Ready, metrics: Metrics) -> None:
         self._tokens = tokens
+        self._proxied = proxied
         self._ready = ready
         self._metrics = metrics
 
@@ -45,7 +47,8 @@ class Ops:
 
     def _may_look(self, request: web.BaseRequest) -> bool:
         if not self._tokens:
-            return is_direct_neighbour(request.remote, request.headers)
+            http10 = request.version < HttpVersion11
+            return not self._proxied and is_direct_neighbour(request.remote, request.headers, http10=http10)
         header = request.headers.get(hdrs.AUTHORIZATION, "")
         return self._tokens.accept([*bearer_token(header), *basic_password(header)])
 

@@ -17,6 +17,7 @@ from receiver.gate import Gate
 from receiver.inbox import Inbox
 from receiver.quarantine import Quarantine
 from receiver.ready import Ready
+from receiver.refusals import Refusals
 from receiver.server import Server
 from receiver.spool import Spool
 from receiver.spool_file import SpoolFile, SpoolStatus
@@ -31,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 # Shorter than the inbox's budget for a write: a connection that cannot be made is refused in time.
 REDIS_TIMEOUT_S = 1.0
-BACKLOG = 1024
+BACKLOG = 4096  # the kernel takes the smaller of this and its own limit
 # Platforms kill 30 s after SIGTERM; an answer takes at most 2 s, a wake-up is only a hint.
 SHUTDOWN_S = 12.0
 GRACE_S = 0.5
@@ -65,27 +66,31 @@ async def opened(
     def tell_depth(status: SpoolStatus) -> None:
         metrics.spooled_events.set(status.events)
 
+    refusals = Refusals(metrics.refused, senders=[sender.name for sender in settings.receiver.senders])
+
     inbox = Inbox(ledger=ledger, spool=spool, gate=gate, wake=waker.wake, now_us=now_us)
-    drainer = Drainer(spool=spool, ledger=ledger, gate=gate, wake=waker.wake, depth=tell_depth, now_us=now_us)
+    drainer = Drainer(
+        spool=spool, ledger=ledger, gate=gate, wake=waker.wake, depth=tell_depth, now_us=now_us,
+        foreign=lambda sender, call_id: refusals.note("conflict", sender=sender, call_id=call_id),
+    )  # fmt: skip
     app = create_app(
         settings=settings.receiver,
         inbox=inbox,
         quarantine=Quarantine(ledger=ledger, spool=spool, gate=gate, receipt_us=inbox.receipt_us),
         ready=Ready(
-            ledger=ledger,
-            redis=redis,
-            spool=spool,
-            gate=gate,
-            destinations=settings.destinations,
-            now_us=now_us,
+            ledger=ledger, redis=redis, spool=spool, gate=gate, destinations=settings.destinations, now_us=now_us,
+            refused=refusals.totals,
         ),
         metrics=metrics,
-    )
+        refusals=refusals,
+    )  # fmt: skip
+    watching = asyncio.create_task(app.watch())
     storing = asyncio.create_task(inbox.run())
     draining = asyncio.create_task(drainer.run())
     try:
         yield app
     finally:
+        watching.cancel()
         inbox.close()
         await storing
         while not draining.done():

@@ -93,6 +93,7 @@ class Ready:
         gate: Gate,
         destinations: Collection[str],
         now_us: Callable[[], int],
+        refused: Callable[[], Mapping[str, int]] = dict,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
@@ -101,6 +102,7 @@ class Ready:
         self._gate = gate
         self._destinations = destinations
         self._now_us = now_us
+        self._refused = refused
         self._monotonic = monotonic
         self._lock = asyncio.Lock()
         self._found: tuple[float, bool, Readiness] | None = None
@@ -123,6 +125,8 @@ class Ready:
             "workers": None,
             "oldest_due_seconds": None,
         }
+        if refused := dict(self._refused()):
+            parts["refused"] = refused
         if redis_ok:
             parts |= await self._ask_redis()
         return Readiness(redis_ok or spool["state"] == "ok", parts)

@@ -1,6 +1,7 @@
-"""The HTTP server: one handler for all paths, every fault answered in Delacon's shape, connections counted."""
+"""The HTTP server: one handler for all paths, every fault answered in Delacon's shape, connections bounded."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ import structlog
 from aiohttp import web
 
 from receiver.answer import Answer, delacon_answer
+from receiver.doors import Doors, Visitor
 
 log = structlog.get_logger(__name__)
 
@@ -19,15 +21,42 @@ KEEPALIVE_S = 75.0
 LINGER_S = 5.0
 MAX_LINE_BYTES = 8190
 MAX_HEADERS = 64
-# Each costs about 20 KB.
-MAX_CONNECTIONS = 4000
+# Beyond this no further request of a connection is served until its client reads.
+MAX_UNSENT_BYTES = 4096
 POLL_S = 0.02
+SWEEP_S = 1.0
+TRACEBACK_EVERY_S = 60.0
 
 
 class Connection(web.RequestHandler):
     """One client's connection: what aiohttp cannot parse or did not expect gets a JSON answer too."""
 
-    __slots__ = ()
+    __slots__ = ("_server", "visitor")
+
+    def __init__(self, server: "Server", **options: Any) -> None:
+        super().__init__(server, **options)
+        self._server = server
+        self.visitor: Visitor | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, or hang up at once: then nothing is read, and no task is started."""
+        self.visitor = self._server.doors.enter(cast("asyncio.Transport", transport))
+        if self.visitor is None:
+            cast("asyncio.Transport", transport).abort()
+            return
+        self.visitor.transport.set_write_buffer_limits(high=MAX_UNSENT_BYTES)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End, if it had begun."""
+        if self.visitor is not None:
+            self._server.doors.leave(self.visitor)
+            super().connection_lost(exc)
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log what aiohttp did not expect, with one traceback a minute."""
+        del args
+        self._server.tell_of(kw.get("exc_info"))
 
     def handle_error(
         self,
@@ -45,18 +74,21 @@ class Connection(web.RequestHandler):
 
 
 class Server(web.Server):
-    """Makes a ``Connection`` for each client, up to ``max_connections``; beyond, clients are hung up on.
+    """Makes a ``Connection`` for each client that ``doors`` let in.
 
     Must be made on the loop that serves. Run it with ``aiohttp.web.ServerRunner``.
     """
 
-    def __init__(self, handler: Handler, *, max_connections: int = MAX_CONNECTIONS) -> None:
+    def __init__(self, handler: Handler, *, doors: Doors, each_second: Callable[[], None] = lambda: None) -> None:
         async def guarded(request: web.BaseRequest) -> web.StreamResponse:
             self._active += 1
+            visitor = cast("Connection", request.protocol).visitor
+            if visitor is not None:
+                doors.asked(visitor)
             try:
                 answer = await handler(request)
-            except Exception:
-                log.exception("request.failed")
+            except Exception as error:  # noqa: BLE001  it is told
+                self.tell_of(error)
                 answer = delacon_answer(503, error="an unexpected error; try again", close=True)
             finally:
                 self._active -= 1
@@ -75,10 +107,26 @@ class Server(web.Server):
             "access_log": None,
         }
         super().__init__(guarded, **self._options)
-        self._max_connections = max_connections
-        self._count = 0
+        self.doors = doors
+        self._each_second = each_second
         self._active = 0
         self._closing = False
+        self._told_at = time.monotonic() - TRACEBACK_EVERY_S
+        self._untold = 0
+
+    async def watch(self) -> None:
+        """Put out who keeps silent or does not read, each second until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self.doors.sweep()
+            self._each_second()
+
+    def tell_of(self, error: BaseException | None) -> None:
+        """Log an unexpected error, with one traceback a minute however many there are."""
+        self._untold += 1
+        if time.monotonic() - self._told_at >= TRACEBACK_EVERY_S:
+            log.error("request.failed", exc_info=error, count=self._untold)
+            self._told_at, self._untold = time.monotonic(), 0
 
     async def wind_down(self, *, grace_s: Callable[[], float], within_s: float) -> None:
         """End each connection with its next answer; return when nobody waits for one, at the latest ``within_s``.
@@ -90,21 +138,9 @@ class Server(web.Server):
         loop = asyncio.get_running_loop()
         begun = loop.time()
         # Polled: an event set at the end of each request would cost every request something.
-        while self._count and loop.time() - begun < (within_s if self._active else grace_s()):  # noqa: ASYNC110
+        while self.doors and loop.time() - begun < (within_s if self._active else grace_s()):  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol of one connection."""
         return Connection(self, loop=asyncio.get_running_loop(), **self._options)
-
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """Count a connection in."""
-        super().connection_made(handler, transport)
-        self._count += 1
-        if self._count > self._max_connections:
-            transport.abort()
-
-    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
-        """Count a connection out."""
-        super().connection_lost(handler, exc)
-        self._count -= 1

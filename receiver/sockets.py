@@ -4,6 +4,10 @@ import errno
 import socket
 from typing import Any
 
+SEND_BUFFER_BYTES = 8192
+"""What the kernel holds of answers that a client does not read; connections take it over from the listening socket.
+The default of some MB would let one who never reads have thousands of requests served."""
+
 
 def listen(host: str, port: int, *, reuse_port: bool) -> list[socket.socket]:
     """Bind every address of ``host``; raises ``OSError``. Port 0 takes a free one.
@@ -31,6 +35,7 @@ def _bound(family: int, address: tuple[Any, ...], *, reuse_port: bool) -> socket
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         if reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:

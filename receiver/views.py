@@ -5,10 +5,12 @@ import time
 from aiohttp import hdrs, web
 
 from receiver.answer import Answer, delacon_answer
-from receiver.auth import Network, Tokens, basic_password, query_tokens
+from receiver.auth import Network, basic_password, query_tokens
 from receiver.body import TooLarge, Unreadable, read_body
 from receiver.inbox import Inbox, InboxFull, Outcome
 from receiver.quarantine import Quarantine
+from receiver.refusals import Refusals
+from receiver.senders import Sender, Senders
 from receiver.tally import Tally
 from schemas.delacon import PathKind, UnusableBody, read_event
 
@@ -22,21 +24,23 @@ PATHS: dict[str, PathKind] = {
 class Webhook:
     """Takes Delacon's events (contract, section 5).
 
-    The checks come in this order: network, method, token, size, body. Without ``tokens`` anybody may post: the
-    composition root allows that on loopback only.
+    The checks come in this order: network, method, token, rate, size, body, service. Without any token anybody may
+    post: the composition root allows that on loopback only. Who has no right token loses the connection as well.
     """
 
     def __init__(
         self,
         *,
-        tokens: Tokens,
+        senders: Senders,
+        refusals: Refusals,
         network: Network,
         max_body: int,
         inbox: Inbox,
         quarantine: Quarantine,
         tally: Tally,
     ) -> None:
-        self._tokens = tokens
+        self._senders = senders
+        self._refusals = refusals
         self._network = network
         self._max_body = max_body
         self._inbox = inbox
@@ -46,9 +50,9 @@ class Webhook:
     async def __call__(self, request: web.BaseRequest, path_kind: PathKind) -> Answer:
         """Answer one request; never raises for what a client may send."""
         begun = time.perf_counter()
-        refusal = self._refusal(request)
-        if refusal is not None:
-            return refusal
+        sender = self._sender(request)
+        if not isinstance(sender, Sender):
+            return sender
         try:
             body = await read_body(request, max_body=self._max_body)
         except TooLarge:
@@ -64,10 +68,17 @@ class Webhook:
             reason = str(error)
             await self._quarantine.keep(body, reason=reason, path_kind=path_kind)
             return delacon_answer(400, error=reason)
+        record = sender.record(event)
+        if record is None:
+            self._tally.count("forbidden", kind=event.kind)
+            self._refusals.note("service", sender=sender.name, address=request.remote, call_id=event.call_id)
+            return delacon_answer(403, call_id=event.call_id, error="this token does not speak for that PLA_CID")
         try:
-            outcome = await self._inbox.put(event.call_id, event.record())
+            outcome = await self._inbox.put(event.call_id, record)
         except InboxFull:
             outcome = Outcome.REFUSED
+        if outcome is Outcome.FOREIGN:
+            self._refusals.note("conflict", sender=sender.name, address=request.remote, call_id=event.call_id)
         self._tally.count(outcome.value, kind=event.kind)
         if outcome is Outcome.REFUSED:
             return delacon_answer(503, call_id=event.call_id, error="the event cannot be stored now; try again")
@@ -76,26 +87,45 @@ class Webhook:
         self._tally.acknowledged(time.perf_counter() - begun)
         return delacon_answer(200, call_id=event.call_id)
 
-    def _refusal(self, request: web.BaseRequest) -> Answer | None:
-        """Give the answer to a request that may not post, before anything of its body is read."""
-        if not self._network.unrestricted and not self._network.allow(
-            request.remote, request.headers.getall(hdrs.X_FORWARDED_FOR, ())
-        ):
-            self._tally.count("forbidden")
-            return delacon_answer(403, error="this network may not post")
+    def _sender(self, request: web.BaseRequest) -> Sender | Answer:
+        """Return who posts, or the answer to a request that may not, before anything of its body is read."""
+        if not self._network.unrestricted:
+            reason = self._network.refusal(request.remote, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
+            if reason:
+                return self._refuse(request, "forbidden", reason, delacon_answer(403, error=_FORBIDDEN[reason]))
         if request.method != hdrs.METH_POST:
             self._tally.count("method")
-            return delacon_answer(405, error="only POST is taken here", headers=b"Allow: POST\r\n")
-        if self._tokens and not self._authenticated(request):
-            self._tally.count("unauthorized")
+            return delacon_answer(405, error="only POST is taken here", headers=b"Allow: POST\r\n", close=True)
+        sender = self._senders.anybody or self._authenticated(request)
+        if sender is None:
+            return self._refuse(request, "unauthorized", "token", _unauthorized())
+        wait_s = sender.wait_s()
+        if wait_s:
+            self._tally.count("too_many")
+            self._refusals.note("rate", sender=sender.name, address=request.remote)
             return delacon_answer(
-                401, error="the token is wrong or missing", headers=b'WWW-Authenticate: Basic realm="switchboard"\r\n'
+                429, error="more than the rate of this sender", headers=b"Retry-After: %d\r\n" % wait_s
             )
-        return None
+        return sender
 
-    def _authenticated(self, request: web.BaseRequest) -> bool:
+    def _refuse(self, request: web.BaseRequest, outcome: str, reason: str, answer: Answer) -> Answer:
+        self._tally.count(outcome)
+        self._refusals.note(reason, address=request.remote)
+        answer.force_close()
+        return answer
+
+    def _authenticated(self, request: web.BaseRequest) -> Sender | None:
         presented = query_tokens(request.rel_url.raw_query_string)
         header = request.headers.get(hdrs.AUTHORIZATION)
         if header is not None:
             presented += basic_password(header)
-        return self._tokens.accept(presented)
+        return self._senders.find(presented)
+
+
+_FORBIDDEN = {"network": "this network may not post", "proxy": "only the proxies may connect here"}
+
+
+def _unauthorized() -> Answer:
+    return delacon_answer(
+        401, error="the token is wrong or missing", headers=b'WWW-Authenticate: Basic realm="switchboard"\r\n'
+    )

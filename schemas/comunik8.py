@@ -12,7 +12,7 @@ from schemas.call import Call
 from schemas.destination import Destination, VendorSpec
 from schemas.fields import phone_for
 from schemas.mapping import Filled, fill
-from schemas.options import Option, OptionsSchema, duration_s, flag, secret, template, text
+from schemas.options import Option, OptionsSchema, duration_s, flag, one_of, secret, template, text
 from schemas.reply import Reply, flag_of, normal, texts_in
 from schemas.template import Template
 
@@ -30,6 +30,8 @@ class Comunik8Options:
     delay: float | None
     test: bool
     cancel_when_answered: float | None
+    cancel_scope: str
+    """``route``, ``service`` or ``destination``: what the answered call must share with the missed one."""
     email: Template
 
 
@@ -42,6 +44,7 @@ class Comunik8OptionsSchema(OptionsSchema):
     delay = Option(duration_s)
     test = Option(flag, default=False)
     cancel_when_answered = Option(duration_s)
+    cancel_scope = Option(one_of("route", "service", "destination"), default="route")
     email = Option(template, required=True)
 
     @post_load

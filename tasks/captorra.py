@@ -32,6 +32,11 @@ class Captorra:
         del destination
         return None
 
+    def withdraw_scope(self, destination: Destination) -> str:
+        """Return the default: nothing is withdrawn here."""
+        del destination
+        return "route"
+
     def resend_is_safe(self, destination: Destination) -> bool:
         """Say yes: the second post of an ``ID`` is answered ``Phone source already exists``."""
         del destination

@@ -38,6 +38,11 @@ class Comunik8:
         options: Comunik8Options = destination.options
         return options.cancel_when_answered
 
+    def withdraw_scope(self, destination: Destination) -> str:
+        """Return ``cancel_scope``."""
+        options: Comunik8Options = destination.options
+        return options.cancel_scope
+
     def resend_is_safe(self, destination: Destination) -> bool:
         """Say yes: a second lead is answered ``Existing Contact``, a second cancel ``not found``."""
         del destination

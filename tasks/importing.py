@@ -28,6 +28,7 @@ _FATES_OF = {
     Accepted.SAME: Fate.KNOWN,
     Accepted.REMEMBERED: Fate.KNOWN,
     Accepted.QUARANTINED: Fate.FAILED,
+    Accepted.FOREIGN: Fate.FAILED,
     Accepted.FAILED: Fate.FAILED,
 }
 

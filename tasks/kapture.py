@@ -41,6 +41,11 @@ class Kapture:
         del destination
         return None
 
+    def withdraw_scope(self, destination: Destination) -> str:
+        """Return the default: nothing is withdrawn here."""
+        del destination
+        return "route"
+
     def resend_is_safe(self, destination: Destination) -> bool:
         """Say yes for customers, whom a second post updates; no for contacts, of which it would make another."""
         options: KaptureOptions = destination.options

@@ -7,12 +7,11 @@ from functools import cached_property
 from schemas.call import Call
 from schemas.delacon import Arrivals
 from schemas.delivery import State
-from schemas.destination import Destination
 from tasks.merging import merged
 from tasks.vendor import Vendor
 from worker.ledger.plans import FollowUp, NewDelivery, Plan
 from worker.ledger.records import StoredCall
-from worker.routes import destinations_of
+from worker.routes import destinations_of, mark
 from worker.settings import Settings
 
 MISSED = frozenset({"unanswered", "busy"})
@@ -92,29 +91,43 @@ class Planner:
 
     def _follow_ups(self, call: Call) -> tuple[FollowUp, ...]:
         """Say where this call withdraws missed calls of its caller, or may be withdrawn itself."""
-        if call.caller is None or call.result not in MISSED | {"answered"}:
+        if not self._withdrawing or call.caller is None or call.result not in MISSED | {"answered"}:
             return ()
         answered = call.result == "answered"
         found = []
         # Under the old reading stand the missed and the answered calls of the versions before.
         callers = (call.caller,) if call.old_caller is None else (call.caller, call.old_caller)
-        for name in destinations_of(call, self.settings.routes, leaving_outcome_aside=answered):
-            window_s = self._window_s(self.settings.destinations[name])
-            if window_s is not None:
-                found += [
-                    FollowUp(
-                        destination=name,
-                        caller=caller,
-                        started_ms=round(call.started_at.timestamp() * 1000),
-                        window_ms=round(window_s * 1000),
-                        answered=answered,
-                    )
-                    for caller in callers
-                ]
+        matching = [route for route in self.settings.routes if route.matches(call, leaving_outcome_aside=answered)]
+        for name, (window_s, scope) in self._withdrawing.items():
+            marks = {"route": [route.mark for route in matching if name in route.to]}
+            if not marks["route"] and not (answered and scope == "service"):
+                continue
+            # Calls of one service and category come by the same routes, also while the configuration changes.
+            marks["route"].append(mark("k", call.service_id, call.service_category))
+            marks["service"] = [mark("s", call.service_id) if call.service_id else mark("i", call.call_id)]
+            found += [
+                FollowUp(
+                    destination=name,
+                    caller=caller,
+                    started_ms=round(call.started_at.timestamp() * 1000),
+                    window_ms=round(window_s * 1000),
+                    answered=answered,
+                    marks=(*marks["route"], *marks["service"]),
+                    asks=tuple(marks.get(scope, ())),
+                )
+                for caller in callers
+            ]
         return tuple(found)
 
-    def _window_s(self, destination: Destination) -> float | None:
-        return self.vendors[destination.vendor].withdraw_within_s(destination)
+    @cached_property
+    def _withdrawing(self) -> Mapping[str, tuple[float, str]]:
+        """Return the destinations where an answered call withdraws missed ones: within how many seconds, and whose."""
+        found = {}
+        for name, destination in self.settings.destinations.items():
+            vendor = self.vendors[destination.vendor]
+            if (window_s := vendor.withdraw_within_s(destination)) is not None:
+                found[name] = (window_s, vendor.withdraw_scope(destination))
+        return found
 
 
 def _update_waits(stored: StoredCall, destination: str) -> bool:

@@ -45,6 +45,10 @@ class Vendor(Protocol):
         """Give the window in which an answered call withdraws the caller's missed one; ``None``: never."""
         ...
 
+    def withdraw_scope(self, destination: Destination) -> str:
+        """Say what an answered call must share with the missed one: its ``route``, ``service`` or ``destination``."""
+        ...
+
     def resend_is_safe(self, destination: Destination) -> bool:
         """Say whether sending a request twice is harmless, so that a cut attempt may be tried again at once."""
         ...

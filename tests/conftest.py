@@ -18,12 +18,13 @@ from deploy.local.redis_server import RedisServer
 from deploy.local.redis_server import free_port as find_free_port
 from deploy.local.standins.app import StandIns
 from schemas.call import Call
+from tests.redis_pair import RedisPair
 from tests.standins_process import running_standins
 
 settings.register_profile("switchboard", deadline=None)  # no test is about time
 settings.load_profile("switchboard")
 
-_REDIS_FIXTURES = frozenset({"redis_binary", "redis_server", "redis_url", "redis", "make_redis_server"})
+_REDIS_FIXTURES = frozenset({"redis_binary", "redis_server", "redis_url", "redis", "make_redis_server", "redis_pair"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -89,6 +90,14 @@ def make_redis_server(redis_binary: Path, tmp_path: Path) -> Iterator[Callable[.
     yield make
     for server in made:
         server.stop()
+
+
+@pytest.fixture
+def redis_pair(make_redis_server: Callable[..., RedisServer]) -> Iterator[RedisPair]:
+    """Give a primary with its replica, behind one name."""
+    pair = RedisPair(make_redis_server(), make_redis_server())
+    yield pair
+    pair.stop()
 
 
 @pytest.fixture

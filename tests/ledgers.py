@@ -82,14 +82,15 @@ class Driver:
             self.time.pass_s(0.001)
 
     async def follow(
-        self, call_id: str, *, answered: bool, started_s: float = 0, caller: str = "+61491570156", window_s: float = 60
-    ) -> None:
+        self, call_id: str, *, answered: bool, started_s: float = 0, caller: str = "+61491570156", window_s: float = 60,
+        marks: str = "", asks: str = "",
+    ) -> None:  # fmt: skip
         """Plan a call of the missed-call follow-up: a missed one gets its lead, an answered one withdraws."""
         await self.accept(call_id)
         deliveries = () if answered else (NewDelivery(destination="crm", action="create"),)
         part = FollowUp(
             destination="crm", caller=caller, started_ms=NOON + round(started_s * 1000),
-            window_ms=round(window_s * 1000), answered=answered,
+            window_ms=round(window_s * 1000), answered=answered, marks=tuple(marks.split()), asks=tuple(asks.split()),
         )  # fmt: skip
         await self.plan(call_id, *deliveries, follow_ups=(part,))
 

@@ -16,7 +16,6 @@ FOLDERS = ROOMS | {"tests", "docs", "findings"}
 TOP = FOLDERS | {"pyproject.toml", "README.md", "Makefile", "Procfile", "LICENSE", "CHANGELOG.md"}
 LONG, SHORT = 400, 40  # lines: a file beyond holds a second noun, one below is a helper of another
 REASONS = {
-    "deploy/cli/check.py": "a command",
     "deploy/local/fault.py": "joins the stack in the next move",
     "deploy/local/leash.py": "joins the processes in the next move",
     "deploy/local/number_sample.py": "joins the samples in the next move",
@@ -30,13 +29,11 @@ REASONS = {
     "schemas/record.py": "used by every room",
     "tasks/merging.py": "joins the planning in the next move",
     "tasks/registry.py": "the one line of each vendor",
-    "worker/amqp.py": "joins the broker in the next move",
     "worker/build.py": "read by every process",
     "worker/celery.py": "celery -A worker finds the app here",
-    "worker/flower_guard.py": "a process of its own",
     "worker/gauges.py": "joins the clock in the next move",
     "worker/ledger/redeliver.py": "joins the operator's part of the ledger in the next move",
-    "worker/ledger/retention.py": "the sweep is a part of the ledger of its own",
+    "worker/ledger/sender_mark.py": "the form that accept.lua and the receiver share",
     "worker/startup.py": "joins the settings in the next move",
 }
 """Why a file of the product has less than 40 lines, or any file more than 400."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from schemas.destination import Destination
+from worker.configuration.values import is_monotonous
 from worker.routes import Route
 from worker.settings import Settings
 
@@ -11,11 +12,17 @@ MISSED = frozenset({"unanswered", "busy"})
 KNOWN_RESULTS = MISSED | {"answered"}
 
 
-def warnings(settings: Settings, *, calls_back: Callable[[Destination], bool]) -> list[str]:
+def warnings(
+    settings: Settings,
+    *,
+    calls_back: Callable[[Destination], bool],
+    withdraws: Callable[[Destination], bool] = lambda _: False,
+) -> list[str]:
     """Give sentences for ``switchboard check``, none of which stops a process.
 
     ``calls_back`` says whether a destination makes somebody call the caller back, and does not itself leave answered
-    calls out: such a one should not be sent answered calls.
+    calls out: such a one should not be sent answered calls. ``withdraws``: whether an answered call of one service may
+    withdraw a missed call of another there.
     """
     return [
         *_receiver(settings),
@@ -23,6 +30,7 @@ def warnings(settings: Settings, *, calls_back: Callable[[Destination], bool]) -
         *_regions(settings),
         *_routes(settings),
         *_urls(settings),
+        *_open_routes(settings, withdraws),
         *(
             f"destinations.{name}: may be sent answered calls, and each caller would be called back; "
             "give its routes results = ['unanswered', 'busy']"
@@ -33,9 +41,15 @@ def warnings(settings: Settings, *, calls_back: Callable[[Destination], bool]) -
 
 
 def _receiver(settings: Settings) -> list[str]:
-    if settings.receiver.tokens:
-        return []
-    return ["receiver.tokens: there is none, so the receiver starts on loopback only"]
+    receiver = settings.receiver
+    if not receiver.posting_tokens:
+        return ["receiver.tokens: there is none, so the receiver starts on loopback only"]
+    found = []
+    if receiver.trusted_proxies and not receiver.proxy_networks:
+        found.append("receiver.proxy_networks: there is none, so the receiver trusts its proxies on loopback only")
+    if any(is_monotonous(token) for token in (*receiver.posting_tokens, *receiver.ops_tokens)):
+        found.append("receiver: a token has so few different characters that it may be guessed; take a random one")
+    return found
 
 
 def _times(settings: Settings) -> list[str]:
@@ -66,6 +80,20 @@ def _routes(settings: Settings) -> list[str]:
         odd = (route.results or frozenset()) - KNOWN_RESULTS
         found += [f"routes[{index}].results: {word!r} is none of Delacon's results" for word in sorted(odd)]
     return found
+
+
+def _open_routes(settings: Settings, withdraws: Callable[[Destination], bool]) -> list[str]:
+    if all(route.service_ids is None for route in settings.routes):
+        return []
+    return [
+        f"routes[{index}]: has no service_ids, while other routes part the services: a caller whom one service missed "
+        f"and another answered is not called back by destinations.{name}; give it service_ids, or set "
+        "cancel_scope = 'service' there"
+        for index, route in enumerate(settings.routes)
+        if route.service_ids is None
+        for name in route.to
+        if withdraws(settings.destinations[name])
+    ]
 
 
 def _urls(settings: Settings) -> list[str]:

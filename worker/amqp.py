@@ -1,18 +1,64 @@
-"""Celery's way to the broker, made to outlast a Redis that goes away: two things that no setting reaches."""
+"""Celery's way to the broker, made to outlast a Redis that goes away or changes place: what no setting reaches."""
 
 from contextlib import suppress
 from typing import Any
 
 from celery.app.amqp import AMQP
 from kombu import Connection
+from kombu.transport import redis as kombu_redis
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+from redis.retry import Retry
+
+from worker.primary import BlockingPrimary
 
 WAITS = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
 """Seconds between two tries to connect. Kombu's own waits grow to 30, which a worker would sit out after an outage
 of minutes, while the ledger is there again and what is due is not taken."""
 
 
+class _ToPrimary:
+    """Makes a channel's connections leave a server that is no longer the primary. Put it before the channel's class."""
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002  kombu's
+        params: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]
+        kind = params["connection_class"]
+        params["connection_class"] = type(f"Primary{kind.__name__}", (BlockingPrimary, kind), {})
+        params["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
+        params["protocol"] = self.connection.client.transport_options.get("protocol")  # type: ignore[attr-defined]
+        return params
+
+
+class _Channel(_ToPrimary, kombu_redis.Channel):  # type: ignore[misc]
+    pass
+
+
+class _SentinelChannel(_ToPrimary, kombu_redis.SentinelChannel):  # type: ignore[misc]
+    def _sentinel_managed_pool(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002  kombu's
+        # The next Sentinel is asked instead: redis-py would try each eleven times.
+        given = self.connection.client.transport_options.get("sentinel_kwargs")
+        self.sentinel_kwargs = {**(given or {}), "retry": Retry(NoBackoff(), 0)}
+        return super()._sentinel_managed_pool(asynchronous)
+
+
+class _Transport(kombu_redis.Transport):  # type: ignore[misc]
+    Channel = _Channel
+
+
+class _SentinelTransport(kombu_redis.SentinelTransport):  # type: ignore[misc]
+    Channel = _SentinelChannel
+
+
+_TRANSPORTS = {kombu_redis.Transport: _Transport, kombu_redis.SentinelTransport: _SentinelTransport}
+
+
 class LastingConnection(Connection):  # type: ignore[misc]
     """Tries to connect again within 2 s, and survives its own closing when Redis is gone."""
+
+    def get_transport_cls(self) -> Any:
+        """Return kombu's transport, or where that speaks to Redis, ours."""
+        kind = super().get_transport_cls()
+        return _TRANSPORTS.get(kind, kind)
 
     def ensure_connection(self, *args: Any, **options: Any) -> "LastingConnection":
         """Try until it is connected, or as often as asked; options as kombu has them."""

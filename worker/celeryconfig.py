@@ -1,14 +1,27 @@
 """Celery's settings; the reasons are figures of this broker, kombu on Redis."""
 
 import os
-import ssl
+from typing import Any
 
-from worker.broker import broker_url_of, direct_queue
+from worker.broker import broker_settings, direct_queue
+from worker.redis_address import RedisAddress
 
-_redis_url = os.environ.get("REDIS_URL", "")
 
-broker_url = broker_url_of(_redis_url)
-broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED} if _redis_url.startswith("rediss:") else None
+def _given() -> dict[str, Any]:
+    """Return the settings of the broker that ``REDIS_URL`` names; of a faulty one none.
+
+    Whoever listens or consumes has read its environment before, and ended with every fault.
+    """
+    try:
+        return broker_settings(RedisAddress.parse(os.environ.get("REDIS_URL", "").strip()))
+    except ValueError:
+        return {"broker_url": "", "broker_use_ssl": None, "broker_transport_options": {}}
+
+
+_broker = _given()
+
+broker_url = _broker["broker_url"]
+broker_use_ssl = _broker["broker_use_ssl"]
 result_backend = None
 task_ignore_result = True  # the fate of a delivery is in the ledger
 
@@ -43,5 +56,5 @@ broker_transport_options = {
     "socket_connect_timeout": 4,
     "socket_keepalive": True,
     "health_check_interval": 10,
-    "client_name": "switchboard",
+    **_broker["broker_transport_options"],
 }

@@ -12,7 +12,7 @@ from redis import RedisError
 
 from worker.gauges import refresh_gauges
 from worker.ledger.ledger import Ledger
-from worker.ledger.retention import Retention, sweep
+from worker.ledger.retention import Retention, rescue, sweep
 from worker.metrics import Metrics
 from worker.runtime import runtime
 from worker.settings import Settings
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 TICK_S = 0.5
 SWEEP_EVERY_TICKS = 20  # retention looks at a bounded slice each 10 s
 GAUGES_EVERY_TICKS = 10
+RESCUE_EVERY_TICKS = 4
 
 
 class Clock:
@@ -54,6 +55,8 @@ class Clock:
         while True:
             try:
                 await self.tick()
+                if ticks % RESCUE_EVERY_TICKS == 0:
+                    await self._rescue()
                 if ticks % SWEEP_EVERY_TICKS == 0:
                     await sweep(self._ledger, self._retention)
                 if ticks % GAUGES_EVERY_TICKS == 0:
@@ -66,6 +69,12 @@ class Clock:
                 log.exception("clock.tick_failed")
             ticks += 1
             await asyncio.sleep(TICK_S)
+
+    async def _rescue(self) -> None:
+        """Put calls that nobody would look at back among those that wait, and say how many there were."""
+        if rescued := await rescue(self._ledger):
+            log.warning("calls.rescued", count=rescued)
+            self._metrics.calls_rescued.inc(rescued)
 
     async def tick(self) -> None:
         """Tick once: sign in as alive, return expired leases, send the wake-ups that are missing."""

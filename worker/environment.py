@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from worker.errors import SettingsError
+from worker.redis_address import RedisAddress
 
 _T = TypeVar("_T")
 
@@ -89,17 +89,7 @@ class _Variables:
 
 def _redis_url(value: str) -> str:
     """Check the address of the broker and ledger; the fault does not show it."""
-    forms = "must begin with redis://, rediss:// or unix://"
-    try:
-        parts = urlsplit(value)
-        named = parts.path if parts.scheme == "unix" else parts.hostname
-        _ = parts.port
-    except ValueError as error:
-        raise ValueError(f"{forms} and name a host") from error
-    if parts.scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError(forms)
-    if not named:
-        raise ValueError("must name a socket's path" if parts.scheme == "unix" else "must name a host")
+    RedisAddress.parse(value)
     return value
 
 

@@ -2,8 +2,16 @@
 
 import sys
 from collections.abc import MutableMapping, Sequence
+from typing import Any
 
+from worker.broker import open_redis
+from worker.configuration.values import is_printed
 from worker.environment import host_name, port_number
+from worker.redis_address import RedisAddress
+
+LEAST = 12
+"""Characters of a password (contract, section 2)."""
+_OPTIONS = ("--basic-auth=", "--basic_auth=")
 
 
 def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None:
@@ -14,8 +22,11 @@ def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None
     if "flower" not in argv:
         return
     faults = []
-    if not environ.get("REDIS_URL"):
-        faults.append("REDIS_URL is required")
+    redis_url = environ.get("REDIS_URL", "").strip()
+    try:
+        RedisAddress.parse(redis_url)
+    except ValueError as error:
+        faults.append(f"environment: REDIS_URL {error if redis_url else 'is required'}")
     for name, read in (("FLOWER_PORT", port_number), ("FLOWER_ADDRESS", host_name)):
         try:
             if value := environ.get(name, "").strip():
@@ -25,11 +36,34 @@ def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None
                 environ.pop(name, None)
         except ValueError as error:
             faults.append(f"environment: {name} {error}")
-    password = environ.get("FLOWER_BASIC_AUTH", "").partition(":")[2]
-    if not password and not any(argument.startswith("--basic-auth=") for argument in argv):
+    given = [argument.partition("=")[2] for argument in argv if argument.startswith(_OPTIONS)]
+    users = (given[-1] if given else environ.get("FLOWER_BASIC_AUTH", "")).split(",")
+    passwords = [user.partition(":")[2] for user in users]
+    if not all(passwords):
         faults.append("Flower needs a password: set FLOWER_BASIC_AUTH to user:password.")
+    elif any(len(password) < LEAST for password in passwords):
+        faults.append(f"FLOWER_BASIC_AUTH: a password must have at least {LEAST} characters.")
+    elif any(is_printed(password) for password in passwords):
+        faults.append("FLOWER_BASIC_AUTH: a password is the one that is printed in the example; take one of your own.")
     if faults:
         print(*faults, sep="\n", file=sys.stderr)  # noqa: T201
         raise SystemExit(2)
     environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")
     environ["FLOWER_READ_ONLY"] = "True"
+    _read_queues_by(redis_url)
+
+
+def _read_queues_by(redis_url: str) -> None:
+    """Make Flower count its queues' messages through a client of ours.
+
+    Its own reads ``redis+socket://`` and ``sentinel://`` URLs without their database, asks the first Sentinel only, and
+    takes no options.
+    """
+    from flower.utils import broker  # noqa: PLC0415  only where Flower runs
+
+    class Broker(broker.RedisBase):  # type: ignore[misc]
+        def __init__(self, broker_url: str, *args: Any, **options: Any) -> None:
+            super().__init__(broker_url, *args, **options)
+            self.redis = open_redis(redis_url)
+
+    broker.Broker.__new__ = lambda _, *args, **options: Broker(*args, **options)

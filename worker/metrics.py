@@ -36,6 +36,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.webhooks = self._counter("webhooks", "Webhooks by event and outcome", "event", "outcome")
         self.ack_seconds = self._histogram("ack_seconds", "From a webhook's arrival to its answer", ACK_BUCKETS_S)
+        self.refused = self._counter("refused", "What was refused, by sender and reason", "sender", "reason")
         self.spooled_events = self._gauge("spooled_events", "Events that wait in this receiver's spool")
         self.deliveries = self._counter(
             "deliveries", "Attempts of deliveries by outcome", "destination", "vendor", "outcome"
@@ -46,6 +47,7 @@ class Metrics:
         self.call_to_crm_seconds = self._histogram(
             "call_to_crm_seconds", "From a call being ready to its delivery", CALL_TO_CRM_BUCKETS_S, "destination"
         )
+        self.calls_rescued = self._counter("calls_rescued", "Calls that waited for dispatch where nobody looked")
         self.queue_depth = self._gauge("queue_depth", "Messages waiting in a broker queue", "queue")
         self.due_oldest_seconds = self._gauge(
             "due_oldest_seconds", "Age of the oldest due delivery that nobody has taken", "destination"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from schemas.call import Call
 
@@ -17,6 +18,12 @@ class Route:
     min_duration_s: float | None = None
     block_callers: frozenset[str] = frozenset()
     """E.164 numbers, under the old reading too."""
+
+    @property
+    def mark(self) -> str:
+        """Return a short name of what the route takes, however a call went: equal for routes that take the same."""
+        return mark("r", sorted(self.service_ids or ()), sorted(self.service_categories or ()),
+                    self.service_ids is None, self.service_categories is None)  # fmt: skip
 
     def matches(self, call: Call, *, leaving_outcome_aside: bool = False) -> bool:
         """Say whether all matchers hold; a matcher on a value that the call lacks does not.
@@ -37,6 +44,11 @@ class Route:
         return (self.results is None or call.result in self.results) and (
             self.min_duration_s is None or (call.duration is not None and call.duration >= self.min_duration_s)
         )
+
+
+def mark(kind: str, *values: object) -> str:
+    """Return a short name of values, for calls to be compared by: one letter of the kind, and a digest."""
+    return kind + blake2b(repr(values).encode(), digest_size=6).hexdigest()
 
 
 def destinations_of(call: Call, routes: Iterable[Route], *, leaving_outcome_aside: bool = False) -> tuple[str, ...]:

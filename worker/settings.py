@@ -9,35 +9,23 @@ from zoneinfo import ZoneInfo
 from schemas.destination import Destination, VendorSpec
 from worker.configuration.destinations import LoadedDestination, read_destination, read_url
 from worker.configuration.faults import Faults
+from worker.configuration.receiver import ReceiverSettings, read_receiver
 from worker.configuration.routes import read_routes
 from worker.configuration.tables import (
     CallcapTable,
     CallsTable,
     DeadLettersTable,
     ImportTable,
-    ReceiverTable,
     read_table,
 )
 from worker.configuration.toml_file import read_toml
-from worker.configuration.values import Network, delacon_key
+from worker.configuration.values import delacon_key
 from worker.routes import Route
 
 LEASE_MARGIN_S = 30.0
 """A lease outlives the attempt it covers by this much (contract, section 6)."""
 
 _TABLES = ("receiver", "calls", "destinations", "routes", "dead_letters", "callcap", "import")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverSettings:
-    """``[receiver]``."""
-
-    tokens: tuple[str, ...] = field(repr=False)
-    ops_tokens: tuple[str, ...] = field(repr=False)
-    allow_networks: tuple[Network, ...]
-    trusted_proxies: int
-    max_body: int
-    """Bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +83,7 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
     by_name = {spec.name: spec for spec in specs}
     for key in document.keys() - set(_TABLES):
         faults.add_unknown((key,), _TABLES)
-    receiver = _receiver(document, faults)
+    receiver = read_receiver(document, faults)
     calls = _calls(document, faults)
     loaded = _destinations(document, by_name, calls.default_region, faults)
     routes = read_routes(document, default_region=calls.default_region, faults=faults)
@@ -104,7 +92,7 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
     imports = read_table(ImportTable(), document.get("import", {}), ("import",), faults, beside=("columns",))
     columns = _import_columns(document, faults)
     faults.raise_if_any()
-    secrets = {*receiver.tokens, *receiver.ops_tokens}
+    secrets = {*receiver.posting_tokens, *receiver.ops_tokens}
     secrets.update(secret for one in loaded.values() for secret in one.secrets)
     if callcap is not None:
         secrets.add(callcap.api_key)
@@ -121,13 +109,6 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
         specs=by_name,
         secrets=frozenset(secrets),
     )
-
-
-def _receiver(document: Mapping[str, Any], faults: Faults) -> ReceiverSettings:
-    table = read_table(ReceiverTable(), document.get("receiver", {}), ("receiver",), faults)
-    if set(table["tokens"]) & set(table["ops_tokens"]):
-        faults.add(("receiver", "ops_tokens"), "must not hold one of tokens: Delacon's tokens open no metrics")
-    return ReceiverSettings(**table)
 
 
 def _calls(document: Mapping[str, Any], faults: Faults) -> CallSettings:

@@ -23,7 +23,7 @@ def check(*, as_json: bool) -> None:
         if as_json:
             emit({"ok": False, "faults": error.faults, "warnings": []})
         raise
-    found = warnings(settings, calls_back=_calls_back)
+    found = warnings(settings, calls_back=_calls_back, withdraws=_withdraws)
     if as_json:
         emit({"ok": True, "faults": [], "warnings": found, "time_zones": zones().shape()})
         return
@@ -31,6 +31,12 @@ def check(*, as_json: bool) -> None:
         say(f"warning: {warning}")
     click.echo(f"time zones: {zones().words()}")
     click.echo(f"{environment.config}: ok ({len(settings.destinations)} destinations, {len(settings.routes)} routes)")
+
+
+def _withdraws(destination: Destination) -> bool:
+    """Say whether a call of one service may withdraw a call of another at a destination."""
+    vendor = VENDORS[destination.vendor]
+    return vendor.withdraw_within_s(destination) is not None and vendor.withdraw_scope(destination) != "service"
 
 
 def _calls_back(destination: Destination) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from redis import RedisError
+from redis import RedisError, ResponseError
 from redis.asyncio import Redis
 
 from deploy.cli.console import Failed
@@ -15,6 +15,7 @@ from receiver.ready import durability
 from worker.broker import open_redis
 from worker.ledger.ledger import Ledger
 from worker.ledger.overview import Overview
+from worker.primary import NotPrimaryError
 
 OLDEST_DUE_S = 60.0  # due work is taken within a second; later, nobody takes it
 REDIS_S = 5.0
@@ -25,7 +26,7 @@ _LOSES = {
     "always": "a killed Redis loses nothing",
     "everysec": "a killed Redis may lose up to 2 s; appendfsync always loses nothing",
     "none": "a restarted Redis loses everything: set appendonly yes and appendfsync always",
-    "unknown": "Redis does not say whether it keeps what it took",
+    "unknown": "Redis does not say whether it keeps what it took, or this user may not ask (INFO, CONFIG GET)",
 }
 
 
@@ -43,15 +44,27 @@ async def look_at_redis(found: Findings, redis_url: str, names: list[str]) -> No
     found.values |= {"redis": "down", "durability": "unknown", "workers": None, "oldest_due_seconds": None}
     try:
         async with open_redis(redis_url, timeout_s=REDIS_S) as redis:
+            ledger = Ledger(redis)
             await _look_at_server(found, redis)
-            _look_at_work(found, await Ledger(redis).overview(names))
+            _look_at_work(found, await ledger.overview(names))
+            await _try_a_write(found, ledger)
     except (RedisError, OSError) as error:
         found.wrong.append(f"redis: does not answer: {error}")
 
 
 async def _look_at_server(found: Findings, redis: Redis) -> None:
-    about: dict[str, Any] = await redis.info()
+    await redis.ping()
     found.values["redis"] = "ok"
+    kept = found.values["durability"] = await durability(redis)
+    if kept != "always":
+        (found.wrong if kept == "none" else found.warnings).append(f"durability: {kept}: {_LOSES[kept]}")
+    try:
+        about: dict[str, Any] = await redis.info()
+    except ResponseError:
+        found.warnings.append(
+            "redis: this user may not run INFO, so version, role, Cluster and maxmemory-policy are unknown"
+        )
+        return
     version = str(about.get("redis_version", "0"))
     if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < LEAST_REDIS:
         found.wrong.append(f"redis: {version} is older than 6.2")
@@ -61,9 +74,17 @@ async def _look_at_server(found: Findings, redis: Redis) -> None:
         found.wrong.append("redis: a Cluster cannot be used; give one primary")
     if about.get("maxmemory") and about.get("maxmemory_policy") != "noeviction":
         found.wrong.append(f"redis: maxmemory-policy is {about['maxmemory_policy']}: it may drop calls; set noeviction")
-    kept = found.values["durability"] = await durability(redis)
-    if kept != "always":
-        (found.wrong if kept == "none" else found.warnings).append(f"durability: {kept}: {_LOSES[kept]}")
+
+
+async def _try_a_write(found: Findings, ledger: Ledger) -> None:
+    """Try what every webhook needs, whatever the server tells of itself."""
+    try:
+        await ledger.ping()
+    except NotPrimaryError:
+        if not any("replica" in wrong for wrong in found.wrong):
+            found.wrong.append("redis: this is a replica, or has none that it needs: it takes no writes")
+    except ResponseError as error:
+        found.wrong.append(f"redis: takes no writes: {error}")
 
 
 def _look_at_work(found: Findings, overview: Overview) -> None:

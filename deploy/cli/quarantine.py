@@ -11,6 +11,7 @@ from schemas.delacon import PathKind, UnusableBody, read_event
 from worker.ledger import browse, operate
 from worker.ledger.browse import QuarantinedBody
 from worker.ledger.records import Accepted, Incoming
+from worker.ledger.sender_mark import is_foreign
 
 PREVIEW = 60  # characters of a body in the table
 _OUTCOMES = {Accepted.NEW: "stored", Accepted.SAME: "stored before", Accepted.REMEMBERED: "its call is over"}
@@ -72,15 +73,17 @@ def show(*, body_id: str, as_json: bool) -> None:
 def retry(*, body_ids: tuple[str, ...], as_json: bool) -> None:
     """Read bodies again, those named or all, such as after an upgrade; what can be read leaves quarantine.
 
-    It counts as received when it was. Status 1 when a body that was named stays.
+    It counts as received when it was. Status 1 when a body that was named stays. A body whose sender does not speak
+    for its call is taken only when it is named: you decide that it belongs there.
     """
 
     async def work(session: Session) -> list[dict[str, Any]]:
         if body_ids:
-            found = await browse.find_bodies(session.ledger, list(dict.fromkeys(body_ids)))
-            named = zip(dict.fromkeys(body_ids), found, strict=True)
+            asked = await browse.find_bodies(session.ledger, list(dict.fromkeys(body_ids)))
+            named = zip(dict.fromkeys(body_ids), asked, strict=True)
             return [await _retry(session, body_id, body) for body_id, body in named]
-        bodies = [body async for body in browse.quarantined(session.ledger)]
+        found = [body async for body in browse.quarantined(session.ledger)]
+        bodies = [body for body in found if not is_foreign(body.reason)]
         return [await _retry(session, body.body_id, body) for body in reversed(bodies)]
 
     results = with_ledger(work)

@@ -93,7 +93,7 @@ def _configured_token() -> str | None:
         _, settings = read_settings()
     except Misconfigured:
         return None
-    return next(iter(settings.receiver.tokens), None)
+    return next(iter(settings.receiver.posting_tokens), None)
 
 
 def _base(url: str) -> str:

@@ -153,16 +153,26 @@ def print_attempts(attempts: Sequence[Mapping[str, Any]]) -> None:
         print_table(columns, [[attempt[name] for name in columns] for attempt in attempts], empty="")
 
 
+def _cause(record: DeliveryRecord, stored: StoredCall) -> list[str]:
+    """Name the answered call because of which a lead was cancelled or withdrawn."""
+    by = stored.answered_by.get(record.key.destination)
+    named = record.key.action == "cancel" or record.state is State.CANCELLED
+    return [f"the caller got through in call {by}"] if by and named else []
+
+
 def _delivery_of_call(record: DeliveryRecord, gates: Gates, stored: StoredCall) -> dict[str, Any]:
     state, reason = gates.state_of(record)
     vendor = VENDORS.get(gates.session.vendor_of(record.key.destination) or "")
     outdated = record.state is State.DELIVERED and 0 < record.history.sent_version < stored.version
+    notes = [*_cause(record, stored), *record.history.notes]
+    if outdated and vendor and not vendor.updates:
+        notes.append(CHANGED_SINCE)
     return {
         "destination": record.key.destination,
         "vendor": gates.session.vendor_of(record.key.destination),
         "action": record.key.action,
         "state": state,
         "reason": reason,
-        "notes": [*record.history.notes, *([CHANGED_SINCE] if outdated and vendor and not vendor.updates else [])],
+        "notes": notes,
         "attempts": [attempt_shape(attempt) for attempt in record.history.attempts],
     }

@@ -108,7 +108,7 @@ def _addresses(running: Running, folder: Folder) -> list[str]:
     return [
         *address_lines(
             preparation.environment, ports=preparation.ports, folder=folder,
-            tokens=preparation.settings.receiver.tokens, name=command_name(),
+            tokens=preparation.settings.receiver.posting_tokens, name=command_name(),
         ),
         "Ctrl-C stops everything.",
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from tests.acceptance.stack import Stack
 LONG = frozenset(
     {
         "test_callcap.py",
+        "test_doors.py",
         "test_follow_up.py",
         "test_half_open.py",
         "test_import.py",
@@ -25,6 +26,7 @@ LONG = frozenset(
         "test_redis_outage.py",
         "test_release.py",
         "test_secrets.py",
+        "test_senders.py",
         "test_shutdown.py",
         "test_tenants.py",
         "test_up.py",

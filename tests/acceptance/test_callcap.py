@@ -20,8 +20,9 @@ from celery import Celery
 from schemas.callcap_request import Kind, Lookup, NumberRequest, RequestState
 from tests.acceptance import provisioner
 from tests.acceptance.stack import Stack
-from worker.broker import broker_url_of, direct_queue
+from worker.broker import direct_queue
 from worker.ledger.numbers import NumberRecord
+from worker.redis_address import RedisAddress
 
 FORKS = multiprocessing.get_context("forkserver")  # a process in 20 ms instead of 600 ms
 FORKS.set_forkserver_preload(["tests.acceptance.provisioner"])
@@ -137,7 +138,7 @@ def test_a_worker_killed_in_the_middle_of_a_provisioning_does_not_post_again(
 
 def _send(redis_url: str, kind: str, key: str, *, times: int = 1) -> None:
     """Send the task as another program does."""
-    with Celery("shop", broker=broker_url_of(redis_url)) as app:
+    with Celery("shop", broker=RedisAddress.parse(redis_url).kombu_url) as app:
         app.conf.task_queues = [direct_queue("callcap")]
         for _ in range(times):
             app.send_task(f"tasks.callcap.{kind}", args=[key], queue="callcap")

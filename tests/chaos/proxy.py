@@ -1,4 +1,4 @@
-"""A TCP proxy that can turn into a black hole: connections stay open and nothing goes through."""
+"""A TCP proxy that can turn into a black hole (connections stay open and nothing goes through), or lead elsewhere."""
 
 import asyncio
 import threading
@@ -31,6 +31,18 @@ class Proxy:
     def restore(self) -> None:
         """Let new connections through; those of before are dead, as after a failover."""
         self._loop.call_soon_threadsafe(self._open.set)
+
+    def lead_to(self, port: int, *, cut: bool = False) -> None:
+        """Lead new connections to another port, as a name that resolves anew; ``cut`` drops those of before."""
+
+        def switch() -> None:
+            self._target = port
+            if cut:
+                for writer in self._writers:
+                    writer.transport.abort()
+                self._writers.clear()
+
+        self._loop.call_soon_threadsafe(switch)
 
     def stop(self) -> None:
         """End, and drop every connection, dead ones too."""

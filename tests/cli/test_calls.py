@@ -164,3 +164,22 @@ def test_control_characters_do_not_reach_the_terminal(cli):
 
     assert "\x1b" not in cli.run("calls", "list").stdout
     assert "\x1b" not in cli.run("calls", "show", "a-1").stdout
+
+
+def test_a_lead_that_was_cancelled_names_the_answered_call(cli):
+    """As a note of the lead that was never sent, and of the withdrawal of one that was."""
+
+    async def calls(book):
+        await book.call("missed-1", result="Unanswered")
+        await book.end("dialler", Verdict.DELIVERED)
+        await book.call("missed-2", result="Busy", caller="+61491570157")
+        await book.call("answered-1")
+        await book.call("answered-2", caller="+61491570157")
+
+    cli.fill(calls)
+    withdrawn = {one["action"]: one["notes"] for one in cli.json("calls", "show", "missed-1")["deliveries"]}
+    [unsent] = cli.json("calls", "show", "missed-2")["deliveries"]
+
+    assert "the caller got through in call answered-1" in withdrawn["cancel"]
+    assert ("answered_since", ["the caller got through in call answered-2"]) == (unsent["reason"], unsent["notes"])
+    assert "the caller got through in call answered-2" in cli.run("calls", "show", "missed-2").stdout

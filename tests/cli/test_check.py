@@ -1,5 +1,7 @@
 """``switchboard check``."""
 
+import pytest
+
 from schemas.zones import zones
 from tests.cli.conftest import CONFIG
 
@@ -33,6 +35,16 @@ def test_every_fault_is_told_at_once(cli):
     assert (False, 2) == (shown["ok"], len(shown["faults"]))
 
 
+def test_a_faulty_address_of_redis_is_told_with_the_faults_of_the_file(cli):
+    """Status 2, and nothing of the address that may be secret."""
+    cli.configure(CONFIG + "nonsense = 1\n")
+    shown = cli.json("check", status=2, REDIS_URL="redis://:secretword@h/1?db=4")
+
+    assert 2 == len(shown["faults"])
+    assert "two databases" in str(shown["faults"])
+    assert "secretword" not in str(shown)
+
+
 def test_a_missing_file_is_a_fault(cli):
     """Status 2, with the name of the file."""
     result = cli.run("check", status=2, SWITCHBOARD_CONFIG="/nowhere/switchboard.toml")
@@ -50,3 +62,12 @@ def test_a_dialler_that_is_sent_answered_calls_is_a_warning(cli):
     assert "warning: " in cli.run("check").stderr
     cli.configure(routes)
     assert [] == cli.json("check")["warnings"]
+
+
+@pytest.mark.parametrize(("scope", "warned"), [("route", 1), ("destination", 1), ("service", 0)])
+def test_a_route_that_lets_one_firm_withdraw_the_leads_of_another_is_a_warning(cli, scope, warned):
+    """Where other routes part the services; not where the same service is asked for."""
+    parted = CONFIG.replace('results = ["answered"]', 'service_ids = ["1"]')
+    cli.configure(parted.replace("cancel_when_answered", f'cancel_scope = "{scope}"\ncancel_when_answered'))
+
+    assert warned == len(cli.json("check")["warnings"])

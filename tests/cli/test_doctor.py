@@ -4,6 +4,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from redis import Redis
 
 from tests.cli.conftest import CONFIG
 
@@ -19,7 +20,7 @@ def durable(cli, make_redis_server):
 
 def test_all_is_well(durable):
     """Status 0 and the keys of /readyz."""
-    shown = durable.json("doctor", FLOWER_BASIC_AUTH="somebody:a-password")
+    shown = durable.json("doctor", FLOWER_BASIC_AUTH="somebody:a-long-password")
 
     assert (True, [], []) == (shown["ok"], shown["problems"], shown["warnings"])
     assert ("ok", "ok", "always", 1, 0.0, "ok") == (
@@ -106,3 +107,33 @@ def test_flower_must_ask_for_a_password(durable, status, found, exit_status):
         thread.join()
 
     assert found == shown["flower"]
+
+
+def test_what_a_limited_user_may_not_ask_is_told_and_redis_is_not_down(durable):
+    """A user without INFO, CONFIG, CLIENT and whatever else is dangerous: all works, and so does doctor."""
+
+    async def limit(book):
+        await book.ledger.redis.execute_command(
+            "ACL", "SETUSER", "limited", "on", ">pw", "~*", "&*", "+@all", "-@dangerous", "-@admin", "-info", "-config",
+            "-client",
+        )  # fmt: skip
+
+    durable.fill(limit)
+    url = durable.redis_url.replace("redis://", "redis://limited:pw@")
+    shown = durable.json("doctor", REDIS_URL=url)
+
+    assert (True, "ok", "unknown", 1) == (shown["ok"], shown["redis"], shown["durability"], shown["workers"])
+    assert any("may not run INFO" in warning for warning in shown["warnings"])
+    assert any("CONFIG GET" in warning for warning in shown["warnings"])
+
+
+@pytest.mark.parametrize("user", ["default", "limited:pw"])
+def test_a_replica_is_wrong_whatever_it_tells_of_itself(cli, redis_pair, user):
+    """INFO says so, and a user who may not ask it finds out by a write."""
+    with Redis.from_url(redis_pair.replica.url) as client:
+        client.execute_command("ACL", "SETUSER", "limited", "on", ">pw", "~*", "&*", "+@all", "-@dangerous", "-info")
+    url = redis_pair.replica.url
+    shown = cli.json("doctor", status=1, REDIS_URL=url if user == "default" else url.replace("//", f"//{user}@"))
+
+    assert "ok" == shown["redis"]
+    assert 1 == sum("replica" in problem for problem in shown["problems"])

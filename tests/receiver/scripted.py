@@ -1,6 +1,7 @@
 """Stand-ins at the receiver's own seams, and a receiver on a real socket."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,10 +16,11 @@ from receiver.gate import Gate
 from receiver.inbox import Inbox
 from receiver.quarantine import Quarantine
 from receiver.ready import Ready
+from receiver.refusals import Refusals
 from receiver.spool import Spool
+from worker.configuration.receiver import ReceiverSettings
 from worker.ledger.records import Accepted, Incoming
 from worker.metrics import Metrics
-from worker.settings import ReceiverSettings
 
 TOKEN = "delacon-token-0123456789"
 OPS_TOKEN = "ops-token-0123456789"
@@ -42,6 +44,7 @@ class FakeLedger:
     fault: Exception | None = None
     poison: str = ""
     failing: str = ""
+    foreign: str = ""
     remembered: frozenset[str] = frozenset()
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -59,6 +62,8 @@ class FakeLedger:
     def _accept(self, item: Incoming) -> Accepted:
         if item.call_id in self.remembered:
             return Accepted.REMEMBERED
+        if item.call_id == self.foreign:
+            return Accepted.FOREIGN
         if item.call_id == self.failing:
             return Accepted.FAILED
         records = self.events.setdefault(item.call_id, [])
@@ -135,6 +140,11 @@ class Receiver:
     registry: CollectorRegistry
     woken: list[str]
 
+    def refused(self, sender: str, reason: str) -> float:
+        """Return how often a sender was refused for a reason."""
+        labels = {"sender": sender, "reason": reason}
+        return self.registry.get_sample_value("switchboard_refused_total", labels) or 0.0
+
     def counted(self, event: str, outcome: str) -> float:
         """Give a counter's value."""
         labels = {"event": event, "outcome": outcome}
@@ -151,13 +161,15 @@ async def running_receiver(
     spool = None if spool_path is None else Spool.at(spool_path)
     woken: list[str] = []
     inbox = Inbox(ledger=ledger, spool=spool, gate=gate, wake=woken.extend, now_us=lambda: 1_000_000)
-    timing = {} if clock is None else {"monotonic": clock}
+    settings = receiver_settings(**changes)
+    refusals = Refusals(metrics.refused, senders=[sender.name for sender in settings.senders])
     ready = Ready(
-        ledger=ledger, redis=FakeRedis(), spool=spool, gate=gate, destinations=(), now_us=lambda: 1_000_000, **timing
-    )
+        ledger=ledger, redis=FakeRedis(), spool=spool, gate=gate, destinations=(), now_us=lambda: 1_000_000,
+        refused=refusals.totals, monotonic=time.monotonic if clock is None else clock,
+    )  # fmt: skip
     quarantine = Quarantine(ledger=ledger, spool=spool, gate=gate, receipt_us=inbox.receipt_us)
     app = create_app(
-        settings=receiver_settings(**changes), inbox=inbox, quarantine=quarantine, ready=ready, metrics=metrics,
+        settings=settings, inbox=inbox, quarantine=quarantine, ready=ready, metrics=metrics, refusals=refusals,
     )  # fmt: skip
     storing = asyncio.create_task(inbox.run())
     runner = web.ServerRunner(app)

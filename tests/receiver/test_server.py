@@ -10,6 +10,7 @@ import random
 
 import pytest
 
+from receiver.doors import Doors
 from receiver.server import Server
 from tests.receiver.scripted import TOKEN, FakeLedger, running_receiver, until
 
@@ -215,7 +216,7 @@ async def test_connections_are_counted_and_the_crowd_beyond_is_hung_up_on():
     async def handler(request):
         raise AssertionError
 
-    server = Server(handler, max_connections=2)
+    server = Server(handler, doors=Doors(most=2, refused=lambda *_: None))
     loop = asyncio.get_running_loop()
     listener = await loop.create_server(server, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]

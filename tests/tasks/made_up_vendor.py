@@ -59,6 +59,10 @@ class Acme:
         """Say never."""
         return 1.0 if destination.name == "" else None
 
+    def withdraw_scope(self, destination: Destination) -> str:
+        """Say the default."""
+        return "destination" if destination.name == "" else "route"
+
     def resend_is_safe(self, destination: Destination) -> bool:
         """Say yes."""
         return destination.name != ""

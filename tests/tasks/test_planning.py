@@ -1,10 +1,14 @@
 """Planning: when a call is ready, where it goes, and what its later events make (contract, section 5)."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from tests.ledgers import NOON
-from tests.tasks.planned import END, HOUR_MS, MINUTE_MS, PARTIAL_END, START, Desk, actions, record
-from worker.ledger.plans import NewDelivery
+from tests.tasks.planned import END, HOUR_MS, MINUTE_MS, PARTIAL_END, START, Desk, actions, record, stored
+from tests.worker.configured import CONTRACT
+from worker.ledger.plans import FollowUp, NewDelivery, Plan
 from worker.ledger.records import StoredCall
 
 WHOLE = START | END
@@ -210,3 +214,92 @@ def test_a_blocked_caller_goes_nowhere(tmp_path):
     plan = Desk(tmp_path, text).plan(("c", WHOLE | {"PLA_CallResult": "Busy"}, 0))
 
     assert ("u", (), ()) == (plan.state, plan.deliveries, plan.follow_ups)
+
+
+FIRMS = """
+[[routes]]
+to = ["dialler"]
+service_ids = ["1", "2"]
+results = ["unanswered", "busy"]
+min_duration = "0s"
+
+[[routes]]
+to = ["dialler", "crm"]
+service_ids = ["2", "3"]
+results = ["unanswered", "busy"]
+
+[[routes]]
+to = ["crm"]
+service_ids = ["1", "9"]
+"""
+MISSED = WHOLE | {"PLA_CallResult": "Unanswered", "PLA_Duration": "0s"}
+
+
+def firms(folder: Path, scope: str = "") -> Desk:
+    """Return a desk of several firms with one dialler."""
+    head = CONTRACT.split("[[routes]]")[0].replace("[destinations.dialler]\n", f"[destinations.dialler]\n{scope}\n")
+    return Desk(folder, head + FIRMS)
+
+
+def part_of(plan: Plan) -> FollowUp | None:
+    """Return a plan's part in the follow-up of the dialler."""
+    return next((part for part in plan.follow_ups if part.destination == "dialler"), None)
+
+
+def meant(asking: FollowUp, other: FollowUp) -> bool:
+    """Say whether the other call is meant, as the ledger's script does."""
+    return not asking.asks or not set(asking.asks).isdisjoint(other.marks)
+
+
+@pytest.mark.parametrize(
+    ("scope", "services", "withdrawn"),
+    [
+        ("", "11", True),
+        ("", "12", True),  # the first route takes both
+        ("", "23", True),  # the second does
+        ("", "13", False),  # no route takes both: two firms
+        ("", "29", False),  # the dialler never hears of service 9
+        ('cancel_scope = "route"', "13", False),
+        ('cancel_scope = "service"', "11", True),
+        ('cancel_scope = "service"', "12", False),
+        ('cancel_scope = "destination"', "13", True),
+        ('cancel_scope = "destination"', "29", False),
+    ],
+)
+def test_an_answered_call_withdraws_what_its_scope_says(tmp_path, scope, services, withdrawn):
+    """By default a route must take both, the result left aside; whichever of the two is planned later."""
+    missed, answered = services
+    desk = firms(tmp_path, scope)
+    lead = part_of(desk.plan(("c", MISSED | {"PLA_CID": missed}, 0)))
+    other = part_of(desk.plan(("c", WHOLE | {"PLA_CID": answered}, 0)))
+
+    assert lead is not None
+    found = {False} if other is None else {meant(lead, other), meant(other, lead)}
+    assert {withdrawn} == found
+
+
+def test_calls_of_no_service_are_of_no_common_service(tmp_path):
+    """A value that a call lacks matches nothing; the call itself, corrected later, still takes its own lead back."""
+    text = CONTRACT.replace("[destinations.dialler]\n", '[destinations.dialler]\ncancel_scope = "service"\n')
+    planner = Desk(tmp_path, text).planner
+    without = {name: value for name, value in WHOLE.items() if name != "PLA_CID"}
+    missed = stored(("c", without | {"PLA_CallResult": "Busy"}, 0))
+    answered = stored(("c", without, 0))
+    calls = (missed, answered, replace(answered, call_id="c2"))
+    [mine], [corrected], [theirs] = (planner.plan(call, now_ms=NOON).follow_ups for call in calls)
+
+    assert not meant(theirs, mine)
+    assert not meant(mine, theirs)
+    assert meant(corrected, mine)
+
+
+def test_calls_of_one_service_stay_together_while_a_route_changes(tmp_path):
+    """A service that was added to a route meanwhile does not keep a caller on the list who got through."""
+    before = firms(tmp_path)
+    lead = part_of(before.plan(("c", MISSED | {"PLA_CID": "1"}, 0)))
+    after = Desk(tmp_path, before.text.replace('["1", "2"]', '["1", "2", "4"]'))
+    answered = part_of(after.plan(("c", WHOLE | {"PLA_CID": "1"}, 0)))
+
+    assert lead
+    assert answered
+    assert meant(answered, lead)

@@ -34,6 +34,27 @@ def test_an_empty_configuration(tmp_path):
     ]
 
 
+OPEN = '[[routes]]\nto = ["dialler"]\nresults = ["unanswered", "busy"]'
+PARTED = '[[routes]]\nto = ["crm"]\nservice_ids = ["1"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (CONTRACT, 0),
+        (CONTRACT + PARTED, 1),
+        (CONTRACT + PARTED + OPEN, 2),
+        (CONTRACT.replace(OPEN, OPEN + '\nservice_ids = ["1"]'), 0),
+    ],
+)
+def test_a_route_that_joins_services_which_others_part(tmp_path, text, count):
+    """A caller whom one firm missed and another answered would not be called back."""
+    settings = load(tmp_path, text)
+    found = warnings(settings, calls_back=lambda _: False, withdraws=lambda destination: destination.name == "dialler")
+
+    assert count == sum("has no service_ids, while other routes part the services" in one for one in found)
+
+
 @pytest.mark.parametrize("url", ["https://crm.example.com", "https://crm.example.com/", "https://crm.example.com//"])
 def test_a_url_without_a_path_where_calls_are_posted_to_it(tmp_path, url):
     """Captorra's address is used as it stands: without its path every call would be a 404."""

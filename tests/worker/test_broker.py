@@ -1,30 +1,65 @@
-"""The one Redis is reached by whatever REDIS_URL names it."""
+"""The one Redis is reached by whatever REDIS_URL names it, and the same by the ledger and by kombu."""
 
 from collections.abc import Callable
 
 import pytest
+from redis.asyncio import Redis
 
 from deploy.local.redis_server import RedisServer
-from worker.broker import broker_url_of, open_redis
+from worker.amqp import LastingConnection
+from worker.broker import broker_settings, open_redis
+from worker.redis_address import RedisAddress
+
+
+def connect(url: str) -> LastingConnection:
+    """Open kombu's connection to the Redis that a ``REDIS_URL`` names."""
+    settings = broker_settings(RedisAddress.parse(url))
+    return LastingConnection(
+        settings["broker_url"], ssl=settings["broker_use_ssl"], transport_options=settings["broker_transport_options"]
+    )
+
+
+async def see_both(url: str, **expected: object) -> None:
+    """Look at the connections of a client of the ledger and of one of kombu."""
+    async with open_redis(url) as redis:
+        about = await redis.client_info()
+        assert "switchboard" == about["name"]
+        assert expected == {name: about[name] for name in expected}
+    with connect(url) as connection:
+        about = connection.default_channel.client.client_info()
+        assert "switchboard" == about["name"]
+        assert expected == {name: about[name] for name in expected}
 
 
 @pytest.mark.parametrize("port", [None, 0], ids=["unix socket", "tcp"])
-async def test_the_client_opens_sockets_and_ports(make_redis_server: Callable[..., RedisServer], port: int | None):
-    """unix:// and redis:// both answer."""
+async def test_both_open_sockets_and_ports_and_the_database_asked_for(
+    make_redis_server: Callable[..., RedisServer], port: int | None
+):
+    """``unix://`` and ``redis://``; the database by ``db`` or in the path, user and password."""
     server = make_redis_server(port=port, appendonly=False)
-    async with open_redis(server.url) as redis:
-        assert await redis.ping()
+    async with Redis.from_url(server.url) as redis:
+        await redis.execute_command("ACL", "SETUSER", "na@me", "on", ">p@:/?#%", "~*", "&*", "+@all")
+    login = "na%40me:p%40%3A%2F%3F%23%25@"
+    place = (
+        f"unix://{{}}{server.url.removeprefix('unix://')}" if port is None else f"redis://{{}}127.0.0.1:{server.port}"
+    )
+
+    await see_both(place.format("") + "?db=3", db=3, user="default")
+    await see_both(place.format(login) + "?db=2", db=2, user="na@me")
+    if port is not None:
+        await see_both(place.format(login) + "/4?db=4", db=4, user="na@me")
+        await see_both(place.format("").replace("127.0.0.1", "localhost") + "/1", db=1)
 
 
-@pytest.mark.parametrize(
-    ("redis_url", "broker_url"),
-    [
-        ("redis://127.0.0.1:6379/2", "redis://127.0.0.1:6379/2"),
-        ("rediss://:secret@redis.example.com", "rediss://:secret@redis.example.com"),
-        ("unix:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0"),
-        ("unix://user:secret@/run/redis.sock?db=3", "redis+socket://user:secret@/run/redis.sock?virtual_host=3"),
-    ],
-)
-def test_kombu_is_told_of_the_same_redis(redis_url: str, broker_url: str):
-    """Kombu has a scheme of its own for sockets, with the database in another place."""
-    assert broker_url == broker_url_of(redis_url)
+@pytest.mark.parametrize("protocol", [2, 3])
+async def test_both_speak_the_protocol_asked_for(make_redis_server: Callable[..., RedisServer], protocol: int):
+    """``protocol=2`` and ``protocol=3``."""
+    url = f"{make_redis_server(appendonly=False).url}?protocol={protocol}"
+
+    async with open_redis(url) as redis:
+        assert str(protocol) == str((await redis.client_info()).get("resp", protocol))  # Redis 6.2 does not tell
+        assert protocol == redis.connection_pool.get_protocol()
+    with connect(url) as connection:
+        client = connection.default_channel.client
+        assert str(protocol) == str(client.client_info().get("resp", protocol))
+        assert protocol == client.connection_pool.connection_kwargs["protocol"]

@@ -5,7 +5,7 @@ import pytest
 from worker.flower_guard import guard_flower
 
 ARGV = ("celery", "-A", "worker", "flower")
-GIVEN = {"REDIS_URL": "redis://127.0.0.1:6379/0", "FLOWER_BASIC_AUTH": "operator:a-password"}
+GIVEN = {"REDIS_URL": "redis://127.0.0.1:6379/0", "FLOWER_BASIC_AUTH": "operator:a-long-password"}
 
 
 @pytest.mark.parametrize(("given", "address"), [({}, "127.0.0.1"), ({"FLOWER_ADDRESS": ""}, "127.0.0.1"),
@@ -62,3 +62,30 @@ def test_workers_are_left_alone():
     guard_flower(("celery", "-A", "worker", "worker"), environ)
 
     assert {} == environ
+
+
+@pytest.mark.parametrize(
+    ("users", "words"),
+    [
+        ("operator:change-this-password", "printed in the example"),
+        ("operator:Change_Me-0123456789", "printed in the example"),
+        ("ann:a-long-password,operator:change-this-password", "printed in the example"),
+        ("operator:elevenchars", "at least 12"),
+        ("ann:a-long-password,bob:short", "at least 12"),
+        ("ann:a-long-password,bob", "needs a password"),
+        ("operator", "needs a password"),
+    ],
+)
+def test_flower_refuses_a_password_that_is_printed_or_short(users, words, capsys):
+    """Of several users each must have one of their own; given on the command line too, and it is not shown."""
+    for argv, environ in (
+        (ARGV, GIVEN | {"FLOWER_BASIC_AUTH": users}),
+        ((*ARGV, f"--basic-auth={users}"), GIVEN.copy()),
+        ((*ARGV, f"--basic_auth={users}"), GIVEN.copy()),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            guard_flower(argv, dict(environ))
+        told = capsys.readouterr().err
+
+        assert words in told
+        assert "0123456789" not in told

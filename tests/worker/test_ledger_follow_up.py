@@ -206,3 +206,68 @@ async def test_a_caller_who_got_through_after_his_lead_died_is_not_called_back_b
     await driver.end(await driver.take_one(), "delivered", reason="")
 
     assert [CANCEL] == [claimed.key.action for claimed in await driver.take()]
+
+
+@pytest.mark.parametrize("answered_first", [True, False])
+@pytest.mark.parametrize(("asks", "end"), [("r1", "cancelled"), ("r9 s7", "cancelled"), ("s8", "queued"),
+                                           ("r9", "queued"), ("", "cancelled")])  # fmt: skip
+async def test_only_a_call_that_shares_a_mark_is_meant(driver: Driver, asks: str, end: str, answered_first: bool):
+    """Whichever is planned later asks; where it asks for nothing, any call of the caller is meant."""
+    missed, answered = "r1 k2 s7", "r1 r3 k4 s7"
+    if answered_first:
+        await driver.follow("answered", answered=True, started_s=10, marks=answered)
+        await driver.follow("missed", answered=False, marks=missed, asks=asks)
+    else:
+        await driver.follow("missed", answered=False, marks=missed)
+        await driver.follow("answered", answered=True, started_s=10, marks=answered, asks=asks)
+
+    assert {"create": end} == await actions(driver, "missed")
+
+
+async def test_a_call_that_is_not_meant_leaves_the_next_one_to_withdraw(driver: Driver):
+    """The first answered call is of another firm, the second of this one."""
+    await driver.follow("elsewhere", answered=True, started_s=5, marks="r9")
+    await driver.follow("here", answered=True, started_s=10, marks="r1")
+    await driver.follow("missed", answered=False, marks="r1", asks="r1")
+
+    assert ("cancelled", "here") == (str((await driver.delivery("missed")).state), await _cause(driver, "missed"))
+
+
+@pytest.mark.parametrize("order", ["missed first", "answered first"])
+async def test_a_call_without_marks_is_meant_as_before(driver: Driver, order: str):
+    """It was planned by a version that wrote none, and both run side by side: who got through is not called back."""
+    calls = [("missed", False), ("answered", True)]
+    (first, answered), (second, also) = calls if order == "missed first" else calls[::-1]
+    await driver.follow(first, answered=answered)
+    await driver.redis.hdel(f"sb:c:{first}", "fm:crm")
+    await driver.follow(second, answered=also, marks="r1", asks="r1")
+
+    assert {"create": "cancelled"} == await actions(driver, "missed")
+
+
+@pytest.mark.parametrize("how", ["queued", "under way", "delivered", "dead"])
+async def test_the_missed_call_keeps_the_id_of_the_answered_one(driver: Driver, how: str):
+    """Of the first that withdrew it, however far the lead was."""
+    await driver.follow("missed", answered=False)
+    if how != "queued":
+        under_way = await driver.take_one()
+        if how != "under way":
+            await driver.end(under_way, how, reason="")
+    await driver.follow("answered", answered=True)
+    await driver.follow("again", answered=True, started_s=10)
+
+    assert "answered" == await _cause(driver, "missed")
+    assert {} == (await driver.call("answered")).answered_by
+
+
+async def test_a_lead_that_was_a_duplicate_has_no_cause(driver: Driver):
+    """Nothing was cancelled."""
+    await driver.follow("missed", answered=False)
+    await driver.end(await driver.take_one(), "delivered", reason="duplicate")
+    await driver.follow("answered", answered=True)
+
+    assert {} == (await driver.call("missed")).answered_by
+
+
+async def _cause(driver: Driver, call_id: str) -> str | None:
+    return (await driver.call(call_id)).answered_by.get("crm")

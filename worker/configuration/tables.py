@@ -21,6 +21,10 @@ MOST_BODY = 16 * 1024 * 1024
 """Bytes: more than any webhook has, and little enough for a receiver's memory."""
 
 
+MOST_CONNECTIONS = 50_000
+"""Each costs some 20 KB, and the receiver asks for 65,536 open files at most."""
+
+
 class ReceiverTable(Schema):
     """``[receiver]``."""
 
@@ -28,7 +32,18 @@ class ReceiverTable(Schema):
     ops_tokens: Option[tuple[str, ...]] = Option(values.list_of(values.token, empty=True), default=())
     allow_networks: Option[tuple[values.Network, ...]] = Option(values.list_of(values.network, empty=True), default=())
     trusted_proxies = Option(values.whole(0), default=0)
+    proxy_networks: Option[tuple[values.Network, ...]] = Option(values.list_of(values.network, empty=True), default=())
+    max_connections = Option(values.whole(1, MOST_CONNECTIONS), default=2000)
     max_body = Option(values.whole(1, MOST_BODY), default=65536)
+
+
+class SenderTable(Schema):
+    """One of ``[[receiver.senders]]``."""
+
+    name = Option(text, required=True)
+    tokens = Option(values.list_of(values.token), required=True)
+    service_ids = Option(values.list_of(values.service_id), required=True)
+    rate = Option(values.rate_per_s, default=500.0)
 
 
 class CallsTable(Schema):

@@ -23,7 +23,14 @@ MIN_TOKEN = 16
 
 _RATE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*/\s*([smh])", re.ASCII)
 _RATE_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_PLAIN = frozenset('"\\')
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+_PLACEHOLDER = re.compile(r"(?:change|replace)[-_ ]?(?:this|me)|your[-_ ](?:own[-_ ])?(?:token|password|secret)")
+"""How examples write secrets, ours in ``deploy/env.example`` and others: ``change-this-token-of-16-or-more``."""
+
+FEW = 6
+"""Different characters: a random text of 16 has ten or so."""
 
 
 def whole(least: int, most: int | None = None) -> Callable[[object], int]:
@@ -96,7 +103,19 @@ def token(value: object) -> str:
         raise ValueError(f"must be a text of at least {MIN_TOKEN} characters")
     if not _VISIBLE.fullmatch(value):
         raise ValueError("must be visible ASCII characters without blanks")
+    if is_printed(value):
+        raise ValueError("is the one that is printed in the example; take a random one of your own")
     return value
+
+
+def service_id(value: object) -> str:
+    """Read one of Delacon's service ids (PLA_CID), a text of one line."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise TypeError(f'must be a text: "{value}"')
+    found = text(value)
+    if not found.isprintable() or not _PLAIN.isdisjoint(found):
+        raise ValueError("must hold no control characters, quotation marks or backslashes")
+    return found
 
 
 def network(value: object) -> Network:
@@ -165,3 +184,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_printed(secret: str) -> bool:
+    """Say whether a token or a password is the placeholder of an example."""
+    return _PLACEHOLDER.search(secret.lower()) is not None
+
+
+def is_monotonous(secret: str) -> bool:
+    """Say whether a secret has so few different characters that somebody may try it, such as sixteen equal ones."""
+    return len(set(secret)) < FEW

@@ -15,6 +15,7 @@ from worker.ledger.overview import Overview
 from worker.ledger.plans import Plan, Planned
 from worker.ledger.records import Accepted, DeliveryRecord, Incoming, StoredCall, as_body, digest_of, path_of, shape_of
 from worker.ledger.scripts import Scripts
+from worker.ledger.sender_mark import foreign
 from worker.ledger.suppressed import Suppressed
 
 MAX_QUARANTINED = 10_000  # bodies (contract, section 4)
@@ -78,16 +79,16 @@ class Ledger:
     async def accept(self, items: Sequence[Incoming]) -> list[Accepted]:
         """Store events, one answer an item in the order given; an event already stored changes nothing.
 
-        One that its call has no room for goes to quarantine.
+        One that its call has no room for, or that its sender may not say of the call, goes to quarantine.
         """
         letters = await self._accept([(item.call_id, item.received_us, item.record) for item in items])
         if not _ODD.isdisjoint(letters):
             await self._fold(items, letters)
             await self._quarantine(
                 [
-                    (as_body(item), _NO_ROOM[letter], path_of(item), item.received_us)
+                    (as_body(item), _NO_ROOM.get(letter) or foreign(item.record), path_of(item), item.received_us)
                     for item, letter in zip(items, letters, strict=True)
-                    if letter in _NO_ROOM
+                    if letter in _KEPT_APART
                 ]
             )
         return [_ACCEPTED[letter] for letter in letters]
@@ -106,7 +107,7 @@ class Ledger:
             return
         again = [items[place] for place in places]
         answers = await self._accept(
-            [(one.call_id, one.received_us, one.record, digest_of(one.record), shape_of(one.record)) for one in again],
+            [(i.call_id, i.received_us, i.record, digest_of(i.record), shape_of(i.record)) for i in again],
             folding=True,
         )
         for place, answer in zip(places, answers, strict=True):
@@ -149,9 +150,9 @@ class Ledger:
             return dict(zip(names, await pipe.execute(), strict=True))
 
     async def forget_waits(self, call_ids: Sequence[str]) -> None:
-        """Stop waiting for calls that are no longer there."""
+        """Stop waiting for those of these calls that are not there; whoever asks may have looked at a replica."""
         if call_ids:
-            await self.redis.zrem("sb:waits", *call_ids)
+            await self.scripts.run("forget_waits", *call_ids)
 
     async def calls_due(self, *, limit: int) -> list[str]:
         """Take ids of calls whose wait is over, the longest overdue first; what is not planned is due again soon."""
@@ -175,7 +176,8 @@ class Ledger:
                 "wait_until": p.wait_until_ms, "routes": " ".join(p.routes),
                 "deliveries": [[d.destination, d.action, d.group, d.after] for d in p.deliveries],
                 "follows": [
-                    [f.destination, f.caller, f.started_ms, f.window_ms, "a" if f.answered else "m"]
+                    [f.destination, f.caller, f.started_ms, f.window_ms, "a" if f.answered else "m",
+                     " ".join(f.marks), f.asks]
                     for f in p.follow_ups
                 ],
             }
@@ -238,7 +240,8 @@ _FOLD = "O"
 _NO_ROOM = {"M": "too_many_events", "L": "call_too_large"}
 # A look-up in a dictionary: the enumeration's own takes 0.4 us.
 _ACCEPTED = {one.value: one for one in Accepted} | dict.fromkeys(_NO_ROOM, Accepted.QUARANTINED)
-_ODD = frozenset({_FOLD, *_NO_ROOM})
+_KEPT_APART = frozenset({Accepted.FOREIGN.value, *_NO_ROOM})
+_ODD = frozenset({_FOLD, *_KEPT_APART})
 
 
 def _claimed(destination: str, item: list[Any], *, suppressing: bool) -> Claimed:

@@ -27,6 +27,10 @@ class FollowUp:
     window_ms: int
     answered: bool
     """True: withdraws the caller's missed calls of the window; False: is withdrawn by an answered one."""
+    marks: tuple[str, ...] = ()
+    """What other calls of the caller know it by: its routes and its service, as digests."""
+    asks: tuple[str, ...] = ()
+    """One of these marks the other call must have; none: any other call of the caller is meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

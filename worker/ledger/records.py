@@ -11,6 +11,7 @@ from schemas.delacon import Arrivals, StoredEvent, arrivals_of, parse_record
 from schemas.delacon_call import CALL_ID
 from schemas.delivery import DeliveryKey, State
 from worker.ledger.history import History
+from worker.ledger.sender_mark import unmarked
 
 STATES: Mapping[str, State] = {
     "q": State.QUEUED,
@@ -33,13 +34,15 @@ class Accepted(StrEnum):
     """The call was removed by its retention: known, and not delivered again."""
     QUARANTINED = "Q"
     """Its call has no room for it: it is kept in quarantine."""
+    FOREIGN = "T"
+    """It has the mark of a sender who does not speak for this call: it is kept in quarantine."""
     FAILED = "F"
     """This item alone could not be stored (a foreign key of the wrong type in Redis)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One event on its way in; ``record`` as ``Event.record()`` writes it."""
+    """One event on its way in; ``record`` as ``Event.record()`` writes it, behind the mark of its sender if any."""
 
     call_id: str
     received_us: int
@@ -95,6 +98,8 @@ class StoredCall:
     without keys, and of each set of keys the latest received event."""
     deliveries: Mapping[tuple[str, str], DeliveryRecord] = field(repr=False)
     """By destination and action."""
+    answered_by: Mapping[str, str] = field(default_factory=dict)
+    """By destination: the id of the answered call because of which the lead there is cancelled or withdrawn."""
 
     @classmethod
     def parse(cls, call_id: str, fields: Mapping[str, str]) -> "StoredCall | None":
@@ -118,6 +123,7 @@ class StoredCall:
             texts=tuple(fields[f"e{i}"] for i in range(1, count + 1)),
             folded=tuple(fields[name] for name in sorted(fields) if name.startswith("x:")) if "xn" in fields else (),
             deliveries=deliveries,
+            answered_by={name[3:]: text for name, text in fields.items() if name.startswith("by:")},
         )
 
     @property
@@ -160,23 +166,23 @@ def _receipt(text: str) -> tuple[int, str]:
 
 def digest_of(record: str) -> str:
     """Return the digest that equal events have in common, as the ledger's script makes it."""
-    return sha1(record.encode(), usedforsecurity=False).hexdigest()
+    return sha1(unmarked(record).encode(), usedforsecurity=False).hexdigest()
 
 
 def shape_of(record: str) -> str:
     """Return a short name of the set of keys that an event has."""
-    return digest_of(orjson.dumps(sorted(orjson.loads(record[1:]))).decode())[:16]
+    return digest_of(orjson.dumps(sorted(orjson.loads(unmarked(record)[1:]))).decode())[:16]
 
 
 def as_body(item: Incoming) -> bytes:
     """Write an event as a body that is read as the same event, once its path is that of ``path_of``."""
-    _, values = parse_record(item.record)
+    _, values = parse_record(unmarked(item.record))
     return orjson.dumps({CALL_ID: item.call_id, **values})
 
 
 def path_of(item: Incoming) -> str:
     """Name the path that an event of this kind comes by."""
-    return {"s": "create", "e": "update", "p": "update"}.get(item.record[0], "either")
+    return {"s": "create", "e": "update", "p": "update"}.get(unmarked(item.record)[0], "either")
 
 
 def read_stored(text: str) -> StoredEvent:

@@ -7,6 +7,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
+from redis.exceptions import NoScriptError
 
 
 @cache
@@ -32,7 +33,10 @@ class Scripts:
         if script is None:
             script = self._loaded[name] = self.redis.register_script(_source(name))
         now = "" if self._clock_ms is None else self._clock_ms()
-        return await script(args=(now, *args))
+        try:
+            return await script(args=(now, *args))
+        except NoScriptError:  # loaded at a server that was the primary no longer, and then asked of the new one
+            return await script(args=(now, *args))
 
     async def now_ms(self) -> int:
         """Give the ledger's time."""

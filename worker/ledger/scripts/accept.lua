@@ -1,6 +1,7 @@
 -- accept(now, grace_ms, max_events, max_bytes, max_taken, folding, [id, received_us, record(, digest, shape)]...)
 -- -> one letter an item: N new, S same, R remembered, F failed; O beyond max_events: to be given again with folding = 1
--- and two more values; M too many events, L too large: not stored, for its call has no room.
+-- and two more values; M too many events, L too large: not stored, for its call has no room; T not stored, for its sender
+-- does not speak for the call.
 -- The work an item is constant. Which events are in is known by digests (fields h:0 to h:f of the call), how much they
 -- are by a count (hb bytes, hk kinds, of the first hn events); an older version writes neither, so what it stored is
 -- counted once. Beyond max_events, field `x:KIND:SHAPE` holds the latest received event of those that have the same
@@ -104,8 +105,7 @@ local function fold(id, key, received, record, digest, shape)
   return 'N'
 end
 
-local function accept(id, received, record, digest, shape)
-  local key = call_key(id)
+local function take(id, key, received, record, digest, shape)
   local answer = FOLDING and fold(id, key, received, record, digest, shape)
   if answer then return answer end
   local head = call('HMGET', key, 'n', 'e1') -- an event is nearly always the first or the second of its call
@@ -128,6 +128,33 @@ local function accept(id, received, record, digest, shape)
   call('ZADD', WAITS, wait_until, id)
   call('HSET', key, 'n', n + 1, 'e' .. (n + 1), received .. ' ' .. record)
   return 'N'
+end
+
+-- The service of a call: as its marked events said, else as one of its first events says.
+local function service_of(key)
+  local c = call('HMGET', key, 'sv', 'e1', 'e2', 'e3')
+  for i = 2, c[1] and 1 or 4 do
+    local service = c[i] and string.match(c[i], '[{,]"a":"([^"\\]*)"')
+    if service then return service end
+  end
+  return c[1]
+end
+
+-- A record may stand behind its sender's mark (sender_mark.py): `@name`, the event's service, or `?name`, all of the
+-- sender's, a line each. It joins a call of one of these alone, and begins one only with a service of its own.
+local function accept(id, received, record, digest, shape)
+  local key, mark = call_key(id), string.byte(record)
+  if mark ~= 64 and mark ~= 63 then return take(id, key, received, record, digest, shape) end
+  local services, bare = string.match(record, '^[^\n]*(\n.*\n)([^\n]*)$')
+  if call('HEXISTS', key, 'n') == 1 then
+    local service = service_of(key)
+    if not service or not string.find(services, '\n' .. service .. '\n', 1, true) then return 'T' end
+  elseif mark == 63 and call('EXISTS', remembered_key(id)) == 0 then
+    return 'T'
+  end
+  local answer = take(id, key, received, bare, digest, shape)
+  if mark == 64 and answer == 'N' then call('HSETNX', key, 'sv', string.sub(services, 2, -2)) end
+  return answer
 end
 
 local answers = {}

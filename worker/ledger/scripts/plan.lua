@@ -1,5 +1,5 @@
 -- plan(now, JSON list of {id, n, state, revision, wait_until, routes, deliveries = [[dest, action, group, after], ...],
---   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed], ...]})
+--   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed, marks, [mark asked for, ...]], ...]})
 -- -> {[applied, [created key that may be taken now, backlog of its destination], ...], ...}
 -- Applied only when the call still has the n events, folded ones counted, that the plan was made from.
 local now = now_ms()
@@ -16,6 +16,8 @@ local function knowing(dest)
   end
   return k
 end
+
+local function marks_field(dest) return 'fm:' .. dest end
 
 local function new(group)
   return written({ state = 'q', fence = 0, number = 0, step = 0, at = now, group = group, reason = '', log = '' })
@@ -45,40 +47,63 @@ end
 
 -- The caller got through: a lead not yet sent is cancelled, one under way is withdrawn after it, one of ours is
 -- withdrawn now, once a number. A lead whose answer was a duplicate is not ours. The withdrawal of a dead one finds
--- nothing to withdraw, and is made up for when that is replayed. Gives true when a withdrawal went out.
-local function withdraw(id, dest, already, answer)
+-- nothing to withdraw, and is made up for when that is replayed. The call keeps the id of the answered one.
+-- Returns true when a withdrawal went out.
+local function withdraw(id, dest, by, already, answer)
   local d = read_delivery(call('HGET', call_key(id), field_of(dest, 'create')))
   if not d then return already end
+  local function keep_cause() call('HSETNX', call_key(id), 'by:' .. dest, by) end
   if d.state == 'q' and d.number == 0 then
     call('ZREM', due_key(dest), id .. ':create')
+    keep_cause()
     d.state, d.at, d.reason = 'C', now, 'answered_since'
     write_delivery(id, dest, 'create', d)
     close_call(id, now)
     release_followers(id, dest, now)
     if d.group ~= '' then promote_group(dest, d.group, now) end
   elseif d.state == 'q' or d.state == 'f' or d.state == 'r' or d.state == 'X' then
+    keep_cause()
     make(id, dest, 'cancel', '', 'create', answer)
   elseif d.state == 'D' and d.reason ~= 'duplicate' and not already then
+    keep_cause()
     make(id, dest, 'cancel', '', 'create', answer)
     return true
   end
   return already
 end
 
+-- Whether another call of the caller is meant: it has one of the marks asked for. One without marks was planned by a
+-- version that wrote none and withdrew whatever the caller had at the destination: it is taken so.
+local function is_meant(id, dest, asks)
+  if #asks == 0 then return true end
+  local marks = call('HGET', call_key(id), marks_field(dest))
+  if not marks then return true end
+  for _, mark in ipairs(asks) do
+    if string.find(marks, mark, 1, true) then return true end
+  end
+  return false
+end
+
 local function follow_up(id, follow, answer)
-  local dest, caller, started, window = follow[1], follow[2], follow[3], follow[4]
+  local dest, caller, started, window, asks = follow[1], follow[2], follow[3], follow[4], follow[7]
   local key = 'sb:follow:' .. dest .. ':' .. caller
   call('ZADD', key, int(started), follow[5] .. id)
   call('PEXPIRE', key, int(window + FOLLOW_SLACK_MS))
   if follow[5] == 'm' then
     call('ZREM', key, 'a' .. id) -- corrected: it withdraws nobody any more
     for _, other in ipairs(call('ZRANGEBYSCORE', key, int(started), int(started + window))) do
-      if string.sub(other, 1, 1) == 'a' then return withdraw(id, dest, false, answer) end
+      local by = string.sub(other, 2)
+      if string.sub(other, 1, 1) == 'a' and is_meant(by, dest, asks) then
+        return withdraw(id, dest, by, false, answer)
+      end
     end
   else
     local already = false
     for _, other in ipairs(call('ZREVRANGEBYSCORE', key, int(started), int(started - window))) do
-      if string.sub(other, 1, 1) == 'm' then already = withdraw(string.sub(other, 2), dest, already, answer) end
+      local missed = string.sub(other, 2)
+      if string.sub(other, 1, 1) == 'm' and is_meant(missed, dest, asks) then
+        already = withdraw(missed, dest, id, already, answer)
+      end
     end
   end
 end
@@ -126,6 +151,9 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
         made[#made + 1] = item
         fields[#fields + 1], fields[#fields + 2] = names[3 + i], new(item[3])
       end
+    end
+    for _, follow in ipairs(plan.follows) do
+      fields[#fields + 1], fields[#fields + 2] = marks_field(follow[1]), follow[6]
     end
     if #made > 0 then fields[#fields + 1], fields[#fields + 2] = 'o', (stored[3] or 0) + #made end
     call('HSET', key, unpack(fields))

@@ -1,0 +1,128 @@
+"""Who may stay connected: so many at once, so many of one address, and nobody who keeps silent or reads nothing."""
+
+import asyncio
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+
+from receiver.auth import Address, Subnet, in_networks, read_address
+
+MOST_OF_ADDRESS = 500
+HEADER_S = 5.0
+"""How long a connection may take until its first request is there; servers send it with the first packet."""
+UNREAD_S = 10.0
+"""How long an answer may lie here unread."""
+YOUNG_S = 1.0
+"""A connection older than this that has asked nothing makes room for any other when the house is full."""
+IPV6_HOST_BITS = 64
+"""One customer has all addresses of a /64, so they count as one."""
+
+
+@dataclass(slots=True, eq=False)
+class Visitor:
+    """One connection."""
+
+    transport: asyncio.Transport
+    address: str
+    came_at: float
+    unread_since: float | None = None
+
+
+class Doors:
+    """Lets connections in, up to ``most`` and ``of_address``; ``proxies`` may have as many as there are.
+
+    When the house is full, the oldest connection that has asked nothing yet makes room, so that those who only hold
+    doors keep out nobody who posts; but an address does not push out its own while they are young.
+    ``refused`` is told the reason and the address of whoever is turned away or put out.
+    """
+
+    def __init__(
+        self,
+        *,
+        most: int,
+        refused: Callable[[str, str], None],
+        proxies: Iterable[Subnet] = (),
+        of_address: int = MOST_OF_ADDRESS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._most = most
+        self._of_address = of_address
+        self._proxies = tuple(proxies)
+        self._refused = refused
+        self._monotonic = monotonic
+        self._inside: set[Visitor] = set()
+        self._silent: OrderedDict[Visitor, None] = OrderedDict()
+        self._counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        """Return how many are connected."""
+        return len(self._inside)
+
+    def enter(self, transport: asyncio.Transport) -> Visitor | None:
+        """Let a connection in; ``None`` when it may not come in: nothing of it is to be read then."""
+        text = str((transport.get_extra_info("peername") or ("",))[0])
+        address = read_address(text)
+        name = _counted_as(address, text)
+        now = self._monotonic()
+        unlimited = address is not None and in_networks(address, self._proxies)
+        if not unlimited and self._counts[name] >= self._of_address:
+            self._refused("connections", text)
+            return None
+        if len(self._inside) >= self._most and not self._make_room(name, now):
+            self._refused("connections", text)
+            return None
+        visitor = Visitor(transport, name, now)
+        self._inside.add(visitor)
+        self._silent[visitor] = None
+        self._counts[name] += 1
+        return visitor
+
+    def asked(self, visitor: Visitor) -> None:
+        """Note that a connection has sent a request."""
+        self._silent.pop(visitor, None)
+
+    def leave(self, visitor: Visitor) -> None:
+        """Count a connection out; once more does no harm."""
+        if visitor not in self._inside:
+            return
+        self._inside.remove(visitor)
+        self._silent.pop(visitor, None)
+        self._counts[visitor.address] -= 1
+        if not self._counts[visitor.address]:
+            del self._counts[visitor.address]
+
+    def sweep(self) -> None:
+        """Put out whoever asked nothing in time, or does not read; to be called each second or so."""
+        now = self._monotonic()
+        while self._silent and now - (oldest := next(iter(self._silent))).came_at >= HEADER_S:
+            self._put_out(oldest, "silent")
+        for visitor in list(self._inside):
+            if not visitor.transport.get_write_buffer_size():
+                visitor.unread_since = None
+            elif visitor.unread_since is None:
+                visitor.unread_since = now
+            elif now - visitor.unread_since >= UNREAD_S:
+                self._put_out(visitor, "unread")
+
+    def _make_room(self, name: str, now: float) -> bool:
+        if not self._silent:
+            return False
+        oldest = next(iter(self._silent))
+        if oldest.address == name and now - oldest.came_at < YOUNG_S:
+            return False
+        self._put_out(oldest, "connections")
+        return True
+
+    def _put_out(self, visitor: Visitor, reason: str) -> None:
+        self.leave(visitor)
+        self._refused(reason, visitor.address)
+        visitor.transport.abort()
+
+
+def _counted_as(address: Address | None, text: str) -> str:
+    """Return what the connections of a peer are counted by: an IPv4 address, or the /64 of an IPv6 one."""
+    if isinstance(address, IPv6Address) and not address.is_loopback:
+        return str(IPv6Address(int(address) >> IPV6_HOST_BITS << IPV6_HOST_BITS))
+    return text if address is None else str(address)

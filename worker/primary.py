@@ -1,0 +1,135 @@
+"""Connections that leave a server which says that it is not the primary, and resolve its name anew.
+
+redis-py keeps such connections in its pools for ever. A mixin for each of its two families, asyncio and blocking.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+from redis.asyncio.connection import AbstractConnection as AsyncConnection
+from redis.asyncio.connection import Connection as AsyncTcpConnection
+from redis.connection import AbstractConnection as BlockingConnection
+from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+CLIENT_NAME = "switchboard"
+
+_REFUSED = (BusyLoadingError, MasterDownError, ReadOnlyError)  # redis-py takes the word itself off their text
+_REFUSALS = re.compile(r"\b(READONLY|UNBLOCKED|MASTERDOWN|LOADING|NOREPLICAS)\b")
+"""What a server answers, also from within a script, that is a replica (READONLY, MASTERDOWN), has just become one while
+somebody waited for a list (UNBLOCKED), starts (LOADING) or has lost its replicas, as the old primary has in a failover
+(NOREPLICAS). It did nothing of what it was asked, so asking again is safe. One whose disk or memory is full (MISCONF,
+OOM) is the primary still."""
+
+
+class NotPrimaryError(RedisConnectionError):
+    """Raised when a server says that it is not, or not now, the primary; its connection is closed already."""
+
+
+def says_not_primary(error: Exception) -> bool:
+    """Say whether a server's answer means that the primary is elsewhere, or may be."""
+    return isinstance(error, _REFUSED) or _REFUSALS.search(str(error)) is not None
+
+
+class _Era:
+    """How often this process was told that a server is not the primary; it has one Redis.
+
+    A connection of an earlier era may lead to the old one, though nothing that it was asked has told so yet.
+    """
+
+    number: ClassVar[int] = 0
+
+
+def _left(error: Exception, era: int) -> NotPrimaryError:
+    if era == _Era.number:  # the first to be told; the other connections of its era tell nothing new
+        _Era.number += 1
+    return NotPrimaryError(str(error))
+
+
+class AsyncPrimary(AsyncConnection):
+    """For redis-py's asyncio connections. Put it before the connection's class."""
+
+    _may_set_name: ClassVar[bool] = True
+    _era = -1
+
+    async def connect(self) -> None:
+        """Connect, anew where the connection is of an earlier era; a pool calls it before each use."""
+        if self._era != _Era.number and self.is_connected:
+            await self.disconnect(nowait=True)
+        await super().connect()  # type: ignore[no-untyped-call]
+
+    async def _connect(self) -> None:
+        self._era = _Era.number
+        parent: Any = super()
+        await parent._connect()  # noqa: SLF001  the connection's own
+
+    async def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
+        """Log in, and give the connection its name where the user may do that."""
+        await super().on_connect_check_health(check_health=check_health)
+        if AsyncPrimary._may_set_name:
+            await self.send_command("CLIENT", "SETNAME", CLIENT_NAME, check_health=False)
+            try:
+                await super().read_response()
+            except ResponseError:
+                AsyncPrimary._may_set_name = False
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        """Read an answer; raises ``NotPrimaryError`` for one that says so."""
+        try:
+            return await super().read_response(*args, **options)
+        except (ResponseError, BusyLoadingError) as error:
+            if not says_not_primary(error):
+                raise
+            await self.disconnect(nowait=True)
+            raise _left(error, self._era) from error
+
+
+class AsyncFound(AsyncTcpConnection):
+    """Connects to whichever server the Sentinels name as the primary. Put it before the connection's class."""
+
+    def __init__(self, *, find: Callable[[], Awaitable[tuple[str, int]]], **options: Any) -> None:
+        super().__init__(**options)
+        self._find = find
+
+    async def _connect(self) -> None:
+        self.host, self.port = await self._find()
+        await super()._connect()  # type: ignore[no-untyped-call]
+
+
+class BlockingPrimary(BlockingConnection):
+    """For redis-py's blocking connections, which kombu uses. Put it before the connection's class."""
+
+    _may_set_name: ClassVar[bool] = True
+    _era = -1
+
+    def connect(self) -> None:
+        """Connect, anew where the connection is of an earlier era; a pool calls it before each use."""
+        if self._era != _Era.number and self.is_connected:
+            self.disconnect()  # type: ignore[no-untyped-call]
+        super().connect()  # type: ignore[no-untyped-call]
+
+    def _connect(self) -> Any:
+        self._era = _Era.number
+        parent: Any = super()
+        return parent._connect()  # noqa: SLF001  the connection's own
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
+        """Log in, and give the connection its name where the user may do that."""
+        super().on_connect_check_health(check_health=check_health)
+        if BlockingPrimary._may_set_name:
+            self.send_command("CLIENT", "SETNAME", CLIENT_NAME, check_health=False)  # type: ignore[no-untyped-call]
+            try:
+                super().read_response()
+            except ResponseError:
+                BlockingPrimary._may_set_name = False
+
+    def read_response(self, *args: Any, **options: Any) -> Any:
+        """Read an answer; raises ``NotPrimaryError`` for one that says so."""
+        try:
+            return super().read_response(*args, **options)
+        except (ResponseError, BusyLoadingError) as error:
+            if not says_not_primary(error):
+                raise
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise _left(error, self._era) from error
