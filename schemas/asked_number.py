@@ -48,14 +48,19 @@ class AskedNumber:
         others = (read_phone(number, default_region=self.default_region) for number in self.numbers)
         return any(other is not None and other.verified for other in others)
 
-    def is_caller(self, text: str) -> bool:
-        """Say whether a caller, as Delacon wrote it, is this number: by either reading, or by the form written."""
+    def found_in(self, text: str) -> frozenset[str]:
+        """Return the E.164 forms under which a caller is stored whom Delacon wrote so; none when it is not this number.
+
+        It is by either reading, or by the form that was written.
+        """
         phone = read_phone(text, default_region=self.default_region)
         old = old_reading(text, default_region=self.default_region)
-        if (phone is not None and phone.e164 in self.numbers) or old in self.numbers:
-            return True
+        forms = frozenset(form for form in (phone.e164 if phone else None, old) if form is not None)
+        if not forms.isdisjoint(self.numbers):
+            return forms
         written = None if self.verified else read_written(self.written)
-        return written is not None and not written.plus and phone is not None and phone.national == written.digits
+        as_written = written is not None and not written.plus and phone is not None and phone.national == written.digits
+        return forms if as_written else frozenset()
 
     def sentence(self) -> str:
         """Say how it was understood."""

@@ -148,15 +148,17 @@ def _values_of(ordered: Sequence[StoredEvent], region: str) -> Mapping[str, str]
 
 def _lay(below: dict[str, str], above: Mapping[str, str], region: str) -> None:
     """Lay later values over earlier ones."""
-    better = {
-        key: below[key]
-        for key in FALLIBLE_KEYS & below.keys() & above.keys()
-        if below[key] != above[key]
-        and not is_readable(key, above[key], default_region=region)
-        and is_readable(key, below[key], default_region=region)
-    }
+    kept = {}
+    for key in FALLIBLE_KEYS if below else ():
+        if (
+            key in above
+            and key in below
+            and not is_readable(key, above[key], default_region=region)
+            and is_readable(key, below[key], default_region=region)
+        ):
+            kept[key] = below[key]
     below.update(above)
-    below.update(better)
+    below.update(kept)
 
 
 def arrivals_of(events: Iterable[tuple[int, str]]) -> Arrivals:

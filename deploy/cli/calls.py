@@ -8,7 +8,7 @@ from deploy.cli.console import Failed, emit, json_option, limit_of, limit_option
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import Gates, call_line, call_shape, print_attempts
 from deploy.cli.suppress import asked_number
-from deploy.cli.traces import is_of_caller
+from deploy.cli.traces import forms_in
 from deploy.cli.values import since_option, until_option
 from tasks.dispatch import dispatch
 from tasks.planning import Planner
@@ -42,7 +42,7 @@ def list_calls(
         gates, lines, most = await Gates.read(session), [], limit_of(limit, as_json=as_json)
         async for page in browse.call_ids(session.ledger, since_ms=since_ms, until_ms=until_ms):
             for stored in await session.ledger.load(page):
-                if (state and stored.state != state) or (asked and not is_of_caller(stored, asked)):
+                if (state and stored.state != state) or (asked and not forms_in(stored, asked)):
                     continue
                 lines.append(call_line(stored, gates))
                 if len(lines) == most:

@@ -10,7 +10,7 @@ from deploy.cli.selection import destinations_meant
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import Gates, delivery_line, in_order
 from deploy.cli.suppress import asked_number
-from deploy.cli.traces import is_of_caller
+from deploy.cli.traces import forms_in
 from deploy.cli.values import since_option, until_option
 from schemas.asked_number import AskedNumber
 from schemas.delivery import State
@@ -67,7 +67,7 @@ def list_deliveries(
 
 async def _is_of(session: Session, record: DeliveryRecord, asked: AskedNumber) -> bool:
     stored = await browse.load_one(session.ledger, record.key.call_id)
-    return stored is not None and is_of_caller(stored, asked)
+    return stored is not None and bool(forms_in(stored, asked))
 
 
 async def _records(

@@ -36,8 +36,7 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
 
     async def work(session: Session) -> dict[str, Any]:
         asked = asked_number(session, caller) if caller is not None else await _caller_of(session, call_id or "")
-        numbers = sorted(asked.numbers) if asked else []
-        theirs = await calls_of(session, asked) if asked else []
+        theirs, numbers = await calls_of(session, asked) if asked else ([], set[str]())
         ids = theirs if call_id is None else [call_id]
         bodies = [
             body.body_id
@@ -61,7 +60,7 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
                 await operate.erase_follow_up(session.ledger, number, call_id, names)
         done["quarantined"] = sum(await operate.forget_bodies(session.ledger, bodies)) if bodies else 0
         done["memories"] = memories
-        done["suppressed"] = not set(numbers).isdisjoint(await browse.suppressed(session.ledger))
+        done["suppressed"] = not numbers.isdisjoint(await browse.suppressed(session.ledger))
         done["spooled_events"] = look(session.environment.spool_path)["events"]
         return {"understood": asked.shape() if asked and caller is not None else None, **done}
 

@@ -37,21 +37,25 @@ class Holding:
         return asdict(self)
 
 
-def is_of_caller(stored: StoredCall, asked: AskedNumber) -> bool:
-    """Say whether a number is the caller in an event of a call."""
+def forms_in(stored: StoredCall, asked: AskedNumber) -> set[str]:
+    """Return the E.164 forms of a number that is the caller in an event of a call; none when it is in no event."""
     texts = {event.values.get(CALLER, "") for event in stored.events}
-    return any(asked.is_caller(text) for text in texts if text)
+    return {form for text in texts if text for form in asked.found_in(text)}
 
 
-async def calls_of(session: Session, asked: AskedNumber) -> list[str]:
-    """Return the ids of all calls in whose events a number is the caller; looks at every call."""
+async def calls_of(session: Session, asked: AskedNumber) -> tuple[list[str], set[str]]:
+    """Return the ids of all calls in whose events a number is the caller, and its E.164 forms; looks at every call."""
     total = (await session.ledger.overview()).calls
     found: list[str] = []
+    forms = set(asked.numbers)
     with progress(total, "looking") as advance:
         async for page in browse.call_ids(session.ledger):
-            found += [one.call_id for one in await session.ledger.load(page) if is_of_caller(one, asked)]
+            for stored in await session.ledger.load(page):
+                if theirs := forms_in(stored, asked):
+                    forms |= theirs
+                    found.append(stored.call_id)
             advance(len(page))
-    return found
+    return found, forms
 
 
 def mentions_number(body: bytes, number: str) -> bool:

@@ -1,6 +1,7 @@
 """The table of written numbers: every row is read right, and every row can fail."""
 
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -93,6 +94,25 @@ def test_the_table_is_wide_enough():
     assert len(set(ROWS)) == len(ROWS) >= 120
     assert {"AU", "US", "GB"} <= {row.region for row in ROWS}
     assert all(len(texts) >= 5 for texts in found.values()), found
+
+
+def test_the_docs_tell_the_truth():
+    """Each number of their table is read as it says there."""
+    page = (Path(schemas.__file__).parents[1] / "docs/configure.md").read_text(encoding="utf-8")
+    lines = [line for line in page.partition("## Phone numbers")[2].partition("\n## ")[0].splitlines() if "|" in line]
+    rows = []
+    for line in lines[2:]:
+        written, read, _ = (cell.strip() for cell in line.strip("|").split("|"))
+        rights = re.findall("`([^`]+)`", read) or [None]
+        texts = re.findall("`([^`]+)`", written)
+        mark = "?" if "not verified" in read else ""
+        rows += [
+            Row(text, "AU", right and right + mark, read)
+            for text, right in zip(texts, rights * (len(texts) // len(rights)), strict=True)
+        ]
+
+    assert len(rows) >= 20
+    assert [] == [row for row in rows if understood(row) != row.right]
 
 
 @pytest.fixture(scope="module")

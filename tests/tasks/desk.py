@@ -52,9 +52,10 @@ class Desk:
     watched: Watched
     deliverer: Deliverer
 
-    async def make(self, call_id: str = "c1", *, group: str = "") -> None:
+    async def make(self, call_id: str = "c1", *, group: str = "", caller: str = "0491570156") -> None:
         """Accept a call and make its delivery."""
-        await self.driver.accept(call_id, "c" + orjson.dumps(EVENT, option=orjson.OPT_SORT_KEYS).decode())
+        event = EVENT | {"PLA_Caller_Phone_Number": caller}
+        await self.driver.accept(call_id, "c" + orjson.dumps(event, option=orjson.OPT_SORT_KEYS).decode())
         await self.driver.make(call_id, group=group)
 
     async def deliver(self, call_id: str = "c1") -> str:

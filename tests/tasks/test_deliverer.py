@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from structlog.testing import capture_logs
 
 from tests.fakes import reply
@@ -69,6 +70,36 @@ async def test_a_suppressed_number_is_skipped_and_nothing_is_sent(driver: Driver
 
     assert "skipped" == await desk.deliver()
     assert (0, "suppressed") == (len(desk.http.requests), (await driver.delivery("c1")).reason)
+
+
+@pytest.mark.parametrize(
+    ("caller", "state", "note"),
+    [
+        ("3105550702", "delivered", "caller not verified"),
+        ("266696687", "skipped", "caller is no possible number: #########"),
+        ("0061491570156", "delivered", None),
+    ],
+)
+async def test_a_delivery_notes_how_its_caller_was_read(driver: Driver, caller: str, state: str, note: str | None):
+    """Not verified, or none, with what was written; a number that is read with certainty needs no note."""
+    desk = make_desk(driver)
+    await desk.make(caller=caller)
+
+    assert state == await desk.again()
+    notes = (await driver.delivery("c1")).history.notes
+    assert [note] * (note is not None) == [one for one in notes if "caller" in one]
+
+
+@pytest.mark.parametrize("suppressed", ["+61491570156", "+61061491570156"])
+async def test_a_number_suppressed_by_a_version_before_stays_suppressed(driver: Driver, suppressed: str):
+    """It stands on the list as that version read it; whoever asked not to be called is not called after an upgrade."""
+    desk = make_desk(driver)
+    await suppress(driver.ledger, suppressed)
+
+    await desk.make(caller="0061491570156")
+
+    assert "skipped" == await desk.again()
+    assert [] == desk.http.requests
 
 
 async def test_nothing_is_asked_while_no_number_is_suppressed(driver: Driver):

@@ -303,3 +303,11 @@ def test_calls_of_one_service_stay_together_while_a_route_changes(tmp_path):
     assert lead
     assert answered
     assert meant(answered, lead)
+
+
+def test_a_caller_takes_part_in_the_follow_up_under_the_old_reading_too(desk: Desk):
+    """Where versions before read another number: the missed call that they planned is withdrawn after an upgrade."""
+    plan = desk.plan(("c", WHOLE | {"PLA_Caller_Phone_Number": "0061491570156"}, 0))
+
+    assert ["+61491570156", "+61061491570156"] == [part.caller for part in plan.follow_ups]
+    assert plan.follow_ups[0].started_ms == plan.follow_ups[1].started_ms

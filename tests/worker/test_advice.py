@@ -85,3 +85,13 @@ def test_odd_times_results_and_unused_destinations(tmp_path):
         "destinations.smith-law: no route leads to it",
         "routes[0].results: 'answerd' is none of Delacon's results",
     ]
+
+
+def test_a_default_region_that_is_no_destinations(tmp_path):
+    """A number without + is read as one of the default region, which is odd where no account is of it."""
+    american = CONTRACT.replace('vendor = "captorra"', 'vendor = "captorra"\nregion = "US"')
+    british = american.replace('vendor = "comunik8"', 'vendor = "comunik8"\nregion = "GB"')
+
+    assert warned(tmp_path, american) == []
+    [warning] = warned(tmp_path, british.replace('vendor = "kapture"', 'vendor = "kapture"\nregion = "US"'))
+    assert warning.startswith("calls.default_region: is AU, and the region of every destination is another (GB, US)")

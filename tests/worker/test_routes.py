@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.call import Call
+from schemas.delacon_call import CALLER, load_call
 from tests.worker.configured import CONTRACT, faults_of, load
 from worker.routes import Route, destinations_of
 
@@ -118,3 +119,23 @@ def test_each_broken_rule_of_a_route_is_told(tmp_path, line, fault):
     found = faults_of(tmp_path, f"{CONTRACT}\n[[routes]]\n{line}")
 
     assert f" routes[2].{fault}" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("blocked", "caller"),
+    [
+        ("0061491570156", "0491 570 156"),
+        ("0491570156", "0061491570156"),
+        ("+61061491570156", "0061491570156"),
+        ("447911123456", "+447911123456"),
+        ("+61447911123456", "447911123456"),
+        ("491570156.0", "+61491570156"),
+        ("+61266696687", "266696687"),
+    ],
+)
+def test_a_blocked_number_is_read_as_a_callers_is(tmp_path, blocked, caller):
+    """In any form; and one copied from where versions before sent it blocks the caller whom it stood for."""
+    route = load(tmp_path, f'{CONTRACT}\n[[routes]]\nto = ["crm"]\nblock_callers = ["{blocked}"]\n').routes[2]
+
+    assert not route.matches(load_call("1", {CALLER: caller}, first_received_us=0, default_region="AU"))
+    assert route.matches(load_call("1", {CALLER: "0491570157"}, first_received_us=0, default_region="AU"))
