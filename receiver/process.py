@@ -57,6 +57,7 @@ async def opened(
 ) -> AsyncIterator[Server]:
     """Make the server and what it stands on; on leaving, store what waits and close everything."""
     metrics = Metrics()
+    metrics.tell_build(settings.digest)
     redis = open_redis(environment.redis_url, timeout_s=REDIS_TIMEOUT_S)
     ledger = Ledger(redis)
     gate = Gate()
@@ -79,7 +80,7 @@ async def opened(
         quarantine=Quarantine(ledger=ledger, spool=spool, gate=gate, receipt_us=inbox.receipt_us),
         ready=Ready(
             ledger=ledger, redis=redis, spool=spool, gate=gate, destinations=settings.destinations, now_us=now_us,
-            refused=refusals.totals,
+            config=settings.digest, refused=refusals.totals,
         ),
         metrics=metrics,
         refusals=refusals,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from redis.exceptions import ResponseError
 
 from receiver.gate import Gate
 from receiver.spool import Spool
+from worker.ledger.sign_ins import SignIn, differing
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +29,11 @@ class Overview(Protocol):
     @property
     def workers(self) -> int:
         """Give the number of workers whose clocks ticked lately."""
+        ...
+
+    @property
+    def sign_ins(self) -> Sequence[SignIn]:
+        """Return those workers, each with its configuration."""
         ...
 
     @property
@@ -84,7 +90,7 @@ async def durability(redis: RedisConfig) -> str:
 class Ready:
     """Looks at Redis, the spool and the work; gives what it found for a second."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  it looks at every part
         self,
         *,
         ledger: Ledger,
@@ -92,6 +98,7 @@ class Ready:
         spool: Spool | None,
         gate: Gate,
         destinations: Collection[str],
+        config: str,
         now_us: Callable[[], int],
         refused: Callable[[], Mapping[str, int]] = dict,
         monotonic: Callable[[], float] = time.monotonic,
@@ -101,6 +108,7 @@ class Ready:
         self._spool = spool
         self._gate = gate
         self._destinations = destinations
+        self._config = config
         self._now_us = now_us
         self._refused = refused
         self._monotonic = monotonic
@@ -124,6 +132,7 @@ class Ready:
             "spool": spool,
             "workers": None,
             "oldest_due_seconds": None,
+            "config": {"digest": self._config, "differing": None},
         }
         if refused := dict(self._refused()):
             parts["refused"] = refused
@@ -139,6 +148,7 @@ class Ready:
                 overview = await self._ledger.overview(self._destinations)
                 found["workers"] = overview.workers
                 found["oldest_due_seconds"] = overview.oldest_due_seconds
+                found["config"] = {"digest": self._config, "differing": differing(overview.sign_ins, self._config)}
         except Exception as error:  # noqa: BLE001  what cannot be told stays unknown
             log.warning("readyz.incomplete", error=type(error).__name__)
         return found

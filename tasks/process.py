@@ -110,6 +110,7 @@ def _start_runtime(*, sender: Any, **_: Any) -> None:
     sys.setswitchinterval(SWITCH_S)
     environment, settings = _configured.pop()
     metrics = Metrics()
+    metrics.tell_build(settings.digest)
     if environment.metrics_port is not None:
         metrics.serve(environment.metrics_host, environment.metrics_port)
     made = Runtime(settings=settings, environment=environment, metrics=metrics)

@@ -1,5 +1,6 @@
 """Joins the registry to the Celery app: the queues and the thin tasks."""
 
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -31,6 +32,10 @@ def dispatch(call_ids: list[str]) -> None:
     at a time instead of many times one.
     """
     owned = runtime()
+    if owned.leaves_planning:
+        with suppress(RedisError):
+            owned.run(owned.ledger.leave_calls())
+        return
     if not owned.calls.join(call_ids):
         return
     try:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from redis import RedisError
 from worker.gauges import refresh_gauges
 from worker.ledger.ledger import Ledger
 from worker.ledger.retention import Retention, rescue, sweep
+from worker.ledger.sign_ins import SignIn
 from worker.metrics import Metrics
 from worker.runtime import runtime
 from worker.settings import Settings
@@ -35,14 +37,17 @@ class Clock:
         settings: Settings,
         metrics: Metrics,
         queues: Collection[str],
-        name: str,
+        sign_in: SignIn,
         wake: Callable[[str, list[Any], str], Awaitable[None]],
+        plan: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._ledger = ledger
         self._settings = settings
         self._metrics = metrics
         self._queues = queues
-        self._name = name
+        self._sign_in = sign_in
+        self._plan = plan
+        self._plans = True
         calls = settings.calls
         self._retention = Retention(
             calls_s=calls.retention_s, dead_s=calls.dead_retention_s, remember_s=calls.remember_s
@@ -79,7 +84,7 @@ class Clock:
     async def tick(self) -> None:
         """Tick once: sign in as alive, return expired leases, send the wake-ups that are missing."""
         destinations = self._settings.destinations
-        await self._ledger.sign_in(self._name)
+        await self.sign_in()
         tick = await self._ledger.tick(destinations)
         if tick.expired:
             log.warning("delivery.leases_expired", count=tick.expired)
@@ -88,6 +93,23 @@ class Clock:
         for name in tick.wake:
             vendor = destinations[name].vendor
             await self._wake(f"tasks.{vendor}.deliver", [name, []], vendor)
+
+    async def sign_in(self) -> None:
+        """Say that this worker lives; where another plans by a newer configuration, leave the planning to it."""
+        newest = await self._ledger.sign_in(self._sign_in)
+        plans = (newest.changed_ms, newest.config) <= (self._sign_in.changed_ms, self._sign_in.config)
+        if plans != self._plans:
+            self._plans = plans
+            event = "planning.taken" if plans else "planning.left"
+            log.warning(event, config=self._sign_in.config, newest=newest.config)
+            self._plan(plans)
+
+
+def _consume(consumer: Any, plans: bool) -> None:  # noqa: FBT001  Celery hands it on by its place
+    """Take calls from the queue, or leave them there; to be called in Celery's own thread."""
+    change = consumer.add_task_queue if plans else consumer.cancel_task_queue
+    with suppress(AttributeError):  # it has no connection now: with the next one it consumes what is selected
+        change("calls")
 
 
 class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -104,14 +126,33 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
         async def wake(task: str, args: list[Any], queue: str) -> None:
             await asyncio.to_thread(parent.app.send_task, task, args=args, queue=queue)
 
+        consumed = tuple(parent.app.amqp.queues.consume_from)
+
+        def plan(plans: bool) -> None:  # noqa: FBT001  the one thing to say
+            """Take calls to plan, or take none and leave them in the queue to others."""
+            owned.leaves_planning = not plans
+            if "calls" not in consumed:
+                return
+            consumer = getattr(parent, "consumer", None)
+            if consumer is None:  # it is about to start, with the queues that are selected then
+                parent.app.amqp.queues.deselect("calls")
+            else:
+                consumer.call_soon(_consume, consumer, plans)
+
         clock = Clock(
             ledger=owned.ledger,
             settings=owned.settings,
             metrics=owned.metrics,
             queues=[queue.name for queue in parent.app.conf.task_queues],
-            name=str(parent.hostname),
+            sign_in=SignIn(
+                name=str(parent.hostname), config=owned.settings.digest, changed_ms=owned.settings.changed_ms,
+                queues=consumed,
+            ),
             wake=wake,
-        )
+            plan=plan,
+        )  # fmt: skip
+        with suppress(RedisError, OSError):  # the first tick says so
+            owned.run(clock.sign_in())  # before anything is consumed
         self._running = asyncio.run_coroutine_threadsafe(clock.run(), owned.loop)
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery's signature

@@ -14,6 +14,8 @@ from prometheus_client import (
     start_http_server,
 )
 
+from worker.build import LEDGER_FORMAT, code_version
+
 log = structlog.get_logger(__name__)
 
 ACK_BUCKETS_S = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.0)
@@ -56,6 +58,12 @@ class Metrics:
         self.circuit_open = self._gauge(
             "circuit_open", "1 while a destination is not served, by reason", "destination", "reason"
         )
+
+    def tell_build(self, config: str) -> None:
+        """Say what runs here; ``config`` is the digest of the configuration file."""
+        labels = ("version", "ledger_format", "config")
+        info = self._gauge("build_info", "1: what runs, and by which configuration", *labels)
+        info.labels(version=code_version(), ledger_format=LEDGER_FORMAT, config=config).set(1)
 
     def render(self) -> bytes:
         """Give all metrics in the text form; its type is ``content_type``."""

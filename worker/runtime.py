@@ -64,6 +64,8 @@ class Runtime:
         self.publish_dead: Callable[[str, dict[str, Any]], None] | None = None
         self.calls = Gathering()
         """Calls that wait for the process's one dispatch."""
+        self.leaves_planning = False
+        """Another worker has a newer configuration, and plans the calls."""
         self.stopping = False
         self._stack = AsyncExitStack()
         self._thread = threading.Thread(target=self._serve, name="switchboard-loop", daemon=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -70,6 +71,10 @@ class Settings:
     """What the vendors told of themselves, by name."""
     secrets: frozenset[str] = field(repr=False)
     """Every token and key of the file: what must never be shown."""
+    digest: str
+    """Of the file as it is written, before variables are put in: processes that read the same file have the same."""
+    changed_ms: int
+    """When the file was last changed, in epoch milliseconds."""
 
 
 def lease_s(destination: Destination) -> float:
@@ -108,6 +113,8 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
         import_date_formats=imports["date_formats"],
         specs=by_name,
         secrets=frozenset(secrets),
+        digest=blake2b(path.read_bytes(), digest_size=6).hexdigest(),
+        changed_ms=path.stat().st_mtime_ns // 1_000_000,
     )
 
 

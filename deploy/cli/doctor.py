@@ -6,27 +6,37 @@ import click
 
 from deploy.cli.console import Failed, Misconfigured, emit, json_option, say, shown
 from deploy.cli.findings import Findings, look_at_flower, look_at_redis, look_at_spool
+from deploy.cli.receiver_findings import address_of, look_at_receiver
 from deploy.cli.session import read_environment, read_settings
 from schemas.zones import zones
+from worker.settings import Settings
 
 
 @click.command
+@click.option("--receiver", metavar="URL", help="Where the receiver is; default: HOST and PORT of the environment.")
+@click.option("--strict", is_flag=True, help="Status 1 for a warning too.")
 @json_option
-def doctor(*, as_json: bool) -> None:
+def doctor(*, receiver: str | None, strict: bool, as_json: bool) -> None:
     """Look whether everything that should run does.
 
-    The configuration, Redis and what it keeps when killed, workers, the age of the oldest due work, the spool, and
-    whether Flower asks for a password. Status 1 when something is wrong, 2 when the configuration is.
+    The configuration, and whether all processes have the same; Redis and what it keeps when killed; workers, queues
+    and the age of the oldest due work; the receiver and its spool; whether Flower asks for a password. Status 1 when
+    something is wrong, 2 when the configuration is.
     """
     found = Findings()
-    faults, names = _look_at_configuration(found)
+    faults, settings = _look_at_configuration(found)
+    names = {name: one.vendor for name, one in settings.destinations.items()} if settings else {}
+    config = settings.digest if settings else ""
     try:
         environment = read_environment()
     except Misconfigured as error:
         faults += [fault for fault in error.faults if fault not in faults]
     else:
-        asyncio.run(look_at_redis(found, environment.redis_url, names))
+        asyncio.run(look_at_redis(found, environment.redis_url, names, config=config))
         look_at_spool(found, environment.spool_path)
+        url = receiver or address_of(environment)
+        tokens = settings.receiver.ops_tokens if settings else ()
+        look_at_receiver(found, url, ops_tokens=tokens, config=config, named=receiver is not None)
     found.values["flower"] = look_at_flower(found)
     if as_json:
         emit({"ok": not (faults or found.wrong), **found.values, "problems": [*faults, *found.wrong],
@@ -41,6 +51,9 @@ def doctor(*, as_json: bool) -> None:
         raise Misconfigured([*faults, *found.wrong])
     if found.wrong:
         raise Failed("\n".join(found.wrong))
+    if strict and found.warnings:
+        count = len(found.warnings)
+        raise Failed(f"{count} warning{'s' if count > 1 else ''}, and --strict was given.")
 
 
 def _in_words(value: object) -> str:
@@ -50,13 +63,13 @@ def _in_words(value: object) -> str:
     return ", ".join(f"{name} {part}" for name, part in value.items() if part is not None)
 
 
-def _look_at_configuration(found: Findings) -> tuple[list[str], list[str]]:
-    """Give the faults, and the names of the destinations."""
+def _look_at_configuration(found: Findings) -> tuple[list[str], Settings | None]:
+    """Return the faults, and the settings where there are none."""
     try:
         _, settings = read_settings()
     except Misconfigured as error:
         found.values["configuration"] = "faulty"
-        return list(error.faults), []
+        return list(error.faults), None
     found.values["configuration"] = "ok"
     found.values["time_zones"] = zones().shape()
-    return [], list(settings.destinations)
+    return [], settings

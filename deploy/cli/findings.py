@@ -2,6 +2,7 @@
 
 import http.client
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ from redis.asyncio import Redis
 
 from deploy.cli.console import Failed
 from deploy.cli.spool import look
+from receiver.auth import is_loopback
 from receiver.ready import durability
 from worker.broker import open_redis
+from worker.environment import port_number
 from worker.ledger.ledger import Ledger
 from worker.ledger.overview import Overview
+from worker.ledger.sign_ins import differing
 from worker.primary import NotPrimaryError
+from worker.redis_address import RedisAddress
 
 OLDEST_DUE_S = 60.0  # due work is taken within a second; later, nobody takes it
 REDIS_S = 5.0
@@ -39,14 +44,21 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
 
-async def look_at_redis(found: Findings, redis_url: str, names: list[str]) -> None:
-    """Look at the server, and at what the ledger says of workers and due work."""
+async def look_at_redis(found: Findings, redis_url: str, names: Mapping[str, str], *, config: str) -> None:
+    """Look at the server, and at what the ledger says of workers and due work.
+
+    ``names``: the destinations of this configuration, each with its vendor; ``config``: the digest of its file.
+    """
+    _look_at_address(found, redis_url)
     found.values |= {"redis": "down", "durability": "unknown", "workers": None, "oldest_due_seconds": None}
     try:
         async with open_redis(redis_url, timeout_s=REDIS_S) as redis:
             ledger = Ledger(redis)
             await _look_at_server(found, redis)
-            _look_at_work(found, await ledger.overview(names))
+            overview = await ledger.overview(names)
+            _look_at_work(found, overview)
+            _look_at_configurations(found, overview, config)
+            _look_at_queues(found, overview, names)
             await _try_a_write(found, ledger)
     except (RedisError, OSError) as error:
         found.wrong.append(f"redis: does not answer: {error}")
@@ -108,6 +120,34 @@ def _look_at_work(found: Findings, overview: Overview) -> None:
             found.warnings.append(f"{count} {what}")
 
 
+def _look_at_address(found: Findings, redis_url: str) -> None:
+    address = RedisAddress.parse(redis_url)
+    beyond = [host for host, _ in address.hosts if not is_loopback(host)]
+    if beyond and not address.password:
+        found.warnings.append(f"redis: no password is given for {', '.join(beyond)}: anyone who reaches it reads all")
+
+
+def _look_at_configurations(found: Findings, overview: Overview, config: str) -> None:
+    found.values["configurations"] = configurations = differing(overview.sign_ins, config) or None
+    for digest, workers in (configurations or {}).items():
+        whose = f"worker {', '.join(sorted(workers))}" if workers else "this command"
+        found.warnings.append(f"configuration: {whose} works by file {digest}: the files of the processes differ")
+
+
+def _look_at_queues(found: Findings, overview: Overview, names: Mapping[str, str]) -> None:
+    """Look for what nothing will pick up: queues without a worker, and destinations without a configuration."""
+    if overview.sign_ins and all(one.queues for one in overview.sign_ins):
+        consumed = {queue for one in overview.sign_ins for queue in one.queues}
+        for queue in sorted({"calls", *names.values()} - consumed):
+            found.wrong.append(f"queues: no worker takes from {queue!r}: what is due there waits")
+    for status in overview.destinations:
+        if names and status.name not in names and status.queued:
+            found.warnings.append(
+                f"destinations: {status.name} is not in this configuration, and {status.queued} wait for it; "
+                f"`switchboard deliveries cancel --destination {status.name}` ends them"
+            )
+
+
 def look_at_spool(found: Findings, path: Path | None) -> None:
     """Look whether the spool can be read, and whether something waits in it."""
     try:
@@ -123,8 +163,12 @@ def look_at_spool(found: Findings, path: Path | None) -> None:
 def look_at_flower(found: Findings) -> str:
     """Say whether Flower runs on this machine and asks for a password; an open one is wrong."""
     host = os.environ.get("FLOWER_ADDRESS") or "127.0.0.1"
-    port = os.environ.get("FLOWER_PORT", "")
-    connection = http.client.HTTPConnection(host, int(port) if port.isdigit() else FLOWER_PORT, timeout=FLOWER_S)
+    try:
+        port = port_number(os.environ.get("FLOWER_PORT", "").strip() or str(FLOWER_PORT))
+    except ValueError as error:
+        found.wrong.append(f"flower: FLOWER_PORT {error}")
+        return "not looked for"
+    connection = http.client.HTTPConnection(host, port, timeout=FLOWER_S)
     try:
         connection.request("GET", "/")
         reply = connection.getresponse()

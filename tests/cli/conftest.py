@@ -154,7 +154,7 @@ def cli(tmp_path: Path, redis_url: str) -> Cli:
     """Give a command line with the configuration above and an empty Redis."""
     environ = {
         "REDIS_URL": redis_url, "SWITCHBOARD_CONFIG": str(tmp_path / "switchboard.toml"),
-        "SPOOL_PATH": str(tmp_path / "spool.db"), "LOG_FORMAT": "json",
+        "SPOOL_PATH": str(tmp_path / "spool.db"), "LOG_FORMAT": "json", "PORT": "9",
     }  # fmt: skip
     made = Cli(tmp_path, redis_url, environ)
     made.configure(CONFIG)

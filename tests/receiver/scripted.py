@@ -20,6 +20,7 @@ from receiver.refusals import Refusals
 from receiver.spool import Spool
 from worker.configuration.receiver import ReceiverSettings
 from worker.ledger.records import Accepted, Incoming
+from worker.ledger.sign_ins import SignIn
 from worker.metrics import Metrics
 
 TOKEN = "delacon-token-0123456789"
@@ -31,6 +32,7 @@ class Look:
     """What the fake ledger tells of the work."""
 
     workers: int = 2
+    sign_ins: tuple[SignIn, ...] = ()
     oldest_due_seconds: float = 0.5
 
 
@@ -165,7 +167,7 @@ async def running_receiver(
     refusals = Refusals(metrics.refused, senders=[sender.name for sender in settings.senders])
     ready = Ready(
         ledger=ledger, redis=FakeRedis(), spool=spool, gate=gate, destinations=(), now_us=lambda: 1_000_000,
-        refused=refusals.totals, monotonic=time.monotonic if clock is None else clock,
+        config="abc", refused=refusals.totals, monotonic=time.monotonic if clock is None else clock,
     )  # fmt: skip
     quarantine = Quarantine(ledger=ledger, spool=spool, gate=gate, receipt_us=inbox.receipt_us)
     app = create_app(

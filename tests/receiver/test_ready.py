@@ -49,7 +49,7 @@ class Clock:
 def make_ready(ledger, *, gate=None, spool=None, clock=None, now_us=0):
     """Make what is asked."""
     return Ready(
-        ledger=ledger, redis=FakeRedis(), spool=spool, gate=gate or Gate(), destinations=("crm",),
+        ledger=ledger, redis=FakeRedis(), spool=spool, gate=gate or Gate(), destinations=("crm",), config="abc",
         now_us=lambda: now_us, monotonic=clock or Clock(),
     )  # fmt: skip
 
@@ -61,6 +61,7 @@ async def test_all_parts_are_told():
     assert readiness.ok
     assert {
         "redis": "ok", "durability": "always", "spool": {"state": "off"}, "workers": 2, "oldest_due_seconds": 0.5,
+        "config": {"digest": "abc", "differing": {}},
     } == readiness.parts  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.ledgers import LEASE_MS, NOON, Driver, ids, key_of, open_driver
 from worker.ledger.ledger import Timings
+from worker.ledger.sign_ins import SignIn, differing
 
 
 async def test_an_expired_lease_makes_the_delivery_due_again_and_says_why(driver: Driver):
@@ -96,13 +97,78 @@ async def test_shorter_waits_may_be_handed_in():
 
 async def test_workers_that_tick_are_counted_for_ten_seconds(driver: Driver):
     """A process that has not ticked for 10 s is none; after an hour it is forgotten."""
-    await driver.ledger.sign_in("one")
+    await driver.ledger.sign_in(SignIn(name="one"))
     driver.time.pass_s(8)
-    await driver.ledger.sign_in("two")
+    await driver.ledger.sign_in(SignIn(name="two"))
 
     assert 2 == (await driver.ledger.overview()).workers
     driver.time.pass_s(8)
     assert 1 == (await driver.ledger.overview()).workers
     driver.time.pass_s(3600)
-    await driver.ledger.sign_in("two")
+    await driver.ledger.sign_in(SignIn(name="two"))
     assert ["two"] == await driver.redis.zrange("sb:workers", 0, -1)
+
+
+def of(name: str, config: str, changed_ms: int, *queues: str) -> SignIn:
+    """Return a sign-in; without queues of a worker that plans."""
+    return SignIn(name=name, config=config, changed_ms=changed_ms, queues=queues or ("calls", "kapture"))
+
+
+async def test_each_worker_is_told_of_the_newest_configuration(driver: Driver):
+    """By its file's time, and by its digest where two files are of one time; whoever signs in last."""
+    first = of("one", "bbb", 2)
+    assert ("bbb", 2) == _newest(await driver.ledger.sign_in(first))
+    assert ("bbb", 2) == _newest(await driver.ledger.sign_in(of("two", "ccc", 1)))
+    assert ("bbb", 2) == _newest(await driver.ledger.sign_in(of("three", "aaa", 2)))
+    assert ("aaa", 10) == _newest(await driver.ledger.sign_in(of("four", "aaa", 10)))
+    assert ("aaa", 10) == _newest(await driver.ledger.sign_in(first))
+
+
+async def test_a_worker_that_plans_nothing_owns_no_planning(driver: Driver):
+    """One with the queue of a vendor alone has the newest file, and the calls are planned all the same."""
+    await driver.ledger.sign_in(of("vendor", "zzz", 9, "captorra"))
+
+    assert ("aaa", 1) == _newest(await driver.ledger.sign_in(of("one", "aaa", 1)))
+
+
+async def test_a_worker_that_has_gone_owns_no_planning(driver: Driver):
+    """After 10 s without a tick the next newest plans, as after a rolling back."""
+    await driver.ledger.sign_in(of("newer", "bbb", 2))
+    driver.time.pass_s(11)
+
+    assert ("aaa", 1) == _newest(await driver.ledger.sign_in(of("older", "aaa", 1)))
+
+
+async def test_a_worker_of_an_earlier_version_is_counted_and_owns_nothing(driver: Driver):
+    """It writes its name alone."""
+    await driver.redis.zadd("sb:workers", {"earlier": driver.time.ms})
+    assert ("aaa", 1) == _newest(await driver.ledger.sign_in(of("one", "aaa", 1)))
+    overview = await driver.ledger.overview()
+
+    assert (2, {"earlier": "", "one": "aaa"}) == (overview.workers, {one.name: one.config for one in overview.sign_ins})
+    assert {} == differing(overview.sign_ins)
+
+
+async def test_what_a_worker_said_is_told_and_forgotten_with_it(driver: Driver):
+    """Its queues and its version too; after an hour nothing is left of it."""
+    said = of("one", "aaa", 1_772_452_800_000, "calls", "chores")
+    await driver.ledger.sign_in(said)
+    [told] = (await driver.ledger.overview()).sign_ins
+    assert (said.queues, said.changed_ms, True) == (told.queues, told.changed_ms, bool(told.version))
+    driver.time.pass_s(3601)
+    await driver.ledger.sign_in(of("two", "aaa", 1))
+
+    assert ["two"] == await driver.redis.hkeys("sb:signins")
+
+
+def test_configurations_that_differ_are_told_with_their_workers():
+    """The asking process has one too; where all are equal there is nothing to tell."""
+    workers = [of("one", "aaa", 1), of("two", "aaa", 1), of("three", "bbb", 1)]
+
+    assert {"aaa": ["one", "two"], "bbb": ["three"]} == differing(workers)
+    assert {"ccc": [], "aaa": ["one"]} == differing(workers[:1], "ccc")
+    assert {} == differing(workers[:2], "aaa")
+
+
+def _newest(worker: SignIn) -> tuple[str, int]:
+    return worker.config, worker.changed_ms

@@ -30,10 +30,14 @@ def test_every_metric_of_the_contract_is_there():
     metrics.due_oldest_seconds.labels(destination="crm").set(1)
     metrics.dead_letters.labels(destination="crm").set(1)
     metrics.circuit_open.labels(destination="crm", reason="blocked").set(1)
+    metrics.tell_build("0a1b2c")
 
     found = samples(metrics)
 
     assert found["switchboard_webhooks_total"] == {frozenset({("event", "start"), ("outcome", "stored")})}
+    [build] = map(dict, found["switchboard_build_info"])
+    assert ("0a1b2c", "1") == (build["config"], build["ledger_format"])
+    assert {"version", "ledger_format", "config"} == build.keys()
     assert found["switchboard_spooled_events"] == {frozenset()}
     assert found["switchboard_ack_seconds_count"] == {frozenset()}
     assert found["switchboard_deliveries_total"] == {

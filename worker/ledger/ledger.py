@@ -16,6 +16,7 @@ from worker.ledger.plans import Plan, Planned
 from worker.ledger.records import Accepted, DeliveryRecord, Incoming, StoredCall, as_body, digest_of, path_of, shape_of
 from worker.ledger.scripts import Scripts
 from worker.ledger.sender_mark import foreign
+from worker.ledger.sign_ins import SignIn
 from worker.ledger.suppressed import Suppressed
 
 MAX_QUARANTINED = 10_000  # bodies (contract, section 4)
@@ -131,11 +132,14 @@ class Ledger:
         await self.scripts.run("quarantine", *args)
         return [str(body_id) for body_id in args[2::3]]
 
-    async def sign_in(self, worker: str) -> None:
-        """Note that a worker process lives and ticks."""
-        now_ms = await self.now_ms()
-        await self.redis.zadd("sb:workers", {worker: now_ms})
-        await self.redis.zremrangebyscore("sb:workers", "-inf", now_ms - WORKER_FORGOTTEN_MS)
+    async def sign_in(self, worker: SignIn) -> SignIn:
+        """Note that a worker process lives and ticks; return the planning one whose configuration is the newest."""
+        text = await self.scripts.run("sign_in", worker.name, worker.dump(), WORKER_ALIVE_MS, WORKER_FORGOTTEN_MS)
+        return SignIn.parse("", text)
+
+    async def leave_calls(self) -> None:
+        """Let the next clock tick send another wake-up for the calls that wait: this process plans none of them."""
+        await self.redis.delete("sb:wakecalls")
 
     async def overview(self, destinations: Iterable[str] = ()) -> Overview:
         """Say what is due, held and dead, and how many workers tick."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from worker.ledger.sign_ins import SignIn
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationStatus:
@@ -43,7 +45,7 @@ class Overview:
     """The whole ledger's figures at one moment."""
 
     now_ms: int
-    workers: int
+    sign_ins: tuple[SignIn, ...]
     """Worker processes whose clock ticked within 10 s."""
     calls: int
     waiting: int
@@ -55,6 +57,11 @@ class Overview:
     destinations: tuple[DestinationStatus, ...]
 
     @property
+    def workers(self) -> int:
+        """Return how many workers live."""
+        return len(self.sign_ins)
+
+    @property
     def oldest_due_seconds(self) -> float:
         """Give the age of the oldest due item that should be taken: held ones do not count."""
         ages = [d.overdue_s for d in self.destinations if d.served]
@@ -64,9 +71,10 @@ class Overview:
     def parse(cls, text: str) -> "Overview":
         """Read the script's answer."""
         values = orjson.loads(text)
+        sign_ins = tuple(SignIn.parse(*one) for one in values["workers"] or [])
         found = values["destinations"] or []
         return cls(
-            now_ms=int(values["now"]), workers=values["workers"], calls=values["calls"], waiting=values["waiting"],
+            now_ms=int(values["now"]), sign_ins=sign_ins, calls=values["calls"], waiting=values["waiting"],
             waits_overdue_s=values["waits_overdue_ms"] / 1000, in_flight=values["in_flight"],
             no_start=values["no_start"], unrouted=values["unrouted"], quarantined=values["quarantined"],
             destinations=tuple(_status(value) for value in found),

@@ -20,8 +20,12 @@ for _, name in ipairs(names) do
     overdue_ms = overdue(due_key(name)), dead = call('ZCARD', dead_key(name)),
   }
 end
+local workers = {}
+for _, name in ipairs(call('ZRANGEBYSCORE', 'sb:workers', int(now - tonumber(ARGV[2])), '+inf')) do
+  workers[#workers + 1] = { name, call('HGET', 'sb:signins', name) or '' }
+end
 return cjson.encode({
-  now = now, workers = call('ZCOUNT', 'sb:workers', int(now - tonumber(ARGV[2])), '+inf'),
+  now = now, workers = workers,
   calls = call('ZCARD', CALLS), waiting = call('ZCARD', WAITS), waits_overdue_ms = overdue(WAITS),
   in_flight = call('ZCARD', LEASES), no_start = call('ZCARD', NO_START), unrouted = call('ZCARD', UNROUTED),
   quarantined = call('ZCARD', QUARANTINE), destinations = destinations,

@@ -1,0 +1,50 @@
+"""What a worker says of itself at each tick, so that the others and the operator know whose configuration is newest."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from worker.build import code_version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """A worker that lives, with the configuration that it works by."""
+
+    name: str
+    config: str = ""
+    """The digest of its configuration file; empty where the worker is of a version that did not say."""
+    changed_ms: int = 0
+    """When that file was last changed."""
+    queues: tuple[str, ...] = ()
+    """What it consumes."""
+    version: str = ""
+
+    @property
+    def plans(self) -> bool:
+        """Say whether it plans calls: workers that consume other queues only do not."""
+        return "calls" in self.queues
+
+    def dump(self) -> str:
+        """Write it for the ledger: what orders configurations comes first, and compares as text."""
+        plans = "p" if self.plans else "-"
+        return f"{plans} {self.changed_ms:015d} {self.config} {code_version()} {','.join(self.queues)}"
+
+    @classmethod
+    def parse(cls, name: str, text: str | None) -> "SignIn":
+        """Read what ``dump`` wrote; of a worker that wrote nothing the name alone is known."""
+        if not text:
+            return cls(name=name)
+        _, changed_ms, config, version, queues = text.split(" ", 4)
+        return cls(
+            name=name, config=config, changed_ms=int(changed_ms), version=version,
+            queues=tuple(filter(None, queues.split(","))),
+        )  # fmt: skip
+
+
+def differing(sign_ins: Iterable[SignIn], config: str = "") -> dict[str, list[str]]:
+    """Return the workers by their configuration where there is more than one, that of the asking process counted."""
+    found: dict[str, list[str]] = {config: []} if config else {}
+    for one in sign_ins:
+        if one.config:
+            found.setdefault(one.config, []).append(one.name)
+    return found if len(found) > 1 else {}
