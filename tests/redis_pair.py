@@ -14,13 +14,14 @@ IN_STEP_S = 20.0
 class RedisPair:
     """Two servers, the second a replica of the first, and a proxy in the place of a name that may resolve anew."""
 
-    def __init__(self, primary: RedisServer, replica: RedisServer) -> None:
+    def __init__(self, primary: RedisServer, replica: RedisServer, *, proxy: Proxy | None = None) -> None:
         self.primary = primary
         self.replica = replica
         assert primary.port
         assert replica.port
-        self._proxy = Proxy(primary.port)
-        self._proxy.start()
+        self._proxy = proxy or Proxy(primary.port)
+        if proxy is None:
+            self._proxy.start()
         for server in (primary, replica):
             with self._client(server) as client:
                 client.config_set("repl-diskless-sync-delay", 0)  # 5 s where more replicas may come

@@ -14,6 +14,7 @@ LONG = frozenset(
     {
         "test_callcap.py",
         "test_doors.py",
+        "test_failover.py",
         "test_follow_up.py",
         "test_half_open.py",
         "test_import.py",

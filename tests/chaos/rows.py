@@ -165,6 +165,15 @@ def full_disk(system: System, scale: Scale, rng: Random) -> None:
     system.start_receiver()
 
 
+def fail_over(system: System, scale: Scale, rng: Random) -> None:
+    """Let the replica become the primary and back, by FAILOVER and by hand; connections to the old one stay open."""
+    with system.replicated() as pair:
+        for by_hand in (False, True) * scale.times(4):
+            pair.fail_over(by_hand=by_hand)
+            time.sleep(rng.uniform(2.0, 4.0))
+            pair.wait_until_linked()
+
+
 LEASE_S = 90.0
 ROWS = (
     Row(name="none", play=no_fault),
@@ -181,4 +190,5 @@ ROWS = (
     Row(name="a vendor is down", play=vendor_down),
     Row(name="rolling SIGTERM of all processes", play=rolling_restart),
     Row(name="spool disk full, Redis away", play=full_disk),
+    Row(name="planned failover, connections kept", play=fail_over, most_s=10.0),
 )

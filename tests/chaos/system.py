@@ -10,6 +10,8 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from deploy.local.redis_server import RedisServer, free_port
 from tests.acceptance.stack import CONFIG, ROOT, Stack
 from tests.chaos.load import Pushed
 from tests.chaos.proxy import Proxy
+from tests.redis_pair import RedisPair
 
 CONTACTS = """
 [destinations.contacts]
@@ -122,6 +125,14 @@ class System:
     def control(self, *command: str | int) -> None:
         """Send a command to Redis itself, past the proxy."""
         asyncio.run(_command(self.redis.url, *command))
+
+    @contextmanager
+    def replicated(self) -> Iterator[RedisPair]:
+        """Give Redis a replica, which may take its place behind the proxy; at the end Redis must be the primary."""
+        with RedisServer(self.stack.folder / "replica", binary=find_binary(os.environ)) as replica:
+            pair = RedisPair(self.redis, replica, proxy=self.proxy)
+            yield pair
+            assert pair.primary is self.redis
 
     def missing(self, pushed: Pushed) -> int:
         """Count the records that are owed and not there."""
