@@ -1,0 +1,129 @@
+"""The smallest rights of a Redis user with which everything runs: those of docs/operate.md."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from kombu import Consumer, Producer
+from redis import Redis
+
+from deploy.cli.main import main
+from tests.acceptance.looks import Flower, get, readyz
+from tests.acceptance.stack import CONFIG, ROOT, TOKEN, Stack, end_of, landed, start_of
+from tests.worker.test_broker import connect
+from worker.broker import direct_queue
+
+PASSWORD = "a-password-for-tests"
+CALLCAP = """
+[callcap]
+url = "{url}/callcap/v3"
+api_key = "standin-callcap-key"
+"""
+
+
+@pytest.fixture
+def admin(make_redis_server) -> Iterator[Redis]:
+    """Give whoever may do everything on a server where the documented user is set up."""
+    server = make_redis_server()
+    text = (ROOT / "docs" / "operate.md").read_text()
+    [line] = re.findall(r"^ACL SETUSER switchboard .*$", text, re.MULTILINE)
+    with Redis.from_url(server.url, decode_responses=True) as client:
+        client.execute_command(*line.replace("PASSWORD", PASSWORD).split(" "))
+        yield client
+
+
+def url_of(admin: Redis) -> str:
+    """Return the address by which the documented user logs in."""
+    port = admin.connection_pool.connection_kwargs["port"]
+    return f"redis://switchboard:{PASSWORD}@127.0.0.1:{port}/0"
+
+
+def denied(admin: Redis) -> set[str]:
+    """Return what the user was refused, by ACL LOG; a name for the connection is asked for and not needed."""
+    log: list[dict[str, Any]] = admin.acl_log()
+    return {f"{one['reason']} {one['object']}" for one in log} - {
+        "command client", "command client|setinfo", "command client|setname", "command info", "command config",
+        "command config|get",
+    }  # fmt: skip
+
+
+def test_everything_runs_with_the_documented_rights(admin: Redis, make_stack) -> None:
+    """Webhooks, deliveries, dead letters, quarantine, Flower, and every command that touches Redis."""
+    stack: Stack = make_stack(redis_url=url_of(admin), config=CONFIG + CALLCAP)
+    flower = Flower(stack)
+    stack.start()
+    stack.wait_for(lambda: flower.sees("worker0"), 30, "Flower and its worker")
+    stack.lay_fault({"vendor": "captorra", "status": 400, "body": '{"error": "no"}', "match": "refused"})
+    for call_id, caller in (("fine", "+61491570156"), ("refused", "+61491570157"), ("erased", "+61491570158")):
+        assert 200 == stack.post("create", start_of(call_id, caller))[0]
+        assert 200 == stack.post("update", end_of(call_id))[0]
+    assert 400 == stack.post("create", b"{nonsense")[0]
+    stack.wait_for(lambda: len(stack.records("kapture")) == 3, 20, "three customers")
+    stack.wait_for(lambda: len(run(stack, "dead", "list")) == 1, 20, "a dead letter")
+    stack.lift_faults()
+
+    assert 1 == run(stack, "dead", "replay", "refused:law:create")["replayed"]
+    stack.wait_for(lambda: landed(stack, 3), 20, "three records at each")
+    _operate(stack)
+    assert {"calls", "captorra", "kapture"} <= {
+        queue["name"] for queue in flower.json("/api/queues/length")["active_queues"]
+    }
+    assert 200 == flower.get("/api/workers?refresh=1")[0]
+    parts = readyz(stack)
+    assert ("ok", "unknown", 1) == (parts["redis"], parts["durability"], parts["workers"])
+    found = run(stack, "doctor")
+    assert ("ok", [], 1) == (found["redis"], found["problems"], found["workers"])
+    assert any("may not run INFO" in warning for warning in found["warnings"])
+    stack.stop()
+    for log in stack.folder.glob("*.log"):
+        assert "NoPermission" not in log.read_text(errors="replace"), log.name
+    assert set() == denied(admin)
+
+
+def run(stack: Stack, *arguments: str, status: int = 0) -> Any:
+    """Run a command; return its JSON value."""
+    done = CliRunner().invoke(main, [*arguments, "--json"], env=stack.environ)
+    assert (status, arguments) == (done.exit_code, arguments), done.output
+    return json.loads(done.stdout)
+
+
+def _operate(stack: Stack) -> None:
+    """Run the commands that an operator has."""
+    imported = {"PLA_Call_Id": "imported", "PLA_Caller_Phone_Number": "+61491570159", "PLA_CallResult": "Answered"}
+    (stack.folder / "calls.jsonl").write_text(json.dumps(imported))
+    [body] = run(stack, "quarantine", "list")
+    for arguments in (
+        ("check",), ("calls", "list"), ("calls", "show", "fine"), ("calls", "reroute", "fine"), ("calls", "reroute"),
+        ("deliveries", "list"), ("dead", "list", "--by", "cause"), ("quarantine", "show", body["id"]),
+        ("destinations", "list"), ("destinations", "pause", "law"), ("destinations", "resume", "law"),
+        ("suppress", "add", "0491570159"), ("suppress", "list"), ("suppress", "remove", "0491570159"),
+        ("spool", "status"), ("spool", "drain"), ("kapture", "reconcile", "--since", "1d", "--fix"),
+        ("numbers", "list"), ("numbers", "search", "--area-code", "316"),
+        ("import", str(stack.folder / "calls.jsonl")), ("erase", "--caller", "0491570158", "--yes"),
+        ("send", "--count", "1", "--url", f"http://127.0.0.1:{stack.port}", "--token", TOKEN),
+    ):  # fmt: skip
+        run(stack, *arguments)
+    run(stack, "quarantine", "retry", body["id"], status=1)
+    assert 200 == get(f"http://127.0.0.1:{stack.port}/metrics?token={TOKEN}")[0]
+
+
+def test_what_was_not_acknowledged_goes_back_with_the_documented_rights(admin: Redis) -> None:
+    """Kombu gives a message back when its taker ends, and looks for those of takers that were killed."""
+    queue = direct_queue("calls")
+    with connect(url_of(admin)) as connection, connection.channel() as channel:
+        Producer(channel).publish("x", exchange="", routing_key="calls", declare=[queue])
+        consumer = Consumer(connection.default_channel, [queue], callbacks=[lambda *_: None])
+        consumer.consume()
+        with suppress(TimeoutError):
+            connection.drain_events(timeout=1)
+        assert 1 == admin.hlen("unacked")
+        for _ in range(connection.default_channel.unacked_restore_throttle):
+            connection.default_channel.qos.restore_visible(num=1)
+        connection.default_channel.close()
+
+    assert (0, 1) == (admin.hlen("unacked"), admin.llen("calls"))
+    assert set() == denied(admin)
