@@ -5,6 +5,7 @@ redis-py keeps such connections in its pools for ever. A mixin for each of its t
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from redis.asyncio.connection import AbstractConnection as AsyncConnection
@@ -50,7 +51,6 @@ def _left(error: Exception, era: int) -> NotPrimaryError:
 class AsyncPrimary(AsyncConnection):
     """For redis-py's asyncio connections. Put it before the connection's class."""
 
-    _may_set_name: ClassVar[bool] = True
     _era = -1
 
     async def connect(self) -> None:
@@ -67,12 +67,9 @@ class AsyncPrimary(AsyncConnection):
     async def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
         """Log in, and give the connection its name where the user may do that."""
         await super().on_connect_check_health(check_health=check_health)
-        if AsyncPrimary._may_set_name:
-            await self.send_command("CLIENT", "SETNAME", CLIENT_NAME, check_health=False)
-            try:
-                await super().read_response()
-            except ResponseError:
-                AsyncPrimary._may_set_name = False
+        await self.send_command("CLIENT", "SETNAME", CLIENT_NAME, check_health=False)
+        with suppress(ResponseError):
+            await super().read_response()
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
         """Read an answer; raises ``NotPrimaryError`` for one that says so."""
@@ -100,7 +97,6 @@ class AsyncFound(AsyncTcpConnection):
 class BlockingPrimary(BlockingConnection):
     """For redis-py's blocking connections, which kombu uses. Put it before the connection's class."""
 
-    _may_set_name: ClassVar[bool] = True
     _era = -1
 
     def connect(self) -> None:
@@ -117,12 +113,9 @@ class BlockingPrimary(BlockingConnection):
     def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
         """Log in, and give the connection its name where the user may do that."""
         super().on_connect_check_health(check_health=check_health)
-        if BlockingPrimary._may_set_name:
-            self.send_command("CLIENT", "SETNAME", CLIENT_NAME, check_health=False)  # type: ignore[no-untyped-call]
-            try:
-                super().read_response()
-            except ResponseError:
-                BlockingPrimary._may_set_name = False
+        self.send_command("CLIENT", "SETNAME", CLIENT_NAME, check_health=False)  # type: ignore[no-untyped-call]
+        with suppress(ResponseError):
+            super().read_response()
 
     def read_response(self, *args: Any, **options: Any) -> Any:
         """Read an answer; raises ``NotPrimaryError`` for one that says so."""

@@ -26,6 +26,7 @@ LONG = frozenset(
         "test_reconcile.py",
         "test_redis_outage.py",
         "test_release.py",
+        "test_rights.py",
         "test_secrets.py",
         "test_senders.py",
         "test_shutdown.py",
