@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.numbering_plan import code_of
 from schemas.phone import Phone, old_reading, read_phone
 from schemas.written_number import read_written
 
@@ -83,3 +84,25 @@ class AskedNumber:
 
     def _also(self) -> list[str]:
         return sorted(self.numbers - {self.phone.e164 if self.phone else ""})
+
+
+def likely_meant(number: str, *, default_region: str) -> str | None:
+    """Return the number that a version before misread as ``number`` (E.164), where that shows: what it is no more.
+
+    Such ones were made of 00 before a number, of a number without its +, and of a spreadsheet's ``.0``.
+    """
+    misread = read_phone(number, default_region=default_region)
+    if misread is not None and misread.verified:
+        return None
+    country = f"+{code_of(default_region)}"
+    if not number.startswith(country):
+        return None
+    national = number.removeprefix(country)
+    texts = [f"0{national}", national]
+    if national.endswith("0"):
+        texts.append(f"{national[:-1]}.0")
+    for text in texts:
+        phone = read_phone(text, default_region=default_region)
+        if phone is not None and phone.verified and old_reading(text, default_region=default_region) == number:
+            return phone.e164
+    return None

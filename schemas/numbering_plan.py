@@ -110,10 +110,10 @@ def begins_with_zero(number: PhoneNumber) -> bool:
     return phonenumbers.national_significant_number(number).startswith("0")
 
 
-def has_code_of(number: PhoneNumber, region: str) -> bool:
-    """Say whether a number has the code of a region."""
+def code_of(region: str) -> int:
+    """Return the code of a region, such as 61; 0 where it has none."""
     plan = _plan(region)
-    return plan is not None and plan.code == number.country_code
+    return plan.code if plan is not None else 0
 
 
 def dials_abroad(digits: str, region: str) -> bool:

@@ -94,7 +94,7 @@ def _phone(written: Written, default_region: str) -> Phone | None:
     else:
         own, plus = plan.parse(digits, default_region), plan.parse_international(digits)
         valid, possible = [own, plus], [own]
-        if plus is not None and plan.has_code_of(plus, default_region):
+        if plus is not None and plus.country_code == plan.code_of(default_region):
             possible.insert(0, plus)  # its code stands there already
     for number in valid:
         region = None if number is None else plan.region_of(number)

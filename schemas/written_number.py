@@ -24,7 +24,7 @@ _IN_BRACKETS = re.compile(r"<([^<>]*)>")
 _CONTEXT = re.compile(r";phone-context=(\+[\d.()-]*)", re.IGNORECASE)
 _WITHHELD = re.compile(r"\W*(?:anonymous|withheld|restricted)\b|.*@anonymous\.invalid", re.IGNORECASE)
 _USER = re.compile(r"[+\d\s().-]*")
-_THOUSANDS = re.compile(r"(\+?\d{1,3}(?:,\d{3})+)(?:\.0+)?")
+_THOUSANDS = re.compile(r"(\+?\d{1,3}(?:[,'\u2019]\d{2,3})*[,'\u2019]\d{3})(?:\.0+)?")  # in India 98,76,54,321
 _FRACTION = re.compile(r"(\+?\d+)[.,](\d+)")
 _LONG_ENOUGH = 7  # digits before a point: those of a whole number, not of an area
 _SHORT_FRACTION = 2
@@ -100,7 +100,7 @@ def _unwrapped(text: str) -> str | None:
 def _whole_number(text: str) -> str | None:
     """Take off what a spreadsheet adds to a whole number; ``None`` for a fraction."""
     if grouped := _THOUSANDS.fullmatch(text):
-        return grouped[1].replace(",", "")
+        return ("+" if text[0] == "+" else "") + _digits(grouped[1])
     fraction = _FRACTION.fullmatch(text)
     if fraction is None:
         return text

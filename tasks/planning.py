@@ -80,7 +80,10 @@ class Planner:
         for name in names:
             vendor = self.vendors[self.settings.destinations[name].vendor]
             group = (call.caller_digits or "") if vendor.one_at_a_time else ""
-            if (name, "create") not in stored.deliveries:
+            create = stored.deliveries.get((name, "create"))
+            if create is not None and call.old_caller is not None and create.group == call.old_caller[1:]:
+                group = create.group  # a version before made it: what is remembered of the caller stands under that
+            if create is None:
                 made.append(NewDelivery(destination=name, action="create", group=group))
             elif changed and vendor.updates and not (stored.folded and _update_waits(stored, name)):
                 number = revision

@@ -6,7 +6,7 @@ import click
 
 from deploy.cli.console import Failed, emit, json_option, say
 from deploy.cli.session import Session, with_ledger
-from schemas.asked_number import AskedNumber
+from schemas.asked_number import AskedNumber, likely_meant
 from worker.ledger import browse, operate
 
 
@@ -66,6 +66,7 @@ def list_numbers(*, number: str | None, as_json: bool) -> None:
     async def work(session: Session) -> list[str]:
         numbers = await browse.suppressed(session.ledger)
         if number is None:
+            _tell_misread(session, numbers)
             return numbers
         asked = asked_number(session, number)
         held = sorted(asked.numbers & set(numbers))
@@ -98,6 +99,14 @@ def asked_number(session: Session, text: str, *, needed: bool = False) -> AskedN
         raise click.BadParameter(f"{text!r} is no possible phone number", param_hint="NUMBER")
     say(asked.sentence())
     return asked
+
+
+def _tell_misread(session: Session, numbers: list[str]) -> None:
+    """Say which numbers a version before misread, so that whoever asked not to be called is not called."""
+    for number in numbers:
+        meant = likely_meant(number, default_region=session.settings.calls.default_region)
+        if meant is not None and meant not in numbers:
+            say(f"{number} was misread by an earlier version; add {meant} if that is meant.")
 
 
 def _named(asked: AskedNumber) -> str:

@@ -137,3 +137,22 @@ def test_nobody_is_suppressed_under_a_number_that_is_none(cli):
     """Versions before read one in it; it can be looked for and taken off, and is not put on any more."""
     cli.run("suppress", "add", "+61061491570156", status=2)
     assert [] == cli.json("suppress", "list")
+
+
+def test_the_list_tells_what_a_version_before_misread(cli):
+    """Until the right number is on it too; a number of no known range is not called misread."""
+    before = {
+        "+61061491570156": "+61491570156", "+61447911123456": "+447911123456", "+614915701570": "+61491570157",
+        "+613105550702": None, "+61491570158": None, "+12125550123": None,
+    }  # fmt: skip
+    cli.fill(lambda book: book.ledger.redis.sadd("sb:suppressed", *before))
+    told = {
+        f"{number} was misread by an earlier version; add {meant} if that is meant."
+        for number, meant in before.items()
+        if meant
+    }
+
+    assert told == set(cli.run("suppress", "list").stderr.splitlines())
+    for meant in filter(None, before.values()):
+        cli.run("suppress", "add", meant)
+    assert "" == cli.run("suppress", "list").stderr

@@ -305,6 +305,24 @@ def test_calls_of_one_service_stay_together_while_a_route_changes(tmp_path):
     assert meant(answered, lead)
 
 
+@pytest.mark.parametrize(
+    ("made_by", "group"), [("61061491570156", "61061491570156"), ("61491570156", "61491570156"), ("1", "61491570156")]
+)
+def test_an_update_follows_a_create_that_a_version_before_made(desk: Desk, made_by: str, group: str):
+    """The customer whom that create made is remembered under the old reading; any other caller's is not asked for."""
+    fields = {"n": "2", "pn": "1", "st": "r"}
+    fields |= {f"d:{name}:create": f"D|1|1|0|0|{made_by}|\n" for name in ("smith-law", "crm")}
+    fields |= {
+        "e1": f"{NOON}000 {record('c', WHOLE | {'PLA_Caller_Phone_Number': '0061491570156'})}",
+        "e2": f"{NOON}001 {record('e', END | {'PLA_Duration': '9s'})}",
+    }
+    call = StoredCall.parse("c1", fields)
+    assert call is not None
+
+    [update] = desk.planner.plan(call, now_ms=NOON).deliveries
+    assert ("crm", "update-2", group) == (update.destination, update.action, update.group)
+
+
 def test_a_caller_takes_part_in_the_follow_up_under_the_old_reading_too(desk: Desk):
     """Where versions before read another number: the missed call that they planned is withdrawn after an upgrade."""
     plan = desk.plan(("c", WHOLE | {"PLA_Caller_Phone_Number": "0061491570156"}, 0))
