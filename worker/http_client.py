@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 import orjson
 
 from schemas.delivery import Request, Response
-from worker.http_origin import HttpOrigin
+from worker.http_origin import IDLE_S, HttpOrigin
 
 CONNECT_SHARE = 0.9
 """The share of an attempt's time that connecting may take; what ends before it has surely sent nothing."""
@@ -41,19 +41,21 @@ class HttpClient:
     No text that leaves this class holds a URL, because vendors' keys stand in query strings.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, idle_s: float) -> None:
+        self._idle_s = idle_s
         self._loop = asyncio.get_running_loop()
         self._origins: dict[tuple[str, str, int], HttpOrigin] = {}
         self._heads: dict[tuple[str, ...], tuple[bytes, HttpOrigin]] = {}
 
     @classmethod
     @asynccontextmanager
-    async def open(cls) -> AsyncIterator[Self]:
+    async def open(cls, *, idle_s: float = IDLE_S) -> AsyncIterator[Self]:
         """Open a client on the running loop; its connections are closed when the block ends.
 
-        The number of connections is not limited here: a destination's ``concurrency`` is the limit.
+        A connection that waited ``idle_s`` for its next request is closed. Their number is not limited here: a
+        destination's ``concurrency`` is the limit.
         """
-        client = cls()
+        client = cls(idle_s=idle_s)
         try:
             yield client
         finally:
@@ -112,7 +114,7 @@ class HttpClient:
         origin = self._origins.get(where)
         if origin is None:
             tls = _tls_context if url.scheme == "https" else None
-            origin = self._origins[where] = HttpOrigin(where[1], where[2], tls=tls)
+            origin = self._origins[where] = HttpOrigin(where[1], where[2], tls=tls, idle_s=self._idle_s)
         return origin
 
 

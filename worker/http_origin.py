@@ -30,10 +30,13 @@ NEXT_ADDRESS_S = 0.25
 class HttpOrigin:
     """A scheme, host and port."""
 
-    def __init__(self, host: str, port: int, *, tls: Callable[[], ssl.SSLContext] | None) -> None:
+    def __init__(
+        self, host: str, port: int, *, tls: Callable[[], ssl.SSLContext] | None, idle_s: float = IDLE_S
+    ) -> None:
         self._host = host
         self._port = port
         self._tls = tls
+        self._idle_s = idle_s
         self._loop = asyncio.get_running_loop()
         self._idle: dict[HttpConnection, None] = {}
         self._open: set[HttpConnection] = set()
@@ -46,7 +49,7 @@ class HttpOrigin:
         """Return the connection used last that is fit for another request; ``None``: there is none."""
         while self._idle:
             connection, _ = self._idle.popitem()
-            if self._loop.time() - connection.idle_since < IDLE_S and connection.is_quiet():
+            if self._loop.time() - connection.idle_since < self._idle_s and connection.is_quiet():
                 return connection
             connection.drop()
         return None
@@ -83,7 +86,7 @@ class HttpOrigin:
             return
         self._idle[connection] = None
         if self._sweep is None:
-            self._sweep = self._loop.call_later(IDLE_S, self._drop_idle)
+            self._sweep = self._loop.call_later(self._idle_s, self._drop_idle)
 
     def lose(self, connection: HttpConnection) -> None:
         """Forget a connection."""
@@ -97,10 +100,10 @@ class HttpOrigin:
             connection.drop()
 
     def _drop_idle(self) -> None:
-        before = self._loop.time() - IDLE_S
+        before = self._loop.time() - self._idle_s
         for connection in [one for one in self._idle if one.idle_since <= before]:
             connection.drop()
-        self._sweep = self._loop.call_later(IDLE_S, self._drop_idle) if self._idle else None
+        self._sweep = self._loop.call_later(self._idle_s, self._drop_idle) if self._idle else None
 
     async def _connect(self, addresses: list[Any]) -> HttpConnection:
         connected = await aiohappyeyeballs.start_connection(
