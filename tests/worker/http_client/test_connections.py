@@ -28,6 +28,13 @@ async def until(fact: Callable[[], bool], *, timeout_s: float = 5.0) -> None:
             await asyncio.sleep(0.002)
 
 
+def arrive(connection: HttpConnection) -> None:
+    """Wait, without a turn of the loop, until the system has brought a connection what was written to it."""
+    patience = monotonic() + 1
+    while monotonic() < patience and connection.is_quiet():
+        pass
+
+
 async def read_request(reader: asyncio.StreamReader) -> bytes:
     """Read a request of at most one packet; raises at the end of the connection."""
     data = await reader.read(65536)
@@ -74,7 +81,9 @@ async def test_bytes_that_came_just_before_the_next_request_are_not_its_reply(ht
         await loop.sock_sendall(first, sized())
         assert YES == (await sending).body
 
+        (connection,) = next(iter(http._origins.values()))._idle
         first.sendall(sized())
+        arrive(connection)
         sending = asyncio.ensure_future(http.send(request, timeout_s=5))
         second, _ = await asyncio.wait_for(loop.sock_accept(server), 5)
         assert (await loop.sock_recv(second, 65536)).startswith(b"POST")
@@ -96,7 +105,9 @@ async def test_a_connection_that_the_vendor_closed_just_before_is_not_used(http)
             await loop.sock_recv(accepted, 65536)
             await loop.sock_sendall(accepted, sized())
             assert YES == (await sending).body
+            (connection,) = next(iter(http._origins.values()))._idle
             accepted.close()
+            arrive(connection)
 
 
 async def test_after_a_stray_reply_each_delivery_gets_its_own_answer(http):
