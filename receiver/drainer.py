@@ -2,22 +2,26 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from receiver.gate import Gate, refuses_writes
 from receiver.spool import Spool
-from receiver.spool_file import SpoolError, SpoolStatus
+from receiver.spool_file import Spooled, SpoolError, SpoolStatus
 from worker.ledger.records import Accepted, Incoming
 from worker.ledger.sender_mark import sender_of
 
 log = structlog.get_logger(__name__)
 
 BATCH = 256
+BATCH_CHARS = 1024 * 1024  # some 10 ms of Redis
 WRITE_TIMEOUT_S = 5.0
 PING_TIMEOUT_S = 1.0
-# What the ledger refuses alone, while it takes the others, is tried again after this long, for as long as it takes.
+# What the ledger does not take alone, while it takes the others, is set aside and tried again after this long, for as
+# long as it takes.
 POSTPONE_S = 60.0
 
 
@@ -41,6 +45,29 @@ class DrainStopped(Exception):
     """Raised when the ledger does not take any more; what is left stays in the spool."""
 
 
+@dataclass(slots=True)
+class Pace:
+    """How many events a batch holds: half as many after one that the ledger did not take in its time.
+
+    It outlives a drain that was stopped, so that the next one goes on from there.
+    """
+
+    size: int = BATCH
+    late: int | None = None
+    """The event that alone was not taken in its time; the second time it is set aside."""
+
+    def goes_on(self, batch: Sequence[Spooled], *, is_late: bool) -> bool:
+        """Say whether to try again after a batch that was not taken; if not, its one event is at fault."""
+        if len(batch) > 1:
+            self.size = len(batch) // 2
+            return True
+        if is_late and self.late != batch[0].seq:
+            self.late = batch[0].seq
+            return True
+        self.size, self.late = BATCH, None
+        return False
+
+
 async def drain(
     spool: Spool,
     *,
@@ -48,28 +75,43 @@ async def drain(
     now_us: Callable[[], int],
     moved: Callable[[Sequence[str]], None] = lambda _: None,
     foreign: Callable[[str, str], None] = lambda _sender, _call_id: None,
+    pace: Pace | None = None,
+    write_s: float = WRITE_TIMEOUT_S,
 ) -> int:
-    """Move everything that is spooled into the ledger, oldest first; give the number of events moved.
+    """Move everything that is spooled into the ledger, oldest first; return the number of events moved.
 
     Hold ``spool.drain_lock()`` meanwhile. A kill between the two writes moves a batch twice, and the ledger knows
     it the second time. ``moved`` gets the call ids of each batch, ``foreign`` the sender and the call of each event
-    that its sender does not speak for. Raises ``DrainStopped`` and ``SpoolError``.
+    that its sender does not speak for. An event that does not fit is set aside, and holds up no other.
+    Raises ``DrainStopped`` and ``SpoolError``.
     """
     count = 0
-    while batch := await spool.batch(BATCH, now_us=now_us()):
-        outcomes = await _accept([spooled.item for spooled in batch], ledger=ledger)
+    pace = pace or Pace()
+    while batch := _fitting(await spool.batch(pace.size, now_us=now_us())):
+        try:
+            async with asyncio.timeout(write_s):
+                outcomes = await ledger.accept([spooled.item for spooled in batch])
+        except Exception as error:
+            is_late = isinstance(error, TimeoutError | RedisTimeoutError)
+            if not is_late and refuses_writes(error):
+                raise DrainStopped from error
+            if pace.goes_on(batch, is_late=is_late):
+                if is_late and not await answers(ledger):
+                    raise DrainStopped from error
+                continue
+            await _set_aside(spool, batch, now_us=now_us(), error=error)
+            continue
+        pace.size = min(BATCH, pace.size + 1)
         pairs = list(zip(batch, outcomes, strict=True))
         done = [spooled.seq for spooled, outcome in pairs if outcome is not Accepted.FAILED]
-        postponed = [spooled.seq for spooled, outcome in pairs if outcome is Accepted.FAILED]
-        until_us = now_us() + int(POSTPONE_S * 1e6)
         for spooled, outcome in pairs:
             if outcome is Accepted.FOREIGN:
                 foreign(sender_of(spooled.item.record), spooled.item.call_id)
         moved([spooled.item.call_id for spooled, outcome in pairs if outcome in {Accepted.NEW, Accepted.SAME}])
-        await spool.settle(done=done, postponed=postponed, until_us=until_us)
+        await spool.settle(done=done)
         count += len(done)
-        if postponed:
-            log.error("spool.postponed", events=len(postponed))
+        if failed := [spooled for spooled, outcome in pairs if outcome is Accepted.FAILED]:
+            await _set_aside(spool, failed, now_us=now_us())
     while bodies := await spool.bodies(BATCH):
         for _, body in bodies:
             await _quarantine(body.body, ledger=ledger, fields=(body.reason, body.path_kind, body.received_us))
@@ -80,17 +122,30 @@ async def drain(
     return count
 
 
-async def _accept(items: Sequence[Incoming], *, ledger: Ledger) -> list[Accepted]:
-    """Accept a batch; when Redis takes writes but not this one, one by one, so that an item holds up no other."""
+def _fitting(batch: Sequence[Spooled]) -> Sequence[Spooled]:
+    """Return as many of the first as Redis takes at a stroke, at least one."""
+    size = 0
+    for place, spooled in enumerate(batch):
+        size += len(spooled.item.record)
+        if place and size > BATCH_CHARS:
+            return batch[:place]
+    return batch
+
+
+async def _set_aside(spool: Spool, events: Sequence[Spooled], *, now_us: int, error: Exception | None = None) -> None:
+    until_us = now_us + int(POSTPONE_S * 1e6)
+    await spool.settle(done=(), postponed=[spooled.seq for spooled in events], until_us=until_us)
+    log.error("spool.set_aside", events=len(events), error=type(error).__name__ if error else None)
+
+
+async def answers(ledger: Ledger) -> bool:
+    """Say whether Redis gives a sign of life."""
     try:
-        async with asyncio.timeout(WRITE_TIMEOUT_S):
-            return await ledger.accept(items)
-    except Exception as error:
-        if refuses_writes(error):
-            raise DrainStopped from error
-        if len(items) == 1:
-            return [Accepted.FAILED]
-    return [outcome for item in items for outcome in await _accept([item], ledger=ledger)]
+        async with asyncio.timeout(PING_TIMEOUT_S):
+            await ledger.ping()
+    except Exception:  # noqa: BLE001  whatever it was, it is no sign of life
+        return False
+    return True
 
 
 async def _quarantine(body: bytes, *, ledger: Ledger, fields: tuple[str, str, int]) -> None:
@@ -131,6 +186,7 @@ class Drainer:
         self._foreign = foreign
         self._probe_every_s = probe_every_s
         self._look_every_s = look_every_s
+        self._pace = Pace()
 
     async def run(self) -> None:
         """Look after both until cancelled."""
@@ -146,7 +202,7 @@ class Drainer:
             await asyncio.sleep(self._probe_every_s)
 
     async def _turn(self) -> None:
-        if not self._gate.is_open and not await self._answers():
+        if not self._gate.is_open and not await answers(self._ledger):
             await self._tell_depth()
             return
         if self._spool is not None:
@@ -155,25 +211,20 @@ class Drainer:
                 if status is not None and (status.events or status.bodies):
                     await self._drain(self._spool)
             except SpoolError:
-                if await self._answers():
+                if await answers(self._ledger):
                     self._gate.open()  # for there is nothing else
                 raise
         self._gate.open()
-
-    async def _answers(self) -> bool:
-        try:
-            async with asyncio.timeout(PING_TIMEOUT_S):
-                await self._ledger.ping()
-        except Exception:  # noqa: BLE001  whatever it was, it is no sign of life
-            return False
-        return True
 
     async def _drain(self, spool: Spool) -> None:
         with spool.drain_lock() as mine:
             if not mine:
                 return
             try:
-                await drain(spool, ledger=self._ledger, now_us=self._now_us, moved=self._moved, foreign=self._foreign)
+                await drain(
+                    spool, ledger=self._ledger, now_us=self._now_us, moved=self._moved, foreign=self._foreign,
+                    pace=self._pace,
+                )  # fmt: skip
             except DrainStopped as stopped:
                 self._gate.shut(stopped.__cause__ or stopped)
                 raise

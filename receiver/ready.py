@@ -176,6 +176,7 @@ class Ready:
         return {
             "state": "volatile" if self._spool.volatile else "ok",
             "events": status.events,
+            "set_aside": status.set_aside,
             "bodies": status.bodies,
             "oldest_seconds": None if oldest_us is None else max(0.0, (self._now_us() - oldest_us) / 1e6),
             "bytes": status.size_bytes,

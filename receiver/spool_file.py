@@ -55,6 +55,8 @@ class SpoolStatus:
     """How much the spool holds; ``oldest_us`` is the receipt of its oldest event, ``size_bytes`` the file's."""
 
     events: int
+    set_aside: int
+    """Of the events, those that the ledger did not take; each is tried again from time to time."""
     bodies: int
     oldest_us: int | None
     size_bytes: int
@@ -137,10 +139,13 @@ class SpoolFile:
     def status(self) -> SpoolStatus:
         """Count what is there."""
         with _translated(self.path):
-            events, oldest_us = self._db.execute("SELECT COUNT(*), MIN(received_us) FROM events").fetchone()
+            events, set_aside, oldest_us = self._db.execute(
+                "SELECT COUNT(*), TOTAL(not_before_us > 0), MIN(received_us) FROM events"
+            ).fetchone()
             (bodies,) = self._db.execute("SELECT COUNT(*) FROM bodies").fetchone()
         files = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return SpoolStatus(events, bodies, oldest_us, sum(file.stat().st_size for file in files if file.exists()))
+        size_bytes = sum(file.stat().st_size for file in files if file.exists())
+        return SpoolStatus(events, int(set_aside), bodies, oldest_us, size_bytes)
 
     def probe(self) -> None:
         """Write something durably, to see whether the disk takes it."""

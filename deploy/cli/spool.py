@@ -34,7 +34,10 @@ def status(*, as_json: bool) -> None:
         click.echo("There is no spool: SPOOL_PATH is empty.")
     else:
         age = "" if found["oldest_seconds"] is None else f", the oldest for {found['oldest_seconds']:.0f} s"
-        click.echo(f"{path}: {found['events']} events wait{age}; {found['bodies']} unreadable bodies")
+        aside = (
+            f"; {found['set_aside']} of them set aside, for the ledger did not take them" if found["set_aside"] else ""
+        )
+        click.echo(f"{path}: {found['events']} events wait{age}{aside}; {found['bodies']} unreadable bodies")
 
 
 @spool.command("drain")
@@ -67,12 +70,19 @@ def drain_now(*, as_json: bool) -> None:
     else:
         click.echo(f"{moved} events moved, {left['events']} left")
     if left["events"]:
-        raise Failed("The ledger refused some events; they are tried again in a minute.")
+        raise Failed("The ledger did not take some events; they are tried again in a minute.")
 
 
 def look(path: Path | None) -> dict[str, Any]:
     """Count what is in the spool, without making a file where there is none; raises ``Failed``."""
-    empty = {"path": str(path) if path else None, "events": 0, "bodies": 0, "oldest_seconds": None, "bytes": 0}
+    empty = {
+        "path": str(path) if path else None,
+        "events": 0,
+        "set_aside": 0,
+        "bodies": 0,
+        "oldest_seconds": None,
+        "bytes": 0,
+    }
     if path is None or not path.exists():
         return empty
     try:
@@ -81,8 +91,8 @@ def look(path: Path | None) -> dict[str, Any]:
     except SpoolError as error:
         raise Failed(f"The spool cannot be read: {error}") from None
     age = None if found.oldest_us is None else max(0.0, round((_now_us() - found.oldest_us) / 1e6, 3))
-    counts = {"events": found.events, "bodies": found.bodies, "oldest_seconds": age, "bytes": found.size_bytes}
-    return {**empty, **counts}
+    counts = {"events": found.events, "set_aside": found.set_aside, "bodies": found.bodies}
+    return {**empty, **counts, "oldest_seconds": age, "bytes": found.size_bytes}
 
 
 def _now_us() -> int:

@@ -29,7 +29,7 @@ def test_status_makes_no_file(cli):
     """Where there is no journal nothing waits."""
     assert 0 == cli.json("spool", "status")["events"]
     assert not (cli.folder / "spool.db").exists()
-    assert {"path": None, "events": 0, "bodies": 0, "oldest_seconds": None, "bytes": 0} == cli.json(
+    assert {"path": None, "events": 0, "set_aside": 0, "bodies": 0, "oldest_seconds": None, "bytes": 0} == cli.json(
         "spool", "status", SPOOL_PATH=""
     )
     assert "There is no spool" in cli.run("spool", "status", SPOOL_PATH="").stdout

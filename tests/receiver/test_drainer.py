@@ -1,15 +1,19 @@
 """From the spool to the ledger, and the gate between them."""
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from receiver.drainer import DrainStopped, drain
+from receiver.drainer import DrainStopped, Pace, drain
 from receiver.gate import Gate
 from receiver.spool import Spool
 from receiver.spool_file import Body, SpoolStatus
 from tests.receiver.draining import event, looking_after
 from tests.receiver.scripted import FakeLedger, until
+from worker.ledger.records import Incoming
 
 
 @pytest.fixture
@@ -68,6 +72,82 @@ async def test_an_event_that_the_ledger_cannot_take_holds_up_no_other(spool, kin
     setattr(ledger, kind, "")
     assert 0 == await drain(spool, ledger=ledger, now_us=lambda: 59_000_000)
     assert 1 == await drain(spool, ledger=ledger, now_us=lambda: 61_000_000)
+
+
+class Slow(FakeLedger):
+    """Takes no write of more than ``most`` events or with one of ``never`` in its time, and lives."""
+
+    most = 1_000
+    never: frozenset[str] = frozenset()
+    answers = True
+
+    async def accept(self, items):
+        """Take it, or let the caller wait for good."""
+        if len(items) > self.most or not self.never.isdisjoint(item.call_id for item in items):
+            self.groups.append(list(items))
+            await asyncio.Event().wait()
+        return await super().accept(items)
+
+    async def ping(self):
+        """Live, or be busy with the write that nobody waits for any more."""
+        if not self.answers:
+            raise ResponseError("BUSY Redis is busy running a script")
+
+
+async def test_a_batch_that_does_not_fit_its_time_is_halved(spool):
+    """Until it fits; what fits goes on, in order, and grows again slowly."""
+    ledger = Slow()
+    ledger.most = 50
+    await spool.put([event(n) for n in range(300)])
+    count = await drain(spool, ledger=ledger, now_us=lambda: 0, write_s=0.01)
+
+    assert 300 == count
+    assert [str(n) for n in range(300)] == list(ledger.events)
+    assert [256, 128, 64, 32, 33, 34] == [len(group) for group in ledger.groups][:6]
+
+
+@pytest.mark.parametrize("places", [{128}, {0}, {299}, {7, 8, 200}])
+async def test_an_event_that_never_fits_is_set_aside_and_holds_up_no_other(spool, places):
+    """Found by halving, tried twice alone, kept, counted, and tried again a minute later."""
+    ledger = Slow()
+    ledger.never = frozenset(map(str, places))
+    await spool.put([event(n) for n in range(300)])
+    count = await drain(spool, ledger=ledger, now_us=lambda: 0, write_s=0.01)
+    status = await spool.status()
+
+    assert 300 - len(places) == count
+    assert [str(n) for n in range(300) if n not in places] == list(ledger.events)
+    assert (len(places), len(places)) == (status.events, status.set_aside)
+    assert len(ledger.groups) < 16 * (len(places) + 1)
+    assert 0 == await drain(spool, ledger=ledger, now_us=lambda: 59_000_000, write_s=0.01)
+    ledger.never = frozenset()
+    assert len(places) == await drain(spool, ledger=ledger, now_us=lambda: 61_000_000, write_s=0.01)
+    assert (0, 0) == ((await spool.status()).events, (await spool.status()).set_aside)
+
+
+async def test_large_events_go_in_smaller_batches(spool):
+    """A batch holds as many bytes as Redis takes at a stroke."""
+    ledger = FakeLedger()
+    await spool.put([Incoming(str(n), n, "s" * 60_000) for n in range(40)])
+
+    assert 40 == await drain(spool, ledger=ledger, now_us=lambda: 0)
+    assert [17, 17, 6] == [len(group) for group in ledger.groups]
+
+
+async def test_a_redis_that_stays_busy_stops_the_drain_and_the_next_goes_on_smaller(spool):
+    """It is left alone meanwhile; the event that was at fault is found over several drains."""
+    ledger, pace = Slow(), Pace()
+    ledger.never, ledger.answers = frozenset({"100"}), False
+    await spool.put([event(n) for n in range(256)])
+    stops = 0
+    while (await spool.status()).set_aside == 0:
+        with suppress(DrainStopped):
+            await drain(spool, ledger=ledger, now_us=lambda: 0, write_s=0.01, pace=pace)
+        stops += 1
+        assert stops < 20
+
+    await drain(spool, ledger=ledger, now_us=lambda: 0, write_s=0.01, pace=pace)
+    assert 255 == len(ledger.events)
 
 
 async def test_moves_kept_bodies_to_quarantine(spool):
