@@ -151,17 +151,19 @@ class Inbox:
                     _answer(waiting, Outcome.REFUSED)
 
     def _next_group(self) -> list[_Waiting]:
-        """Take what waited longest: as many as a group may hold, and no more bytes than Redis takes at a stroke."""
-        size = 0
-        for count, waiting in enumerate(self._waiting[: self._max_group]):
-            size += len(waiting.item.record)
-            if size > MAX_GROUP_CHARS and count:
-                break
-        else:
-            count = self._max_group
-        group = self._waiting[:count]
-        del self._waiting[:count]
-        return group
+        """Take what waited longest, as many as a group may hold; of large ones no more than Redis takes at a stroke."""
+        group = self._waiting[: self._max_group]
+        del self._waiting[: self._max_group]
+        if sum(len(waiting.item.record) for waiting in group) <= MAX_GROUP_CHARS:
+            return group
+        # The small ones first, so that a flood of large ones delays nobody else; the oldest goes in any case.
+        oldest, *others = group
+        others.sort(key=lambda waiting: len(waiting.item.record))
+        size, count = len(oldest.item.record), 0
+        while count < len(others) and (size := size + len(others[count].item.record)) <= MAX_GROUP_CHARS:
+            count += 1
+        self._waiting[:0] = sorted(others[count:], key=lambda waiting: waiting.item.received_us)
+        return [oldest, *others[:count]]
 
     def close(self) -> None:
         """Take nothing more in; ``run`` ends when what waits is stored."""

@@ -20,7 +20,8 @@ class Pushed:
 
     sent: int = 0
     acknowledged: int = 0
-    slowest_s: float = 0
+    waits_s: list[float] = field(default_factory=list)
+    """How long each answer took."""
     owed: dict[str, str] = field(default_factory=dict)
     """Call id to caller, for each call whose start was acknowledged."""
     contacts: set[str] = field(default_factory=set)
@@ -29,6 +30,11 @@ class Pushed:
     """Every call pushed, acknowledged or not."""
     complete_ms: dict[str, float] = field(default_factory=dict)
     """Caller to the epoch milliseconds at which the second of two webhooks was acknowledged."""
+
+    def wait_s(self, share: float) -> float:
+        """Give how long so large a share of the answers took at most."""
+        waits = sorted(self.waits_s)
+        return waits[min(len(waits) - 1, int(len(waits) * share))] if waits else 0.0
 
     def so_far(self) -> "Pushed":
         """Give what is owed at this moment; the load goes on."""
@@ -89,6 +95,6 @@ class Load:
                 ok = reply.status == 200 and answer["success"] == "true"
         except (aiohttp.ClientError, OSError, TimeoutError):
             return False
-        pushed.slowest_s = max(pushed.slowest_s, time.monotonic() - began)
+        pushed.waits_s.append(time.monotonic() - began)
         pushed.acknowledged += ok
         return ok

@@ -1,5 +1,6 @@
 """The faults, one a row; each is played while a load runs, and returns when it has ended."""
 
+import math
 import os
 import signal
 import time
@@ -7,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
+from tests.acceptance.flood import flood, flooder
+from tests.acceptance.stack import TOKEN
 from tests.chaos.system import WORKERS, System
 
 Fault = Callable[[System, "Scale", Random], None]
@@ -40,6 +43,8 @@ class Row:
     most_s: float = 30.0
     """Seconds to recovery. More where work is lost in flight, a worker's or the answer to a claim: it comes back after
     its lease."""
+    p99_s: float = math.inf
+    """How long the answers to the load may take."""
 
 
 def no_fault(system: System, scale: Scale, rng: Random) -> None:
@@ -174,6 +179,16 @@ def fail_over(system: System, scale: Scale, rng: Random) -> None:
             pair.wait_until_linked()
 
 
+def flood_a_call(system: System, scale: Scale, rng: Random) -> None:
+    """Post hundreds of large and odd events for one of the load's calls; all of them must be answered 200."""
+    del rng
+    with flooder() as pool:
+        posts = max(200, round(600 * scale.share))
+        url = f"http://127.0.0.1:{system.stack.port}/services/calldata?token={TOKEN}"
+        statuses = pool.submit(flood, url, f"{system.load}-1", "mixed", posts).result()
+    assert [200] * posts == statuses, "the flood was not acknowledged"
+
+
 LEASE_S = 90.0
 ROWS = (
     Row(name="none", play=no_fault),
@@ -191,4 +206,5 @@ ROWS = (
     Row(name="rolling SIGTERM of all processes", play=rolling_restart),
     Row(name="spool disk full, Redis away", play=full_disk),
     Row(name="planned failover, connections kept", play=fail_over, most_s=10.0),
+    Row(name="one call id flooded", play=flood_a_call, p99_s=0.05),
 )

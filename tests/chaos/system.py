@@ -72,6 +72,8 @@ class System:
             common=f'timeout = "{timeout}s"\nretry = [{retry}]',
             customer_id=self._make_customer(url),
         )
+        self.load = ""
+        """What the ids of the calls that are pushed now begin with."""
         self.metrics = {name: free_port() for name in WORKERS}
         self._app = "tests.chaos.quick" if quick else "tests.chaos.full"
 

@@ -47,6 +47,7 @@ class FakeLedger:
     poison: str = ""
     failing: str = ""
     foreign: str = ""
+    full: str = ""
     remembered: frozenset[str] = frozenset()
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -66,6 +67,8 @@ class FakeLedger:
             return Accepted.REMEMBERED
         if item.call_id == self.foreign:
             return Accepted.FOREIGN
+        if item.call_id == self.full:
+            return Accepted.QUARANTINED
         if item.call_id == self.failing:
             return Accepted.FAILED
         records = self.events.setdefault(item.call_id, [])

@@ -50,6 +50,35 @@ async def running(ledger: FakeLedger, **changes) -> AsyncIterator[Inbox]:
         await task
 
 
+async def test_large_events_go_a_few_at_a_time_and_delay_no_small_one():
+    """Of what waits the small ones go first, with the oldest; every event goes, the large ones in their order."""
+    ledger = FakeLedger()
+    ledger.free.clear()
+    async with running(ledger) as inbox:
+        answers = [inbox.put("0", "s0")]
+        await until(lambda: ledger.groups)
+        answers += [inbox.put(f"large{i}", "s" * 200_000) for i in range(5)]
+        answers += [inbox.put(f"small{i}", "s") for i in range(3)]
+        ledger.free.set()
+
+        assert {Outcome.STORED} == set(await asyncio.gather(*answers))
+
+    small = ["small0", "small1", "small2"]
+    assert [["0"], ["large0", *small, "large1"], ["large2", "large3"], ["large4"]] == [
+        [item.call_id for item in group] for group in ledger.groups
+    ]
+
+
+async def test_an_event_that_its_call_has_no_room_for_is_answered_and_wakes_nobody():
+    """It is kept in quarantine, and is no failure."""
+    ledger, woken = FakeLedger(full="1"), list[str]()
+    async with running(ledger, wake=woken.extend) as inbox:
+        assert Outcome.QUARANTINED is await inbox.put("1", "s1")
+        assert Outcome.STORED is await inbox.put("2", "s2")
+
+    assert ["2"] == woken
+
+
 async def test_what_arrives_during_a_write_goes_as_one_group():
     """The first event goes alone, everything that came meanwhile goes together, in order."""
     ledger = FakeLedger()

@@ -19,6 +19,7 @@ from worker.ledger.sender_mark import foreign
 from worker.ledger.sign_ins import SignIn
 from worker.ledger.suppressed import Suppressed
 
+LARGE = 4096  # characters of an event: what is larger has its digest made here, and costs Redis the less
 MAX_QUARANTINED = 10_000  # bodies (contract, section 4)
 MAX_QUARANTINED_BYTES = 64 * 1024 * 1024
 WORKER_ALIVE_MS = 10_000  # a worker ticks twice a second
@@ -82,7 +83,17 @@ class Ledger:
 
         One that its call has no room for, or that its sender may not say of the call, goes to quarantine.
         """
-        letters = await self._accept([(item.call_id, item.received_us, item.record) for item in items])
+        letters = await self._accept(
+            [
+                (
+                    item.call_id,
+                    item.received_us,
+                    item.record,
+                    digest_of(item.record) if len(item.record) > LARGE else "",
+                )
+                for item in items
+            ]
+        )
         if not _ODD.isdisjoint(letters):
             await self._fold(items, letters)
             await self._quarantine(
