@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 LARGE = 60_000  # bytes
-LANES = 16  # posts at a time
+LANES = 16
 
 
 def _start(number: int) -> Mapping[str, str]:
@@ -43,8 +43,8 @@ KINDS: Mapping[str, Callable[[int], Mapping[str, Any]]] = {
 }  # fmt: skip
 
 
-def flood(url: str, call_id: str, kind: str, count: int) -> list[int]:
-    """Post a flood to a webhook's URL, token included; return the statuses."""
+def flood(url: str, call_id: str, kind: str, count: int, lanes: int = LANES) -> list[int]:  # noqa: PLR0917  crosses a process
+    """Post a flood to a webhook's URL, token included, so many posts at a time; return the statuses."""
     bodies = [json.dumps({"PLA_Call_Id": call_id, **KINDS[kind](number)}).encode() for number in range(count)]
 
     async def run() -> list[int]:
@@ -52,11 +52,11 @@ def flood(url: str, call_id: str, kind: str, count: int) -> list[int]:
         async with aiohttp.ClientSession() as session:
 
             async def lane(first: int) -> None:
-                for body in bodies[first::LANES]:
+                for body in bodies[first::lanes]:
                     async with session.post(url, data=body) as reply:
                         statuses.append(reply.status)
 
-            await asyncio.gather(*map(lane, range(LANES)))
+            await asyncio.gather(*map(lane, range(lanes)))
         return statuses
 
     return asyncio.run(run())

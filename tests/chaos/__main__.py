@@ -8,6 +8,7 @@ then, while the load goes on.
 
 import argparse
 import asyncio
+import math
 import os
 import platform
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -56,7 +58,8 @@ def play(system: System, row: Row, scale: Scale, *, place: int, rng: Random) -> 
     )
     note = "" if row.judged else " (not judged)"
     cells = [
-        row.name + note, pushed.sent, pushed.acknowledged, f"{pushed.wait_s(0.99):.3f}", f"{pushed.wait_s(1):.2f}", expected, found, lost, doubled,
+        row.name + note, pushed.sent, pushed.acknowledged, f"{pushed.wait_s(0.99):.3f}", f"{pushed.wait_s(1):.2f}",
+        expected, found, lost, doubled,
         f"{recovery_s:.1f}", f"{max(0.0, system.latency_p95_s(pushed)):.2f}",
     ]  # fmt: skip
     return f"| {' | '.join(str(cell) for cell in cells)} |", holds
@@ -92,7 +95,8 @@ def main() -> int:
             system.start()
             for place, row in enumerate(ROWS):
                 if place >= options.first and options.only in row.name:
-                    line, holds = play(system, row, scale, place=place, rng=Random(options.seed + place))
+                    with nullcontext() if row.p99_s == math.inf else ear.deaf():
+                        line, holds = play(system, row, scale, place=place, rng=Random(options.seed + place))
                     failed |= not holds
                     print(line, flush=True)
             ear.read(folder, [system.stack.port, *system.metrics.values()])

@@ -44,7 +44,7 @@ class Row:
     """Seconds to recovery. More where work is lost in flight, a worker's or the answer to a claim: it comes back after
     its lease."""
     p99_s: float = math.inf
-    """How long the answers to the load may take."""
+    """How long the answers to the load may take; where that is judged, nobody listens to Redis."""
 
 
 def no_fault(system: System, scale: Scale, rng: Random) -> None:
@@ -185,7 +185,7 @@ def flood_a_call(system: System, scale: Scale, rng: Random) -> None:
     with flooder() as pool:
         posts = max(200, round(600 * scale.share))
         url = f"http://127.0.0.1:{system.stack.port}/services/calldata?token={TOKEN}"
-        statuses = pool.submit(flood, url, f"{system.load}-1", "mixed", posts).result()
+        statuses = pool.submit(flood, url, f"{system.load}-1", "mixed", posts, 4).result()
     assert [200] * posts == statuses, "the flood was not acknowledged"
 
 
@@ -206,5 +206,5 @@ ROWS = (
     Row(name="rolling SIGTERM of all processes", play=rolling_restart),
     Row(name="spool disk full, Redis away", play=full_disk),
     Row(name="planned failover, connections kept", play=fail_over, most_s=10.0),
-    Row(name="one call id flooded", play=flood_a_call, p99_s=0.05),
+    Row(name="one call id flooded", play=flood_a_call, p99_s=0.25),
 )
