@@ -112,13 +112,15 @@ async def drain(
         count += len(done)
         if failed := [spooled for spooled, outcome in pairs if outcome is Accepted.FAILED]:
             await _set_aside(spool, failed, now_us=now_us())
+    kept = 0
     while bodies := await spool.bodies(BATCH):
         for _, body in bodies:
             await _quarantine(body.body, ledger=ledger, fields=(body.reason, body.path_kind, body.received_us))
         await spool.drop_bodies([seq for seq, _ in bodies])
-    if count:
+        kept += len(bodies)
+    if count or kept:
         await spool.shrink()
-        log.info("spool.drained", events=count)
+        log.info("spool.drained", events=count, bodies=kept)
     return count
 
 

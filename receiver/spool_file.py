@@ -82,6 +82,8 @@ class SpoolFile:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.execute("PRAGMA fullfsync=1")
+                # What is removed is overwritten with zeros: numbers of callers stood there.
+                self._db.execute("PRAGMA secure_delete=ON")
                 self._db.executescript(_SCHEMA)
                 if max_pages is not None:
                     self._db.execute(f"PRAGMA max_page_count={max_pages:d}")
@@ -158,6 +160,17 @@ class SpoolFile:
         with _translated(self.path):
             # As a script: it frees one page a step, and execute() makes one step where no rows come.
             self._db.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
+
+    def scrub(self) -> None:
+        """Leave nothing of what was removed in the file or its WAL, be it removed by a version that did not overwrite.
+
+        Raises ``SpoolError`` also where another process reads at this moment.
+        """
+        with _translated(self.path):
+            self._db.execute("VACUUM")
+            busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise sqlite3.OperationalError("another process reads it")
 
     def close(self) -> None:
         """Close the file."""

@@ -100,6 +100,8 @@ class Runtime:
     async def _open(self, timings: Timings | None) -> None:
         redis = open_redis(self.environment.redis_url)
         self._stack.push_async_callback(redis.aclose)
+        # A caller is remembered as long as the id of a call.
+        timings = timings or Timings(memory=round(self.settings.calls.remember_s * 1000))
         self.ledger = Ledger(redis, timings=timings)
         self.http = await self._stack.enter_async_context(HttpClient.open())
 

@@ -1,6 +1,9 @@
 """``switchboard erase``: removes what is kept of a person or of a call."""
 
 from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,12 +14,15 @@ from deploy.cli.shapes import merged
 from deploy.cli.spool import look
 from deploy.cli.suppress import asked_number
 from deploy.cli.traces import Holding, calls_of, holdings, mentions_call, mentions_number
+from receiver.spool_file import SpoolError, SpoolFile
 from schemas.asked_number import AskedNumber
 from schemas.delacon_call import CALLER
 from schemas.delivery import FINAL, State
 from worker.ledger import browse, operate
+from worker.ledger.redis_files import rewrite_files
 
 BATCH = 50  # calls a round trip
+_FILES = {"aof": "The append-only file of Redis", "rdb": "The snapshot of Redis", "spool": "The spool of this machine"}
 
 
 @click.command
@@ -30,6 +36,9 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
     Removes calls, dead letters, quarantined bodies and what is remembered of the caller, and cancels what is not sent.
     The ids of the calls stay remembered, so that a late event does not bring one back. Says what the vendors still
     hold. A number on the list of suppressed ones stays there.
+
+    Then Redis writes its append-only file and its snapshot anew, and the spool of this machine is cleaned, for what was
+    removed stands in them until then. Says what could not be. Backups, replicas and other machines' spools are yours.
     """
     if (caller is None) == (call_id is None):
         raise click.UsageError("Give --caller NUMBER or --call ID.")
@@ -61,7 +70,9 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
         done["quarantined"] = sum(await operate.forget_bodies(session.ledger, bodies)) if bodies else 0
         done["memories"] = memories
         done["suppressed"] = not numbers.isdisjoint(await browse.suppressed(session.ledger))
-        done["spooled_events"] = look(session.environment.spool_path)["events"]
+        spooled = look(session.environment.spool_path)
+        done |= {"spooled_events": spooled["events"], "spooled_bodies": spooled["bodies"]}
+        done["files"] = await _clean_files(session)
         return {"understood": asked.shape() if asked and caller is not None else None, **done}
 
     done = with_ledger(work)
@@ -80,6 +91,23 @@ async def _caller_of(session: Session, call_id: str) -> AskedNumber | None:
     except ValueError:
         return None
     return None if asked.is_anothers else asked
+
+
+async def _clean_files(session: Session) -> dict[str, dict[str, str]]:
+    """Take what was removed out of the files that it still stands in; say of each what became of it."""
+    files = {name: asdict(one) for name, one in (await rewrite_files(session.ledger.redis)).items()}
+    return {**files, "spool": _clean_spool(session.environment.spool_path)}
+
+
+def _clean_spool(path: Path | None) -> dict[str, str]:
+    if path is None or not path.exists():
+        return {"state": "off", "why": ""}
+    try:
+        with closing(SpoolFile(path)) as file:
+            file.scrub()
+    except SpoolError as error:
+        return {"state": "not_rewritten", "why": f"{error}; erase again"}
+    return {"state": "rewritten", "why": ""}
 
 
 def _mentions(body: bytes, numbers: Iterable[str]) -> bool:
@@ -114,5 +142,9 @@ def _print(done: dict[str, Any]) -> None:
     print_table(columns, rows, empty="No vendor holds anything of it that we sent.")
     if done["suppressed"]:
         say("The number stays on the list of suppressed ones; switchboard suppress remove takes it off.")
-    if done["spooled_events"]:
-        say(f"{done['spooled_events']} events wait in this machine's spool: drain it and erase again.")
+    if done["spooled_events"] or done["spooled_bodies"]:
+        waiting = f"{done['spooled_events']} events and {done['spooled_bodies']} unreadable bodies"
+        say(f"{waiting} wait in this machine's spool: drain it and erase again.")
+    for name, file in done["files"].items():
+        if file["state"] == "not_rewritten":
+            say(f"{_FILES[name]} may still hold what was erased: {file['why']}.")

@@ -224,3 +224,13 @@ async def test_leaves_the_draining_to_whoever_has_the_lock(spool):
 
     assert mine
     assert [] == ledger.groups
+
+
+async def test_nothing_of_what_was_drained_stays_in_the_files(spool, tmp_path):
+    """Neither in the file nor in its WAL, while the receiver has both open: be it bodies alone, or events."""
+    for put in (spool.keep(Body(1, "create", "not JSON", b"0491570156")), spool.put([Incoming("1", 1, "s0491570156")])):
+        await put
+        assert [file.name for file in tmp_path.iterdir() if b"0491570156" in file.read_bytes()]
+        await drain(spool, ledger=FakeLedger(), now_us=lambda: 0)
+
+        assert [] == [file.name for file in tmp_path.iterdir() if b"0491570156" in file.read_bytes()]

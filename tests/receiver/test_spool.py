@@ -297,6 +297,20 @@ def test_what_was_acknowledged_survives_a_kill(path):
         assert acknowledged <= found <= acknowledged + 1
 
 
+def test_what_is_removed_is_overwritten_though_its_page_stays_in_use(path):
+    """An event beside it is kept, and nothing of the removed one is left once the WAL has been emptied."""
+    file = SpoolFile(path)
+    file.put([Incoming("kept", 1, "s-kept"), Incoming("gone", 2, "s-0491570156"), Incoming("kept", 3, "s-kept")])
+    file.shrink()
+    assert b"0491570156" in path.read_bytes()
+    file.settle(done=[2])
+    file.shrink()
+
+    assert not [one for one in path.parent.iterdir() if b"0491570156" in one.read_bytes()]
+    assert 2 == file.status().events
+    file.close()
+
+
 async def test_the_thread_does_the_same(path):
     """The asynchronous face stores, gives back and closes."""
     spool = Spool.at(path)
