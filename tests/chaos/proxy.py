@@ -1,15 +1,17 @@
 """A TCP proxy that can turn into a black hole (connections stay open and nothing goes through), or lead elsewhere."""
 
 import asyncio
+import ssl
 import threading
 from contextlib import suppress
 
 
 class Proxy:
-    """Forwards to ``port`` from a port of its own, on a thread of its own."""
+    """Forwards to ``port`` from a port of its own, on a thread of its own; ``tls`` is spoken by those who connect."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
+        self._tls = tls
         self._target = port
         self._loop = asyncio.new_event_loop()
         self._open = asyncio.Event()
@@ -52,7 +54,7 @@ class Proxy:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._open.set()
-        server = self._loop.run_until_complete(asyncio.start_server(self._accept, "127.0.0.1", 0))
+        server = self._loop.run_until_complete(asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls))
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()

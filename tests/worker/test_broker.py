@@ -1,11 +1,18 @@
 """The one Redis is reached by whatever REDIS_URL names it, and the same by the ledger and by kombu."""
 
-from collections.abc import Callable
+import shutil
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from kombu.exceptions import OperationalError
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from deploy.local.redis_server import RedisServer
+from tests.chaos.proxy import Proxy
 from worker.amqp import LastingConnection
 from worker.broker import broker_settings, open_redis
 from worker.redis_address import RedisAddress
@@ -63,3 +70,64 @@ async def test_both_speak_the_protocol_asked_for(make_redis_server: Callable[...
         client = connection.default_channel.client
         assert str(protocol) == str(client.client_info().get("resp", protocol))
         assert protocol == client.connection_pool.connection_kwargs["protocol"]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Give a certificate that is its own authority, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl, to make a certificate with")
+    folder: Path = tmp_path_factory.mktemp("tls")
+    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+         "-keyout", key, "-out", cert],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return cert, key
+
+
+@pytest.fixture
+def tls_port(redis_server: RedisServer, certificate: tuple[str, str], request: pytest.FixtureRequest) -> Iterator[int]:
+    """Give a port where Redis is reached by TLS; with the parameter ``True`` only by who has the certificate."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate[0])
+    context.load_cert_chain(*certificate)
+    if request.param:
+        context.verify_mode = ssl.CERT_REQUIRED
+    assert redis_server.port
+    proxy = Proxy(redis_server.port, tls=context)
+    proxy.start()
+    yield proxy.port
+    proxy.stop()
+
+
+async def see_neither(url: str) -> None:
+    """Neither a client of the ledger nor one of kombu gets a connection."""
+    async with open_redis(url) as redis:
+        with pytest.raises(RedisConnectionError):
+            await redis.ping()
+    with connect(url) as connection, pytest.raises(OperationalError):
+        _ = connection.default_channel
+
+
+@pytest.mark.parametrize("tls_port", [False], indirect=True)
+async def test_both_check_the_certificate_unless_told_not_to(tls_port: int, certificate: tuple[str, str]):
+    """``ssl_ca_certs`` and ``ssl_cert_reqs``; without either the system's authorities must vouch."""
+    url = f"rediss://localhost:{tls_port}/1"
+
+    await see_neither(url)
+    await see_neither(f"{url}?ssl_cert_reqs=required")
+    await see_neither(f"{url}?ssl_cert_reqs=CERT_OPTIONAL")
+    await see_both(f"{url}?ssl_ca_certs={certificate[0]}", db=1)
+    await see_both(f"{url}?ssl_cert_reqs=CERT_NONE", db=1)
+    await see_both(f"{url}?ssl_cert_reqs=none&protocol=2", db=1)
+
+
+@pytest.mark.parametrize("tls_port", [True], indirect=True)
+async def test_both_show_a_certificate_of_their_own(tls_port: int, certificate: tuple[str, str]):
+    """``ssl_certfile`` and ``ssl_keyfile``."""
+    url = f"rediss://127.0.0.1:{tls_port}/0?ssl_ca_certs={certificate[0]}"
+
+    await see_neither(url)
+    await see_both(f"{url}&ssl_certfile={certificate[0]}&ssl_keyfile={certificate[1]}", db=0)

@@ -1,6 +1,8 @@
 """What Flower is refused, and what it is given, before it starts."""
 
 import pytest
+from flower.utils.broker import Broker
+from redis.asyncio import Redis
 
 from worker.flower_guard import guard_flower
 
@@ -54,6 +56,28 @@ def test_flower_is_given_a_port_that_it_can_read(given, left):
     guard_flower(ARGV, environ)
 
     assert left == environ.get("FLOWER_PORT")
+
+
+async def test_flower_counts_the_messages_of_the_database_asked_for(make_redis_server):
+    """Its own client of a socket reads database 0, and those of Sentinels the first one's."""
+    server = make_redis_server(port=None, appendonly=False)
+    guard_flower(ARGV, {**GIVEN, "REDIS_URL": f"{server.url}?db=3"})
+    async with Redis.from_url(server.url, db=3) as redis:
+        await redis.lpush("calls", "one", "two")
+
+    broker = Broker("redis+socket:///whatever", broker_options={})
+    assert [{"name": "calls", "messages": 2}] == await broker.queues(["calls"])
+
+
+@pytest.mark.parametrize("option", ["health_check_interval=1", "ssl_cert_reqs=none", "db=x"])
+def test_flower_does_not_start_with_a_faulty_address_of_redis(option, capsys):
+    """Status 2, as with every other process."""
+    with pytest.raises(SystemExit, match="2"):
+        guard_flower(ARGV, {**GIVEN, "REDIS_URL": f"redis://:secretword@127.0.0.1?{option}"})
+
+    told = capsys.readouterr().err
+    assert "environment: REDIS_URL" in told
+    assert "secretword" not in told
 
 
 def test_workers_are_left_alone():
