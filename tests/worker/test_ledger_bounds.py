@@ -56,6 +56,18 @@ async def test_events_beyond_two_hundred_are_folded_key_by_key(driver: Driver):
     assert call.arrivals.first_end_us == NOON_US
 
 
+async def test_the_later_received_of_folded_events_stands_in_whatever_order_they_come(driver: Driver):
+    """Events of the same keys replace one another by their receipt, not by their place in the line."""
+    items = [event("e", i, PLA_CID=str(i)) for i in range(300)]
+    await driver.ledger.accept(items[:195])
+    late = items[195:]
+    Random(2).shuffle(late)
+    late.remove(items[299])
+    await driver.ledger.accept([items[299], *late])
+
+    assert "299" == merged(await driver.call("c1"))["PLA_CID"]
+
+
 async def test_folding_an_event_again_changes_nothing(driver: Driver):
     """A repeat is known, received at the same moment or later, also when another value stands by now."""
     items = [event("e", i, PLA_CID=str(i)) for i in range(250)]
@@ -190,6 +202,8 @@ EVENTS = st.lists(st.tuples(st.sampled_from("sepcq"), st.dictionaries(KEYS, VALU
 @settings(max_examples=150)
 @given(events=EVENTS, order=st.randoms(use_true_random=False), repeats=st.lists(st.integers(0, 29), max_size=15))
 @example(events=[("s", {"1": "1"})] * 9, order=Random(1), repeats=[1])
+@example(events=[("e", {"a": str(n)}) for n in range(30)], order=Random(1), repeats=[1, 29])
+@example(events=[("se"[n % 2], {"PLA_CID": str(n)}) for n in range(30)], order=Random(3), repeats=[0, 1])
 def test_any_events_in_any_order_with_repeats_fold_to_the_merge_of_all(
     events: list[tuple[str, dict[str, str]]], order: Random, repeats: list[int]
 ):
