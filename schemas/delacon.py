@@ -121,12 +121,12 @@ def merge(call_id: str, events: Iterable[StoredEvent], *, default_region: str) -
     """
     ordered = _in_order(events)
     received_us = ordered[0].received_us if ordered else 0
-    values = _values_of(ordered, default_region)
+    values = _values_of(ordered, default_region, received_us)
     call = load_call(call_id, values, first_received_us=received_us, default_region=default_region)
     return Merged(call, arrivals_of((event.received_us, event.kind) for event in ordered))
 
 
-def _values_of(ordered: Sequence[StoredEvent], region: str) -> Mapping[str, str]:
+def _values_of(ordered: Sequence[StoredEvent], region: str, received_us: int) -> Mapping[str, str]:
     if len(ordered) == 1:
         return ordered[0].values
     start: dict[str, str] = {}
@@ -134,27 +134,28 @@ def _values_of(ordered: Sequence[StoredEvent], region: str) -> Mapping[str, str]
     for event in ordered:
         sides = _SIDES[event.kind]
         if "e" not in sides:
-            _lay(start, event.values, region)
+            _lay(start, event.values, region, received_us)
         elif "s" not in sides:
-            _lay(end, event.values, region)
+            _lay(end, event.values, region, received_us)
         else:
-            _lay(start, {key: value for key, value in event.values.items() if key not in END_KEYS}, region)
+            of_start = {key: value for key, value in event.values.items() if key not in END_KEYS}
+            _lay(start, of_start, region, received_us)
             # What an earlier end said of a start's keys is corrected too; else a later start may still correct them.
             of_end = {key: value for key, value in event.values.items() if key not in START_KEYS or key in end}
-            _lay(end, of_end, region)
-    _lay(start, end, region)
+            _lay(end, of_end, region, received_us)
+    _lay(start, end, region, received_us)
     return start
 
 
-def _lay(below: dict[str, str], above: Mapping[str, str], region: str) -> None:
+def _lay(below: dict[str, str], above: Mapping[str, str], region: str, received_us: int) -> None:
     """Lay later values over earlier ones."""
     kept = {}
     for key in FALLIBLE_KEYS if below else ():
         if (
             key in above
             and key in below
-            and not is_readable(key, above[key], default_region=region)
-            and is_readable(key, below[key], default_region=region)
+            and not is_readable(key, above[key], default_region=region, first_received_us=received_us)
+            and is_readable(key, below[key], default_region=region, first_received_us=received_us)
         ):
             kept[key] = below[key]
     below.update(above)

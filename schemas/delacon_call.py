@@ -82,11 +82,23 @@ def load_keys(values: Mapping[str, str]) -> tuple[dict[str, Any], set[str]]:
     return loaded, unreadable
 
 
-def is_readable(key: str, text: str, *, default_region: str) -> bool:
+def is_readable(key: str, text: str, *, default_region: str, first_received_us: int) -> bool:
     """Say whether the call has a value of this text; one that cannot be read never replaces one that can."""
     if key == CALLER:
         return read_phone(text, default_region=default_region) is not None
-    return key not in _PLAN or _PLAN[key][1](text) is not None
+    if key not in _PLAN:
+        return True
+    value = _PLAN[key][1](text)
+    return value is not None and not (isinstance(value, datetime) and value > _latest_start(first_received_us))
+
+
+def _latest_start(first_received_us: int) -> datetime:
+    """Return until when a start is plausible."""
+    return _moment(first_received_us) + _LATEST_AHEAD
+
+
+def _moment(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=min(max(us, _EARLIEST_US), _LATEST_US))
 
 
 def name_of_key(key: str) -> str:
@@ -120,10 +132,9 @@ def load_call(call_id: str, values: Mapping[str, str], *, first_received_us: int
     """
     loaded, unreadable = load_keys(values)
     notes = ["duration unreadable"] if "PLA_Duration" in unreadable else []
-    received = _EPOCH + timedelta(microseconds=min(max(first_received_us, _EARLIEST_US), _LATEST_US))
     started_at = loaded.get("started_at")
-    if started_at is None or started_at > received + _LATEST_AHEAD:
-        loaded["started_at"] = received
+    if started_at is None or started_at > _latest_start(first_received_us):
+        loaded["started_at"] = _moment(first_received_us)
         notes.append("started_at replaced by the receipt")
     if caller := loaded.pop("caller", None):
         phone = read_phone(caller, default_region=default_region)

@@ -1,5 +1,6 @@
 """Time zones come from the newer of two databases."""
 
+import re
 import struct
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,6 +101,16 @@ def test_without_a_database_of_the_system_the_package_serves():
 def test_the_machines_own_databases_tell_their_versions():
     """The package's is read from its files, and is one that IANA gives."""
     assert Zones.found().package.age > (2026, 0, "")
+
+
+def test_no_other_room_opens_a_zone_by_itself():
+    """Python's own search would take the system's, however old."""
+    root = Path(__file__).parents[2]
+    rooms = ("schemas", "worker", "tasks", "receiver", "deploy")
+    files = [file for room in rooms for file in (root / room).rglob("*.py")]
+    openers = [file for file in files if re.search(r"ZoneInfo[.(]", file.read_text())]
+
+    assert [root / "schemas" / "zones.py"] == openers
 
 
 def test_vancouver_stays_on_summer_time_by_the_package():
