@@ -97,7 +97,7 @@ class Clock:
     async def sign_in(self) -> None:
         """Say that this worker lives; where another plans by a newer configuration, leave the planning to it."""
         newest = await self._ledger.sign_in(self._sign_in)
-        plans = (newest.changed_ms, newest.config) <= (self._sign_in.changed_ms, self._sign_in.config)
+        plans = not self._sign_in.yields_to(newest)
         if plans != self._plans:
             self._plans = plans
             event = "planning.taken" if plans else "planning.left"

@@ -161,6 +161,23 @@ async def test_what_a_worker_said_is_told_and_forgotten_with_it(driver: Driver):
     assert ["two"] == await driver.redis.hkeys("sb:signins")
 
 
+@pytest.mark.parametrize(
+    ("own", "newest", "yields"),
+    [
+        (("aaa", 1), ("bbb", 2), True),
+        (("bbb", 1), ("aaa", 2), True),
+        (("aaa", 2), ("bbb", 2), True),
+        (("bbb", 2), ("aaa", 2), False),
+        (("aaa", 1), ("aaa", 9), False),  # the same file, laid down later on another machine
+        (("aaa", 1), ("aaa", 1), False),
+        (("aaa", 1), ("", 0), False),
+    ],
+)
+def test_only_another_and_newer_configuration_is_yielded_to(own, newest, yields):
+    """The time orders files, the digest those of one time; the same file is the same whenever it was written."""
+    assert yields is of("one", *own).yields_to(of("two", *newest))
+
+
 def test_configurations_that_differ_are_told_with_their_workers():
     """The asking process has one too; where all are equal there is nothing to tell."""
     workers = [of("one", "aaa", 1), of("two", "aaa", 1), of("three", "bbb", 1)]

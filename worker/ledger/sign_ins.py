@@ -24,6 +24,11 @@ class SignIn:
         """Say whether it plans calls: workers that consume other queues only do not."""
         return "calls" in self.queues
 
+    def yields_to(self, newest: "SignIn") -> bool:
+        """Say whether that worker has another configuration, which is newer than this one's."""
+        newer = (newest.changed_ms, newest.config) > (self.changed_ms, self.config)
+        return newer and newest.config != self.config
+
     def dump(self) -> str:
         """Write it for the ledger: what orders configurations comes first, and compares as text."""
         plans = "p" if self.plans else "-"
