@@ -43,5 +43,5 @@ RESOLVE = --quiet --upgrade --universal --python-version 3.11 --no-python-downlo
 	--generate-hashes --no-header --no-annotate --no-emit-index-url
 
 clean: ## remove .venv, caches and the local stack's data
-	@rm -rf .venv var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venvs var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,7 +6,8 @@
 #
 # PYTHON names the interpreter; empty: the present .venv's, else the first that will do.
 # .venv is made anew when the lock file, the interpreter's version or the folder has changed:
-# .venv/made-for-KIND holds what it was made for.
+# .venv/made-for-KIND holds what it was made for. It is a link to a folder of .venvs, where the new one is built beside
+# the present one: processes that run from it go on, and can be started again, until one rename puts the new one there.
 set -eu
 cd "$(dirname "$0")/.."
 kind=$1
@@ -95,17 +96,38 @@ fi
 if is_made "$kind" "$lock"; then exit 0; fi
 if [ "$(probe .venv/bin/python | cut -d' ' -f1)" = "$version" ] && is_made run deploy/requirements.lock; then
     say "Adding the tools of the tests to .venv ..."
+    place=.venv
 else
     say "Making .venv with Python $version ..."
     case "$python" in .venv/*) python=$(.venv/bin/python -c 'import sys; print(sys._base_executable)') ;; esac
-    "$python" -m venv --clear .venv >&2
+    place=.venvs/$$
+    while [ -e "$place" ]; do place=$place-; done
+    "$python" -m venv "$place" >&2
 fi
 
 # The lock names every package, so none is looked up; modules are compiled when first imported. Both save 14 of 38 s.
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_WARN_SCRIPT_LOCATION=1 PIP_NO_INPUT=1 PIP_USER=0
-.venv/bin/python -m pip install --quiet --no-deps --no-compile --require-hashes --only-binary :all: -r "$lock" >&2
-if [ ! -x .venv/bin/switchboard ]; then # setuptools came with the lock: nothing unhashed is fetched
-    .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable . >&2
+"$place/bin/python" -m pip install --quiet --no-deps --no-compile --require-hashes --only-binary :all: -r "$lock" >&2
+if [ ! -x "$place/bin/switchboard" ]; then # setuptools came with the lock: nothing unhashed is fetched
+    "$place/bin/python" -m pip install --quiet --no-deps --no-build-isolation --no-index --editable . >&2
 fi
-made_for deploy/requirements.lock "$version" >.venv/made-for-run
-[ "$kind" = run ] || made_for "$lock" "$version" >.venv/made-for-dev
+made_for deploy/requirements.lock "$version" >"$place/made-for-run"
+[ "$kind" = run ] || made_for "$lock" "$version" >"$place/made-for-dev"
+[ "$place" != .venv ] || exit 0
+
+# One rename makes it the present one. The one before stays, for what runs from it and has not imported everything yet;
+# older ones go, and what an interrupted run has left.
+"$place/bin/python" - "$place" <<'SWITCH'
+import os, shutil, sys
+place, link, following = sys.argv[1], ".venv", ".venv.next"
+if os.path.lexists(following):
+    os.unlink(following)
+os.symlink(place, following)
+before = os.readlink(link) if os.path.islink(link) else place + "-before"
+if os.path.isdir(link) and not os.path.islink(link):
+    os.rename(link, before)  # as earlier versions made it: a folder, which no link can take the place of at once
+os.replace(following, link)
+for name in os.listdir(".venvs"):
+    if os.path.join(".venvs", name) not in {place, before}:
+        shutil.rmtree(os.path.join(".venvs", name), ignore_errors=True)
+SWITCH

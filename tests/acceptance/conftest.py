@@ -34,6 +34,7 @@ LONG = frozenset(
         "test_shutdown.py",
         "test_tenants.py",
         "test_up.py",
+        "test_upgrade.py",
     }
 )
 """Kept apart from the quick suite: ``make test`` leaves them to ``make load``; .ci/run runs both."""

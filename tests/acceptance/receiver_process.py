@@ -51,11 +51,14 @@ class ReceiverProcess:
         *,
         name: str = "receiver",
         arguments: Iterable[str] = (),
+        python: str = sys.executable,
+        code: Path = ROOT,
         **changes: str,
     ) -> None:
         self._log = folder / f"{name}.log"
         self._environ = receiver_environ(folder, redis_url, **changes)
-        self._arguments = tuple(arguments)
+        self._command = [python, "-m", "receiver", *arguments]
+        self._code = code
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -75,8 +78,7 @@ class ReceiverProcess:
         with self._log.open("ab") as log:
             offset = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "receiver", *self._arguments],
-                cwd=ROOT, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                self._command, cwd=self._code, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
