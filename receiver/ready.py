@@ -132,7 +132,6 @@ class Ready:
             "spool": spool,
             "workers": None,
             "oldest_due_seconds": None,
-            "config": {"digest": self._config, "differing": None},
         }
         if refused := dict(self._refused()):
             parts["refused"] = refused
@@ -148,7 +147,8 @@ class Ready:
                 overview = await self._ledger.overview(self._destinations)
                 found["workers"] = overview.workers
                 found["oldest_due_seconds"] = overview.oldest_due_seconds
-                found["config"] = {"digest": self._config, "differing": differing(overview.sign_ins, self._config)}
+                if others := differing(overview.sign_ins, self._config):
+                    found["config"] = {"digest": self._config, "differing": others}
         except Exception as error:  # noqa: BLE001  what cannot be told stays unknown
             log.warning("readyz.incomplete", error=type(error).__name__)
         return found

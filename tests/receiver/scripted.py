@@ -49,6 +49,7 @@ class FakeLedger:
     foreign: str = ""
     full: str = ""
     remembered: frozenset[str] = frozenset()
+    look: Look = field(default_factory=Look)
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -90,7 +91,7 @@ class FakeLedger:
     async def overview(self, destinations: Iterable[str]) -> Look:
         """Tell of the work."""
         await self._check()
-        return Look()
+        return self.look
 
     async def _check(self) -> None:
         await self.free.wait()

@@ -8,8 +8,9 @@ from receiver.gate import Gate
 from receiver.ready import FRESH_S, Ready, durability
 from receiver.spool import Spool
 from receiver.spool_file import SpoolFile
-from tests.receiver.scripted import OPS_TOKEN, FakeLedger, FakeRedis, running_receiver
+from tests.receiver.scripted import OPS_TOKEN, FakeLedger, FakeRedis, Look, running_receiver
 from worker.ledger.records import Incoming
+from worker.ledger.sign_ins import SignIn
 
 
 @pytest.mark.parametrize(
@@ -176,3 +177,12 @@ async def test_metrics_come_in_prometheus_form(client):
             assert "switchboard_ack_seconds_bucket" in await response.text()
         async with client.get(receiver.url + "/metrics", headers={"Authorization": "Bearer x"}) as response:
             assert (401, "Bearer") == (response.status, response.headers["WWW-Authenticate"])
+
+
+async def test_workers_with_another_configuration_are_told():
+    """Only then is there one part more; a worker of an earlier version says nothing of its own."""
+    look = Look(sign_ins=(SignIn(name="one", config="abc"), SignIn(name="two", config="def"), SignIn(name="three")))
+    parts = (await make_ready(FakeLedger(look=look)).check()).parts
+
+    assert {"digest": "abc", "differing": {"abc": ["one"], "def": ["two"]}} == parts["config"]
+    assert 3 == len(look.sign_ins)
