@@ -34,7 +34,7 @@ class HttpConnection(asyncio.Protocol):
         self._keeper = keeper
         self._loop = asyncio.get_running_loop()
         self._future: asyncio.Future[HttpReply] | None = None
-        self._reply = HttpReply()
+        self._reply: HttpReply | None = None
         self._poll = select.poll()
         self._transport: asyncio.Transport
 
@@ -57,11 +57,12 @@ class HttpConnection(asyncio.Protocol):
             timer.cancel()
             if self._future is future:  # cancelled: a reply may still come
                 self.drop()
+            del future  # its exception holds this frame
 
     def drop(self) -> None:
         """Close it, whatever is under way."""
         self.closed = True
-        self._future = None
+        self._future = self._reply = None
         self._transport.abort()
         self._keeper.lose(self)
 
@@ -72,7 +73,7 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what came; what nobody asked for ends the connection."""
-        if self._future is None:
+        if self._reply is None:
             if not self.closed:
                 self._keeper.distrust()
                 self.drop()
@@ -83,7 +84,7 @@ class HttpConnection(asyncio.Protocol):
             self._fail("reset", "the reply broke off or was no HTTP")
         else:
             if whole:
-                self._finish()
+                self._finish(self._reply)
 
     def eof_received(self) -> bool:
         """End the reply where it is one that ends so; the connection is of no more use in any case."""
@@ -98,19 +99,20 @@ class HttpConnection(asyncio.Protocol):
             self._fail("reset", "the connection was lost")
 
     def _end(self) -> None:
-        if self._future is not None:
+        reply = self._reply
+        if reply is not None:
             try:
-                self._reply.feed_end()
+                reply.feed_end()
             except BrokenReply:
-                begun = self._reply.begun
+                begun = reply.begun
                 self._fail("reset", "the reply broke off or was no HTTP" if begun else "the connection was lost")
             else:
-                self._finish()
+                self._finish(reply)
         self.drop()
 
-    def _finish(self) -> None:
-        future, reply = self._future, self._reply
-        self._future = None
+    def _finish(self, reply: HttpReply) -> None:
+        future = self._future
+        self._future = self._reply = None
         if reply.excess:
             self._keeper.distrust()
         written = self._transport.get_write_buffer_size() == 0

@@ -58,7 +58,7 @@ class HttpReply:
         self.keeps_connection = False
         """The connection may carry another request, as far as the whole reply says."""
         self._headers: dict[bytes, list[bytes]] = {}
-        self._stage: Callable[[bytes], bool] = self._read_head
+        self._stage: _Stage = HttpReply._read_head  # no bound method: no cycle keeps a body until it is collected
         self._buffer = bytearray()
         self._body = bytearray()
         self._missing = 0
@@ -75,11 +75,11 @@ class HttpReply:
 
     def feed(self, data: bytes) -> bool:
         """Read what came; return whether the reply is whole, or as much of it as is read. Raises ``BrokenReply``."""
-        return self._stage(data)
+        return self._stage(self, data)
 
     def feed_end(self) -> None:
         """Take note that nothing more comes; raises ``BrokenReply`` unless the reply is one that ends so."""
-        if self._stage != self._read_to_end:
+        if self._stage is not HttpReply._read_to_end:
             raise BrokenReply
 
     def header(self, name: bytes) -> str | None:
@@ -110,7 +110,7 @@ class HttpReply:
                 self._stage = self._stage_of_body(version)
                 rest = bytes(buffer)
                 buffer.clear()
-                return self._stage(rest)
+                return self._stage(self, rest)
             if self.status == _SWITCHING_PROTOCOLS:  # which nobody asked for
                 raise BrokenReply
             self._headers.clear()
@@ -142,24 +142,24 @@ class HttpReply:
                 self._headers.setdefault(name, []).append(value.strip())
         return found[1]
 
-    def _stage_of_body(self, version: bytes) -> Callable[[bytes], bool]:
+    def _stage_of_body(self, version: bytes) -> "_Stage":
         """Return what reads the body."""
         self.keeps_connection = version == b"1.1" and b"close" not in self._words(b"connection")
         if self.status in _BODILESS:
-            return self._read_sized
+            return HttpReply._read_sized
         codings = [word for word in self._words(b"transfer-encoding") if word != b"identity"]
         if b"chunked" in codings:
             if codings[-1] != b"chunked":
                 raise BrokenReply
-            return self._read_chunks
+            return HttpReply._read_chunks
         if not codings and (length := self._length()) is not None:
             self._missing = length
             self.keeps_connection = self.keeps_connection and length <= MAX_REPLY_BYTES
-            return self._read_sized
+            return HttpReply._read_sized
         if not _WINDOWS.keys() >= set(codings):
             raise BrokenReply
         self.keeps_connection = False
-        return self._read_to_end
+        return HttpReply._read_to_end
 
     def _length(self) -> int | None:
         """Return the Content-Length; ``None`` without one, or with one beyond all measure, as curl has it.
@@ -252,6 +252,9 @@ class HttpReply:
         if not values:
             return []
         return [word.strip() for word in b",".join(values).lower().split(b",") if word.strip()]
+
+
+_Stage = Callable[[HttpReply, bytes], bool]
 
 
 def _inflated(body: bytes, coding: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """When a connection is used again, and what happens to a request whose connection fails."""
 
 import asyncio
+import gc
 import socket
 import ssl
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from worker.errors import Transient
 from worker.http_client import HttpClient
 from worker.http_connection import HttpConnection
 from worker.http_origin import HttpOrigin
+from worker.http_reply import HttpReply
 
 CERTIFICATE = Path(__file__).parent / "data" / "selfsigned.pem"
 METHODS = ("GET", "PUT", "DELETE", "POST", "PATCH")
@@ -350,3 +352,25 @@ async def test_a_line_break_never_reaches_the_head_of_a_request(http):
     ):
         with pytest.raises(ValueError, match="must be"):
             await http.send(post("http://127.0.0.1:1", **changes), timeout_s=1)
+
+
+async def test_neither_replies_nor_failures_wait_for_the_garbage_collector(http):
+    """A worker collects seldom, and a reply may hold 256 KB."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for reply in (sized(), b"garbage"):
+            await read_request(reader)
+            writer.write(reply)
+
+    async with raw_server(handler) as port:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(21):
+                with suppress(Transient):
+                    await http.send(post(f"http://127.0.0.1:{port}"), timeout_s=5)
+            kept = [made for made in gc.get_objects() if isinstance(made, HttpReply | Transient)]
+        finally:
+            gc.enable()
+
+    assert len(kept) <= 1  # the last one
