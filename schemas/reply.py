@@ -20,6 +20,8 @@ DEEPEST = 3
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
+_decode = json.JSONDecoder(strict=False).decode  # made once; raw line breaks and tabs inside strings are read
+
 LONGEST_KEY = 64
 """Characters of a key whose normal form is remembered."""
 
@@ -147,7 +149,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def _load(text: str) -> Any:
-    value = json.loads(text, strict=False)  # raw line breaks and tabs inside strings are read
+    value = _decode(text)
     if _SURROGATE.search(text):  # half a character, which can be neither stored nor sent on
         value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     return value

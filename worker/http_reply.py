@@ -19,8 +19,8 @@ MAX_HEADERS = 500
 MAX_FRAMING_BYTES = 2 * 1024 * 1024
 """Of the lines between chunks; the longest body in chunks of one byte each has 1.5 MB of them."""
 
-# llhttp would be a parser that others keep, but it refuses what curl takes: the same Content-Length twice, bare line
-# feeds behind a lone header, "HTTP/2" or "200OK" in the status line.
+# llhttp would be a parser that others keep, but at its most lenient it refuses what curl reads: the same Content-Length
+# twice, two blanks, "HTTP/2" or "200OK" in the status line, a header without a name.
 _STATUS_LINE = re.compile(rb"[Hh][Tt][Tt][Pp]/(1\.[01]|2(?:\.0)?) +([1-9]\d\d)(?!\d)")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"[ \t]*\+?(\d+)")
