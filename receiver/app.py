@@ -61,7 +61,7 @@ def create_app(
     async def route(request: web.BaseRequest) -> Answer:
         view = views.get(request.rel_url.raw_path)
         if view is None:
-            return delacon_answer(404, error="there is nothing here", close=True)
+            return delacon_answer(404, error="there is nothing here")
         return await view(request)
 
     doors = Doors(
@@ -70,4 +70,4 @@ def create_app(
         proxies=network.proxies or (LOOPBACK if proxied else ()),
         refused=lambda reason, address: refusals.note(reason, address=address),
     )
-    return Server(route, doors=doors, each_second=refusals.tell)
+    return Server(route, doors=doors, each_sweep=refusals.tell)

@@ -2,20 +2,23 @@
 
 import asyncio
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address
+from itertools import islice, takewhile
 
 from receiver.auth import Address, Subnet, in_networks, read_address
 
 MOST_OF_ADDRESS = 500
 HEADER_S = 5.0
-"""How long a connection may take until its first request is there; servers send it with the first packet."""
+"""How long a connection may take until a right token is there; servers send it with the first packet."""
 UNREAD_S = 10.0
 """How long an answer may lie here unread."""
 YOUNG_S = 1.0
-"""A connection older than this that has asked nothing makes room for any other when the house is full."""
+"""A stranger's connection older than this makes room for any other when the house is full."""
+AT_ONCE = 50
+"""How many are put out in one sweep: hanging up on thousands at a stroke would keep the others waiting."""
 IPV6_HOST_BITS = 64
 """One customer has all addresses of a /64, so they count as one."""
 
@@ -33,8 +36,9 @@ class Visitor:
 class Doors:
     """Lets connections in, up to ``most`` and ``of_address``; ``proxies`` may have as many as there are.
 
-    When the house is full, the oldest connection that has asked nothing yet makes room, so that those who only hold
-    doors keep out nobody who posts; but an address does not push out its own while they are young.
+    A connection is a stranger's until something on it was ``welcome``: a request with a right token. Strangers have
+    ``HEADER_S`` in all. When the house is full, the oldest of them makes room, so that those who only hold doors keep
+    out nobody who posts; but an address does not push out its own while they are young.
     ``refused`` is told the reason and the address of whoever is turned away or put out.
     """
 
@@ -53,7 +57,7 @@ class Doors:
         self._refused = refused
         self._monotonic = monotonic
         self._inside: set[Visitor] = set()
-        self._silent: OrderedDict[Visitor, None] = OrderedDict()
+        self._strangers: dict[Visitor, None] = {}
         self._counts: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -75,29 +79,34 @@ class Doors:
             return None
         visitor = Visitor(transport, name, now)
         self._inside.add(visitor)
-        self._silent[visitor] = None
+        self._strangers[visitor] = None
         self._counts[name] += 1
         return visitor
 
-    def asked(self, visitor: Visitor) -> None:
-        """Note that a connection has sent a request."""
-        self._silent.pop(visitor, None)
+    def welcome(self, visitor: Visitor) -> None:
+        """Note that a connection may stay."""
+        self._strangers.pop(visitor, None)
+
+    def knows(self, visitor: Visitor | None) -> bool:
+        """Say whether a connection may stay."""
+        return visitor is None or visitor not in self._strangers
 
     def leave(self, visitor: Visitor) -> None:
         """Count a connection out; once more does no harm."""
         if visitor not in self._inside:
             return
         self._inside.remove(visitor)
-        self._silent.pop(visitor, None)
+        self._strangers.pop(visitor, None)
         self._counts[visitor.address] -= 1
         if not self._counts[visitor.address]:
             del self._counts[visitor.address]
 
     def sweep(self) -> None:
-        """Put out whoever asked nothing in time, or does not read; to be called each second or so."""
+        """Put out whoever is a stranger for too long, or does not read, some at a time; to be called all the while."""
         now = self._monotonic()
-        while self._silent and now - (oldest := next(iter(self._silent))).came_at >= HEADER_S:
-            self._put_out(oldest, "silent")
+        late = takewhile(lambda visitor: now - visitor.came_at >= HEADER_S, self._strangers)
+        for visitor in list(islice(late, AT_ONCE)):
+            self._put_out(visitor, "silent")
         for visitor in list(self._inside):
             if not visitor.transport.get_write_buffer_size():
                 visitor.unread_since = None
@@ -107,9 +116,9 @@ class Doors:
                 self._put_out(visitor, "unread")
 
     def _make_room(self, name: str, now: float) -> bool:
-        if not self._silent:
+        if not self._strangers:
             return False
-        oldest = next(iter(self._silent))
+        oldest = next(iter(self._strangers))
         if oldest.address == name and now - oldest.came_at < YOUNG_S:
             return False
         self._put_out(oldest, "connections")

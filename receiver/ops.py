@@ -7,6 +7,7 @@ from aiohttp import HttpVersion11, hdrs, web
 from receiver.answer import Answer, json_answer
 from receiver.auth import Tokens, basic_password, bearer_token, is_direct_neighbour
 from receiver.ready import Ready
+from receiver.server import welcome
 from worker.metrics import Metrics
 
 
@@ -48,9 +49,13 @@ class Ops:
     def _may_look(self, request: web.BaseRequest) -> bool:
         if not self._tokens:
             http10 = request.version < HttpVersion11
-            return not self._proxied and is_direct_neighbour(request.remote, request.headers, http10=http10)
-        header = request.headers.get(hdrs.AUTHORIZATION, "")
-        return self._tokens.accept([*bearer_token(header), *basic_password(header)])
+            may = not self._proxied and is_direct_neighbour(request.remote, request.headers, http10=http10)
+        else:
+            header = request.headers.get(hdrs.AUTHORIZATION, "")
+            may = self._tokens.accept([*bearer_token(header), *basic_password(header)])
+        if may:
+            welcome(request)
+        return may
 
 
 def _wrong_method(request: web.BaseRequest) -> Answer | None:

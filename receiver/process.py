@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import structlog
 from aiohttp import web
@@ -23,6 +24,7 @@ from receiver.spool import Spool
 from receiver.spool_file import SpoolFile, SpoolStatus
 from receiver.waker import Waker
 from worker.broker import open_redis
+from worker.configuration.receiver import ReceiverSettings
 from worker.environment import Environment
 from worker.ledger.ledger import Ledger
 from worker.metrics import Metrics
@@ -40,6 +42,7 @@ REPLACED_GRACE_S = 15.0  # another serves by now: no hurry. Clients drop idle co
 CANCEL_AGAIN_S = 0.2
 WAKER_SHUTDOWN_S = 2.0
 OPEN_FILES = 65536
+OTHER_FILES = 64  # Redis, the spool, the broker, the loop, and those that are just being hung up on
 
 
 def now_us() -> int:
@@ -75,7 +78,7 @@ async def opened(
         foreign=lambda sender, call_id: refusals.note("conflict", sender=sender, call_id=call_id),
     )  # fmt: skip
     app = create_app(
-        settings=settings.receiver,
+        settings=within_files(settings.receiver, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         inbox=inbox,
         quarantine=Quarantine(ledger=ledger, spool=spool, gate=gate, receipt_us=inbox.receipt_us),
         ready=Ready(
@@ -102,6 +105,15 @@ async def opened(
         if spool is not None:
             await spool.close()
         await redis.aclose()
+
+
+def within_files(settings: ReceiverSettings, files: int) -> ReceiverSettings:
+    """Return settings with no more connections than the system lets this process have open files, less its own."""
+    room = max(1, files - OTHER_FILES)
+    if files == resource.RLIM_INFINITY or settings.max_connections <= room:
+        return settings
+    log.warning("receiver.few_files", files=files, max_connections=room)
+    return replace(settings, max_connections=room)
 
 
 class Stop(asyncio.Event):

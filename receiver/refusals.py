@@ -15,7 +15,7 @@ NOBODY = ""
 """The sender of what came without a right token."""
 REASONS = ("token", "network", "proxy", "rate", "service", "conflict", "connections", "silent", "unread")
 """A wrong or missing token; a network that may not post; a peer that is none of the proxies; more than the sender's
-rate; another's service; another's call; more connections than may be; no request in time; an answer never read."""
+rate; another's service; another's call; more connections than may be; no right token in time; an answer never read."""
 
 EVERY_S = 60.0
 MOST_ADDRESSES = 100

@@ -22,25 +22,25 @@ LINGER_S = 5.0
 MAX_LINE_BYTES = 8190
 MAX_HEADERS = 64
 # Beyond this no further request of a connection is served until its client reads.
-MAX_UNSENT_BYTES = 4096
+MAX_UNSENT_BYTES = 1024
 POLL_S = 0.02
-SWEEP_S = 1.0
+SWEEP_S = 0.1
 TRACEBACK_EVERY_S = 60.0
 
 
 class Connection(web.RequestHandler):
     """One client's connection: what aiohttp cannot parse or did not expect gets a JSON answer too."""
 
-    __slots__ = ("_server", "visitor")
+    __slots__ = ("server", "visitor")
 
     def __init__(self, server: "Server", **options: Any) -> None:
         super().__init__(server, **options)
-        self._server = server
+        self.server = server
         self.visitor: Visitor | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or hang up at once: then nothing is read, and no task is started."""
-        self.visitor = self._server.doors.enter(cast("asyncio.Transport", transport))
+        self.visitor = self.server.doors.enter(cast("asyncio.Transport", transport))
         if self.visitor is None:
             cast("asyncio.Transport", transport).abort()
             return
@@ -50,13 +50,13 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """End, if it had begun."""
         if self.visitor is not None:
-            self._server.doors.leave(self.visitor)
+            self.server.doors.leave(self.visitor)
             super().connection_lost(exc)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log what aiohttp did not expect, with one traceback a minute."""
         del args
-        self._server.tell_of(kw.get("exc_info"))
+        self.server.tell_of(kw.get("exc_info"))
 
     def handle_error(
         self,
@@ -73,18 +73,22 @@ class Connection(web.RequestHandler):
         return cast("web.StreamResponse", answer)
 
 
+def welcome(request: web.BaseRequest) -> None:
+    """Let the connection of this request stay: whoever sent it may post, or look. Others end with their answer."""
+    connection = cast("Connection", request.protocol)
+    if connection.visitor is not None:
+        connection.server.doors.welcome(connection.visitor)
+
+
 class Server(web.Server):
     """Makes a ``Connection`` for each client that ``doors`` let in.
 
     Must be made on the loop that serves. Run it with ``aiohttp.web.ServerRunner``.
     """
 
-    def __init__(self, handler: Handler, *, doors: Doors, each_second: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, handler: Handler, *, doors: Doors, each_sweep: Callable[[], None] = lambda: None) -> None:
         async def guarded(request: web.BaseRequest) -> web.StreamResponse:
             self._active += 1
-            visitor = cast("Connection", request.protocol).visitor
-            if visitor is not None:
-                doors.asked(visitor)
             try:
                 answer = await handler(request)
             except Exception as error:  # noqa: BLE001  it is told
@@ -92,7 +96,7 @@ class Server(web.Server):
                 answer = delacon_answer(503, error="an unexpected error; try again", close=True)
             finally:
                 self._active -= 1
-            if self._closing:
+            if self._closing or not doors.knows(cast("Connection", request.protocol).visitor):
                 answer.force_close()
             return cast("web.StreamResponse", answer)
 
@@ -108,18 +112,18 @@ class Server(web.Server):
         }
         super().__init__(guarded, **self._options)
         self.doors = doors
-        self._each_second = each_second
+        self._each_sweep = each_sweep
         self._active = 0
         self._closing = False
         self._told_at = time.monotonic() - TRACEBACK_EVERY_S
         self._untold = 0
 
     async def watch(self) -> None:
-        """Put out who keeps silent or does not read, each second until cancelled."""
+        """Put out who keeps silent or does not read, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_S)
             self.doors.sweep()
-            self._each_second()
+            self._each_sweep()
 
     def tell_of(self, error: BaseException | None) -> None:
         """Log an unexpected error, with one traceback a minute however many there are."""

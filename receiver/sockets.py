@@ -4,7 +4,7 @@ import errno
 import socket
 from typing import Any
 
-SEND_BUFFER_BYTES = 8192
+SEND_BUFFER_BYTES = 4096
 """What the kernel holds of answers that a client does not read; connections take it over from the listening socket.
 The default of some MB would let one who never reads have thousands of requests served."""
 

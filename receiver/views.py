@@ -11,6 +11,7 @@ from receiver.inbox import Inbox, InboxFull, Outcome
 from receiver.quarantine import Quarantine
 from receiver.refusals import Refusals
 from receiver.senders import Sender, Senders
+from receiver.server import welcome
 from receiver.tally import Tally
 from schemas.delacon import PathKind, UnusableBody, read_event
 
@@ -95,10 +96,11 @@ class Webhook:
                 return self._refuse(request, "forbidden", reason, delacon_answer(403, error=_FORBIDDEN[reason]))
         if request.method != hdrs.METH_POST:
             self._tally.count("method")
-            return delacon_answer(405, error="only POST is taken here", headers=b"Allow: POST\r\n", close=True)
+            return delacon_answer(405, error="only POST is taken here", headers=b"Allow: POST\r\n")
         sender = self._senders.anybody or self._authenticated(request)
         if sender is None:
             return self._refuse(request, "unauthorized", "token", _unauthorized())
+        welcome(request)
         wait_s = sender.wait_s()
         if wait_s:
             self._tally.count("too_many")
@@ -111,7 +113,6 @@ class Webhook:
     def _refuse(self, request: web.BaseRequest, outcome: str, reason: str, answer: Answer) -> Answer:
         self._tally.count(outcome)
         self._refusals.note(reason, address=request.remote)
-        answer.force_close()
         return answer
 
     def _authenticated(self, request: web.BaseRequest) -> Sender | None:

@@ -11,6 +11,7 @@ from random import Random
 from tests.acceptance.flood import flood, flooder
 from tests.acceptance.stack import TOKEN
 from tests.chaos.system import WORKERS, System
+from tests.crowd import crowd_before
 
 Fault = Callable[[System, "Scale", Random], None]
 
@@ -189,6 +190,16 @@ def flood_a_call(system: System, scale: Scale, rng: Random) -> None:
     assert [200] * posts == statuses, "the flood was not acknowledged"
 
 
+def crowd_at_the_door(system: System, scale: Scale, rng: Random) -> None:
+    """Hold 4,000 half-open connections of 40 addresses, and 200 that ask and never read."""
+    del rng
+    seconds = scale.seconds(60)
+    with crowd_before(system.stack.port, token=TOKEN, seconds=seconds + 60) as crowd:
+        assert crowd.stdout
+        assert crowd.stdout.readline() == "there\n"
+        time.sleep(seconds)
+
+
 LEASE_S = 90.0
 ROWS = (
     Row(name="none", play=no_fault),
@@ -207,4 +218,5 @@ ROWS = (
     Row(name="spool disk full, Redis away", play=full_disk),
     Row(name="planned failover, connections kept", play=fail_over, most_s=10.0),
     Row(name="one call id flooded", play=flood_a_call, p99_s=0.25),
+    Row(name="half-open connections by the thousand", play=crowd_at_the_door),
 )

@@ -1,11 +1,14 @@
 """Who may stay connected."""
 
+import resource
 from collections import Counter
 
 import pytest
 
 from receiver.auth import subnets
-from receiver.doors import HEADER_S, UNREAD_S, YOUNG_S, Doors, Visitor
+from receiver.doors import AT_ONCE, HEADER_S, UNREAD_S, YOUNG_S, Doors, Visitor
+from receiver.process import within_files
+from tests.receiver.scripted import receiver_settings
 
 
 class Transport:
@@ -45,7 +48,7 @@ class House:
         transport = Transport(address)
         visitor = self.doors.enter(transport)  # type: ignore[arg-type]
         if asks and visitor is not None:
-            self.doors.asked(visitor)
+            self.doors.welcome(visitor)
         return visitor, transport
 
 
@@ -137,6 +140,27 @@ def test_who_asks_nothing_in_time_is_put_out():
     house.doors.sweep()
     assert [True, False, False] == [one[1].aborted for one in (silent, asked, late)]
     assert ({"silent": 1}, 2) == (house.refused, len(house.doors))
+
+
+def test_a_crowd_is_put_out_some_at_a_time():
+    """Sweep by sweep, the oldest first, so that others are served in between."""
+    house = House(most=1000, of_address=1000)
+    crowd = [house.come("10.0.0.1")[1] for _ in range(AT_ONCE * 2 + 1)]
+    house.now = HEADER_S
+    counts = []
+    for _ in range(4):
+        house.doors.sweep()
+        counts.append(sum(one.aborted for one in crowd))
+
+    assert [AT_ONCE, AT_ONCE * 2, AT_ONCE * 2 + 1, AT_ONCE * 2 + 1] == counts
+
+
+@pytest.mark.parametrize(
+    ("files", "most"), [(1024, 960), (65536, 2000), (2064, 2000), (2063, 1999), (10, 1), (resource.RLIM_INFINITY, 2000)]
+)
+def test_there_are_no_more_connections_than_files(files, most):
+    """What cannot be accepted would keep the loop busy with nothing."""
+    assert most == within_files(receiver_settings(max_connections=2000), files).max_connections
 
 
 def test_who_does_not_read_is_put_out():

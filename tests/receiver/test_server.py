@@ -248,3 +248,42 @@ async def test_an_unexpected_error_of_ours_is_503_and_not_500():
         answers = answers_of(await talk(receiver.port, GOOD))
 
     assert [503] == [status for status, _ in answers]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"POST /services/calldata?token=wrong HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\nhalf",
+        b"GET /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\nhalf",
+        b"POST /services/calldata HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhalf",
+    ],
+)
+async def test_strangers_make_room_whatever_they_send(sent):
+    """A full house of them keeps nobody out who has a token, and comes from elsewhere."""
+    async with running_receiver(ledger=FakeLedger(), max_connections=3) as receiver:
+        strangers = [
+            await asyncio.open_connection("127.0.0.1", receiver.port, local_addr=("127.0.0.2", 0)) for _ in range(3)
+        ]
+        for _, writer in strangers:
+            writer.write(sent)
+
+        assert [200] == [status for status, _ in answers_of(await talk(receiver.port, GOOD))]
+        assert 1 == receiver.refused("", "connections")
+        for _, writer in strangers:
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [b"GET /healthz", b"GET /readyz", b"GET /nothing", b"GET /services/calldata", b"POST /services/calldata"],
+)
+async def test_a_connection_without_a_right_token_ends_with_its_answer(request_line):
+    """Whatever it asked; nobody holds a door with questions that anyone may ask."""
+    async with running_receiver(ledger=FakeLedger(), ops_tokens=("ops-token-0123456789",)) as receiver:
+        reader, writer = await asyncio.open_connection("127.0.0.1", receiver.port)
+        writer.write(request_line + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 2)
+        writer.close()
+
+    assert b"\r\nConnection: close\r\n" in answer

@@ -26,7 +26,9 @@ _RATE_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _PLAIN = frozenset('"\\')
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
-_PLACEHOLDER = re.compile(r"(?:change|replace)[-_ ]?(?:this|me)|your[-_ ](?:own[-_ ])?(?:token|password|secret)")
+_PLACEHOLDER = re.compile(
+    r"(?:change|replace)[-_ ]?(?:this|me)|your[-_ ](?:own[-_ ])?(?:token|password|secret)|of-16-or"
+)
 """How examples write secrets, ours in ``deploy/env.example`` and others: ``change-this-token-of-16-or-more``."""
 
 FEW = 6

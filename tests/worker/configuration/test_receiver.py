@@ -98,7 +98,14 @@ def test_what_the_example_prints_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "secret", ["CHANGE-THIS-TOKEN-0123", "changeme-changeme-1", "please-replace-me-0123", "your-token-0123456"]
+    "secret",
+    [
+        "CHANGE-THIS-TOKEN-0123",
+        "changeme-changeme-1",
+        "please-replace-me-0123",
+        "your-token-0123456",
+        "a-token-of-16-or-more",
+    ],
 )
 def test_placeholders_of_other_examples_are_refused_too(secret):
     """However they are written."""
