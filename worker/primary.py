@@ -55,7 +55,9 @@ class AsyncPrimary(AsyncConnection):
 
     async def connect(self) -> None:
         """Connect, anew where the connection is of an earlier era; a pool calls it before each use."""
-        if self._era != _Era.number and self.is_connected:
+        if self.is_connected:
+            if self._era == _Era.number:
+                return  # redis-py finds the same, by way of its retries: makes up for what the rest here costs
             await self.disconnect(nowait=True)
         await super().connect()  # type: ignore[no-untyped-call]
 

@@ -8,7 +8,7 @@ SLICE = 200  # calls looked at in one script: some 10 ms of Redis
 MOST_SLICES = 20  # a sweep, while there is more to look at; with a sweep each 10 s a worker keeps up with 400 calls/s
 PASS_PAUSE_MS = 60_000  # between two passes over what is kept on, such as dead letters
 
-RESCUE_SLICE = 500  # calls looked at in one script: under 2 ms of Redis
+RESCUE_SLICE = 500  # calls looked at in one script: some 2 ms of Redis
 RESCUE_EVERY_MS = 1_900  # between two slices, of however many clocks
 
 
