@@ -59,10 +59,11 @@ class RedisPair:
         """Wait until the replica follows its primary."""
         self._wait(lambda: self._linked(self.replica, self.primary))
 
-    def clients(self, server: RedisServer) -> int:
-        """Count the connections of Switchboard that a server has."""
+    def clients(self, server: RedisServer, *, idle_s: int = 1_000_000) -> int:
+        """Count the connections of Switchboard that a server has, and that were used within ``idle_s``."""
         with self._client(server) as client:
-            return sum(one["name"] == "switchboard" for one in client.client_list())
+            ours = [one for one in client.client_list() if one["name"] == "switchboard"]
+        return sum(int(one["idle"]) < idle_s for one in ours)
 
     def stop(self) -> None:
         """Stop the proxy; the servers are their maker's."""

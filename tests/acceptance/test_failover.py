@@ -45,6 +45,7 @@ def test_a_planned_failover_under_load(redis_pair: RedisPair, make_stack, by_han
     for vendor in VENDORS:
         assert CALLS == stack.requests(vendor)
     assert all(process.poll() is None for process in stack.processes.values())
-    stack.wait_for(lambda: redis_pair.clients(redis_pair.replica) == 0, WHOLE_WITHIN_S, "no connection to the old one")
+    old = redis_pair.replica
+    stack.wait_for(lambda: redis_pair.clients(old, idle_s=3) == 0, WHOLE_WITHIN_S, "nobody who asks the old one")
     status, found = command(stack, "doctor")
     assert ("ok", 1) == (found["redis"], found["workers"]), (status, found)
