@@ -14,6 +14,7 @@ from schemas.kapture_reply import digits_of
 from tasks.kapture import CUSTOMER_ID
 from tasks.order import UNSURE
 from worker.ledger import browse
+from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import StoredCall
 from worker.ledger.redeliver import memories, redeliver
@@ -77,9 +78,9 @@ async def delivered_callers(
     ]
 
 
-async def deliver_again(ledger: Ledger, absent: Sequence[Delivered]) -> int:
-    """Deliver the newest call of each absent customer again, as an add; give how many were still delivered."""
-    return sum(await redeliver(ledger, [one.key for one in absent]))
+async def deliver_again(ledger: Ledger, absent: Sequence[Delivered], *, by: Action | None = None) -> int:
+    """Deliver the newest call of each absent customer again, as an add; return how many were still delivered."""
+    return sum(await redeliver(ledger, [one.key for one in absent], by=by))
 
 
 async def _calls(

@@ -8,6 +8,7 @@ import structlog
 
 from schemas.delivery import DeliveryKey
 from tasks.planning import Planner
+from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger
 from worker.ledger.plans import Plan
 from worker.ledger.records import StoredCall
@@ -35,18 +36,21 @@ class Dispatched:
     no_start: tuple[str, ...]
 
 
-async def dispatch(call_ids: Sequence[str], *, ledger: Ledger, planner: Planner, new_only: bool = False) -> Dispatched:
+async def dispatch(
+    call_ids: Sequence[str], *, ledger: Ledger, planner: Planner, new_only: bool = False, by: Action | None = None
+) -> Dispatched:
     """Plan the calls given, or without any all whose wait is over; raises ``redis.RedisError``.
 
     Safe to repeat and to run side by side: a plan made from an older version of its call is not applied.
-    ``new_only`` passes over the given calls that were planned with all their events already.
+    ``new_only`` passes over the given calls that were planned with all their events already. ``by`` is the operator's
+    action whose doing it is.
     """
     created: dict[str, list[DeliveryKey]] = {}
     no_start: list[str] = []
     if call_ids:
         for start in range(0, len(call_ids), BATCH):
             no_start += await _dispatch_some(
-                call_ids[start : start + BATCH], ledger, planner, created, new_only=new_only
+                call_ids[start : start + BATCH], ledger, planner, created, new_only=new_only, by=by
             )
     else:
         while due := await ledger.calls_due(limit=BATCH):
@@ -63,6 +67,7 @@ async def _dispatch_some(
     created: dict[str, list[DeliveryKey]],
     *,
     new_only: bool = False,
+    by: Action | None = None,
 ) -> list[str]:
     """Dispatch one batch: add the keys made due to ``created`` and give the calls whose start never came."""
     no_start: list[str] = []
@@ -72,7 +77,7 @@ async def _dispatch_some(
     if new_only:
         stored = [call for call in stored if call.planned_version != call.version]
     plans = [(call, plan) for call in stored if (plan := _plan(planner, call, now_ms=now_ms))]
-    answers = await ledger.plan([plan for _, plan in plans])
+    answers = await ledger.plan([plan for _, plan in plans], by="" if by is None else by.dump())
     for (before, plan), planned in zip(plans, answers, strict=True):
         if not planned.applied:
             continue

@@ -32,6 +32,7 @@ REASONS = {
     "worker/build.py": "read by every process",
     "worker/celery.py": "celery -A worker finds the app here",
     "worker/gauges.py": "joins the clock in the next move",
+    "deploy/cli/destination_test.py": "joins the command's group in the next move",
     "worker/ledger/redeliver.py": "joins the operator's part of the ledger in the next move",
     "worker/ledger/sender_mark.py": "the form that accept.lua and the receiver share",
     "worker/startup.py": "joins the settings in the next move",

@@ -4,16 +4,25 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, emit, json_option, limit_of, limit_option, print_table, progress, shown
+from deploy import actions
+from deploy.cli.console import (
+    Failed,
+    as_option,
+    emit,
+    json_option,
+    limit_of,
+    limit_option,
+    print_table,
+    progress,
+    shown,
+)
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import Gates, call_line, call_shape, print_attempts
 from deploy.cli.suppress import asked_number
 from deploy.cli.traces import forms_in
-from deploy.cli.values import since_option, until_option
-from tasks.dispatch import dispatch
-from tasks.planning import Planner
-from tasks.registry import VENDORS
-from worker.ledger import browse, operate
+from deploy.cli.values import iso, since_option, until_option
+from worker.ledger import browse
+from worker.ledger.audit import named
 
 BATCH = 200  # calls a step of rerouting: a small step is soon whole
 STATES = ("waiting", "ready", "unrouted", "no_start")
@@ -83,6 +92,7 @@ def show(*, call_id: str, as_json: bool) -> None:
 @click.argument("call_ids", metavar="[ID]...", nargs=-1)
 @since_option
 @until_option
+@as_option
 @json_option
 def reroute(*, call_ids: tuple[str, ...], since_ms: int | None, until_ms: int | None, as_json: bool) -> None:
     """Route calls by the present configuration: those named, or all unrouted ones.
@@ -98,18 +108,15 @@ def reroute(*, call_ids: tuple[str, ...], since_ms: int | None, until_ms: int | 
         wanted = list(dict.fromkeys(call_ids)) or await browse.unrouted(ledger, since_ms=since_ms, until_ms=until_ms)
         known = {call.call_id for call in await ledger.load(call_ids)} if call_ids else set(wanted)
         unknown = [call_id for call_id in wanted if call_id not in known]
-        planner = Planner(settings=session.settings, vendors=VENDORS)
+        times = {"since": iso(since_ms), "until": iso(until_ms)}
+        which = " ".join(f"{name}={value}" for name, value in times.items() if value) or "all"
+        by = session.does("calls.reroute", named(wanted) if call_ids else which)
         made, still = 0, 0
         with progress(len(wanted), "rerouting") as advance:
             for start in range(0, len(wanted), BATCH):
                 batch = [call_id for call_id in wanted[start : start + BATCH] if call_id in known]
-                before = {call.call_id: len(call.deliveries) for call in await ledger.load(batch)}
-                if batch:  # an empty dispatch would take whatever is due
-                    await dispatch(batch, ledger=ledger, planner=planner)
-                    await operate.wake(ledger, session.settings.destinations)
-                after = await ledger.load(batch)
-                made += sum(len(call.deliveries) - before.get(call.call_id, 0) for call in after)
-                still += sum(call.state == "unrouted" for call in after)
+                rerouted = await actions.reroute(session, batch, by=by)
+                made, still = made + rerouted.deliveries, still + rerouted.unrouted
                 advance(len(batch))
         return {"calls": len(known), "deliveries": made, "unrouted": still, "unknown": unknown}
 

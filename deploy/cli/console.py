@@ -16,6 +16,19 @@ from rich.text import Text
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
+ACTING_AS = "switchboard.acting_as"
+
+
+def _keep_name(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        ctx.meta[ACTING_AS] = name
+
+
+as_option = click.option(
+    "--as", metavar="NAME", expose_value=False, callback=_keep_name,
+    help="Who acts, for the audit.  [default: the system's user]",
+)  # fmt: skip
+
 TABLE_LIMIT = 100  # rows of a listing on a terminal; --json gives all
 limit_option = click.option(
     "--limit", type=click.IntRange(min=1), help=f"The newest N only.  [default: {TABLE_LIMIT}; with --json all]"

@@ -1,4 +1,4 @@
-"""``switchboard deliveries``: look at deliveries."""
+"""``switchboard deliveries``: look at deliveries, and lend a hand."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from deploy.cli.console import emit, json_option, limit_of, limit_option, print_table
+from deploy.cli.delivery_actions import cancel, redeliver, retry
 from deploy.cli.selection import destinations_meant
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import Gates, delivery_line, in_order
@@ -20,7 +21,15 @@ from worker.ledger.records import DeliveryRecord
 
 @click.group
 def deliveries() -> None:
-    """Look at deliveries."""
+    """Look at deliveries; retry, cancel or redeliver them.
+
+    The key of a delivery is CALL_ID:DESTINATION:ACTION.
+    """
+
+
+deliveries.add_command(retry)
+deliveries.add_command(cancel)
+deliveries.add_command(redeliver)
 
 
 @deliveries.command("list")

@@ -1,35 +1,17 @@
 """``switchboard destinations test``: asks a vendor something that creates nothing."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, emit, json_option
-from deploy.cli.session import read_settings
-from schemas.blanking import blank
-from schemas.destination import Destination
-from tasks.registry import VENDORS
-from tasks.vendor import Testable
-from worker.errors import DeliveryError
-from worker.http_client import HttpClient
-
-
-@dataclass(slots=True)
-class Tested:
-    """What was done and what came of it."""
-
-    did: str = "sent nothing"
-    ok: bool = False
-    status: int | None = None
-    milliseconds: int | None = None
-    reason: str = ""
-    words: str = ""
+from deploy import actions
+from deploy.cli.console import Failed, as_option, emit, json_option
+from deploy.cli.session import put_on_record, read_settings
 
 
 @click.command
 @click.argument("name")
+@as_option
 @json_option
 def test(*, name: str, as_json: bool) -> None:
     """Ask a destination something that creates nothing, and say what was done.
@@ -41,36 +23,13 @@ def test(*, name: str, as_json: bool) -> None:
     destination = settings.destinations.get(name)
     if destination is None:
         raise Failed(f"There is no destination {name}.")
-    tested = asyncio.run(_test(destination))
+    put_on_record("destinations.test", name)
+    tested = asyncio.run(actions.test_destination(destination))
     if as_json:
-        shape: dict[str, Any] = {
-            "destination": name, "vendor": destination.vendor, "ok": tested.ok, "did": tested.did,
-            "status": tested.status, "milliseconds": tested.milliseconds, "reason": tested.reason,
-            "words": tested.words,
-        }  # fmt: skip
-        emit(shape)
+        emit(tested.shape())
     else:
         click.echo(f"{name}: {tested.did}")
         if tested.ok:
             click.echo(f"{name}: {tested.words} ({tested.status}, {tested.milliseconds} ms)")
     if not tested.ok:
         raise Failed(f"{name}: {tested.reason}{': ' if tested.words else ''}{tested.words}")
-
-
-async def _test(destination: Destination) -> Tested:
-    vendor = VENDORS[destination.vendor]
-    tested = Tested()
-    if not isinstance(vendor, Testable):
-        tested.reason, tested.words = "no_test", f"{destination.vendor} has no request that creates nothing"
-        return tested
-    try:
-        prepared = vendor.probe(destination)
-        tested.did = "; ".join(prepared.notes)
-        async with HttpClient.open() as http:
-            response = await http.send(prepared.request, timeout_s=destination.timeout_s)
-        tested.status, tested.milliseconds = response.status, response.elapsed_ms
-        tested.words = vendor.judge_probe(destination, response)
-        tested.ok = True
-    except DeliveryError as error:
-        tested.reason, tested.words = error.reason, blank(error.detail, destination.secrets)
-    return tested

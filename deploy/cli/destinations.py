@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, emit, json_option, print_table
+from deploy.cli.console import Failed, as_option, emit, json_option, print_table
 from deploy.cli.destination_test import test
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import Gates
@@ -56,13 +56,14 @@ def list_destinations(*, as_json: bool) -> None:
 
 @destinations.command
 @click.argument("name")
+@as_option
 @json_option
 def pause(*, name: str, as_json: bool) -> None:
     """Stop sending to a destination; its deliveries keep queueing until it is resumed."""
 
     async def work(session: Session) -> bool:
         await _require(session, name)
-        return await operate.pause(session.ledger, name)
+        return await operate.pause(session.ledger, name, by=session.does("destinations.pause", name))
 
     changed = with_ledger(work)
     if as_json:
@@ -73,13 +74,14 @@ def pause(*, name: str, as_json: bool) -> None:
 
 @destinations.command
 @click.argument("name")
+@as_option
 @json_option
 def resume(*, name: str, as_json: bool) -> None:
     """Send to a destination again, whether it was paused, blocked or its circuit open."""
 
     async def work(session: Session) -> dict[str, str]:
         await _require(session, name)
-        return await operate.resume(session.ledger, name)
+        return await operate.resume(session.ledger, name, by=session.does("destinations.resume", name))
 
     was = with_ledger(work)
     why = "paused" if "paused" in was else was.get("blocked") or ("circuit_open" if "open" in was else "")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, emit, json_option, print_table, progress, say, yes_option
+from deploy.cli.console import Failed, as_option, emit, json_option, print_table, progress, say, yes_option
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import merged
 from deploy.cli.spool import look
@@ -19,7 +19,9 @@ from schemas.asked_number import AskedNumber
 from schemas.delacon_call import CALLER
 from schemas.delivery import FINAL, State
 from worker.ledger import browse, operate
+from worker.ledger.audit import Action, note
 from worker.ledger.redis_files import rewrite_files
+from worker.redaction import mask_number
 
 BATCH = 50  # calls a round trip
 _FILES = {"aof": "The append-only file of Redis", "rdb": "The snapshot of Redis", "spool": "The spool of this machine"}
@@ -29,6 +31,7 @@ _FILES = {"aof": "The append-only file of Redis", "rdb": "The snapshot of Redis"
 @click.option("--caller", metavar="NUMBER", help="Everything of this person.")
 @click.option("--call", "call_id", metavar="ID", help="This call alone.")
 @yes_option
+@as_option
 @json_option
 def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) -> None:
     """Remove what is kept of a person or of a call.
@@ -59,7 +62,9 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
             click.confirm(
                 f"Erase {len(known)} calls and {len(bodies)} quarantined bodies for good?", abort=True, err=True
             )
-        done = await _erase(session, known)
+        which = f"call={call_id}" if call_id is not None else f"caller={mask_number(min(numbers, default=''))}"
+        by = session.does("erase", which)
+        done = await _erase(session, known, by)
         names = {*await browse.known_destinations(session.ledger), *session.settings.destinations}
         memories = 0
         for number in numbers:
@@ -67,8 +72,10 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
                 memories += await operate.erase_memory(session.ledger, number, names)
             elif call_id is not None:
                 await operate.erase_follow_up(session.ledger, number, call_id, names)
-        done["quarantined"] = sum(await operate.forget_bodies(session.ledger, bodies)) if bodies else 0
+        done["quarantined"] = sum(await operate.forget_bodies(session.ledger, bodies, by=by)) if bodies else 0
         done["memories"] = memories
+        if not done["calls"] and not done["quarantined"]:
+            await note(session.ledger, by, count=memories)
         done["suppressed"] = not numbers.isdisjoint(await browse.suppressed(session.ledger))
         spooled = look(session.environment.spool_path)
         done |= {"spooled_events": spooled["events"], "spooled_bodies": spooled["bodies"]}
@@ -114,7 +121,7 @@ def _mentions(body: bytes, numbers: Iterable[str]) -> bool:
     return any(mentions_number(body, number) for number in numbers)
 
 
-async def _erase(session: Session, call_ids: list[str]) -> dict[str, Any]:
+async def _erase(session: Session, call_ids: list[str], by: Action) -> dict[str, Any]:
     """Erase calls batch by batch; each is gone whole before the next."""
     found: list[Holding] = []
     counts = {"calls": 0, "cancelled": 0, "dead_letters": 0}
@@ -126,7 +133,7 @@ async def _erase(session: Session, call_ids: list[str]) -> dict[str, Any]:
                 counts["cancelled"] += sum(one.state not in FINAL and one.state != State.IN_FLIGHT for one in records)
                 counts["dead_letters"] += sum(one.state is State.DEAD for one in records) + (stored.state == "no_start")
                 found += holdings(session, stored)
-            gone = await operate.erase_calls(session.ledger, batch, remember_s=session.settings.calls.remember_s)
+            gone = await operate.erase_calls(session.ledger, batch, remember_s=session.settings.calls.remember_s, by=by)
             counts["calls"] += sum(gone)
             advance(len(batch))
     return {**counts, "vendors_hold": [holding.shape() for holding in found]}

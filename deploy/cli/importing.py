@@ -13,12 +13,13 @@ from typing import Any, BinaryIO
 
 import click
 
-from deploy.cli.console import Failed, Misconfigured, emit, json_option, progress, say, shown
+from deploy.cli.console import Failed, Misconfigured, as_option, emit, json_option, progress, say, shown
 from deploy.cli.import_columns import Columns
 from deploy.cli.import_lines import BadFile, Lines, Read, read_file
 from deploy.cli.session import Session, with_ledger
 from schemas.import_row import ImportRows
 from tasks.importing import Fate, Importer
+from worker.ledger.audit import note
 
 BATCH = 200  # events a round trip
 BATCH_BYTES = 1024 * 1024  # and as much of the file: lines of 64 KB come in smaller batches
@@ -58,6 +59,7 @@ class Count:
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--dry-run", is_flag=True, help="Say what would come in, and take nothing.")
+@as_option
 @json_option
 def import_file(*, file: str, dry_run: bool, as_json: bool) -> None:
     """Take in calls that never came by webhook; - is standard input. Safe to repeat.
@@ -79,6 +81,7 @@ def import_file(*, file: str, dry_run: bool, as_json: bool) -> None:
             formats=session.settings.import_date_formats,
             now=lambda: datetime.now(UTC),
         )
+        by = session.does("import", Path(file).name)
         importer = Importer(
             session.ledger,
             default_region=session.settings.calls.default_region,
@@ -90,7 +93,10 @@ def import_file(*, file: str, dry_run: bool, as_json: bool) -> None:
             lines = Lines(stream, longest=max_body)
             try:
                 found = read_file(lines, name=file, columns=columns, rows=rows, max_body=max_body)
-                return await _take_all(found, importer, lines=lines, size=size, stopped=stopped)
+                count = await _take_all(found, importer, lines=lines, size=size, stopped=stopped)
+                if not dry_run:
+                    await note(session.ledger, by, count=count.new)
+                return count
             except BadFile as error:
                 raise Misconfigured([f"{file} cannot be imported: {error}."]) from None
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from deploy.cli.console import Failed, json_option, progress
+from deploy.cli.console import Failed, as_option, json_option, progress
 from deploy.cli.kapture_account import (
     account_of,
     ask,
@@ -16,7 +16,7 @@ from deploy.cli.kapture_account import (
 )
 from deploy.cli.kapture_answers import pairs, show, tell
 from deploy.cli.kapture_reconcile import reconcile
-from deploy.cli.session import read_settings
+from deploy.cli.session import put_on_record, read_settings
 from schemas.destination import Destination
 from schemas.kapture_customer import Customer
 from schemas.kapture_reply import KaptureReply, digits_of
@@ -84,6 +84,7 @@ def select(*, since_ms: int | None, until_ms: int | None, destination: str | Non
 @click.argument("customer_id")
 @click.argument("fields", metavar="FIELD=VALUE...", nargs=-1, required=True)
 @destination_option
+@as_option
 @json_option
 def update(*, customer_id: str, fields: tuple[str, ...], destination: str | None, as_json: bool) -> None:
     """Change fields of a customer, such as city=Perth. An unknown customer is status 1, and none is added."""
@@ -96,6 +97,7 @@ def update(*, customer_id: str, fields: tuple[str, ...], destination: str | None
             await _find(account, customer_id, http=http)
         return await kapture_api.update(account, customer_id, values, http=http)
 
+    put_on_record("kapture.update", f"{account.name} customer={customer_id}")
     said = ask(account, work)
     tell(account, customer_id, said, as_json=as_json)
     if said.customer_id and said.customer_id != customer_id:
@@ -107,6 +109,7 @@ def update(*, customer_id: str, fields: tuple[str, ...], destination: str | None
 @click.argument("fields", metavar="FIELD=VALUE...", nargs=-1, required=True)
 @click.option("--again", is_flag=True, help="Though the customer has a contact with this number.")
 @destination_option
+@as_option
 @json_option
 def add_contact(
     *, customer_id: str, fields: tuple[str, ...], again: bool, destination: str | None, as_json: bool
@@ -125,6 +128,7 @@ def add_contact(
                 raise Failed(f"Customer {customer_id} has a contact with this number; --again adds another.")
         return await kapture_api.add_contact(account, customer_id, values, http=http)
 
+    put_on_record("kapture.add-contact", f"{account.name} customer={customer_id}")
     tell(account, customer_id, ask(account, work), as_json=as_json)
 
 

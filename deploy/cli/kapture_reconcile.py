@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import emit, json_option, print_table, progress, say
+from deploy.cli.console import as_option, emit, json_option, print_table, progress, say
 from deploy.cli.kapture_account import account_of, ask_beside, destination_option, since_option, span, until_option
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.values import iso
@@ -16,6 +16,7 @@ from schemas.kapture_options import KaptureOptions
 from tasks import reconcile as task
 from tasks.delivered_callers import Delivered, deliver_again, delivered_callers
 from tasks.vendor import Http
+from worker.ledger.audit import Action
 
 STEP = 200  # deliveries put back a round trip
 
@@ -37,6 +38,7 @@ class Found:
 @until_option
 @click.option("--fix", is_flag=True, help="Deliver what is absent again: one call a customer, the newest.")
 @destination_option
+@as_option
 @json_option
 def reconcile(*, since_ms: int | None, until_ms: int | None, fix: bool, destination: str | None, as_json: bool) -> None:
     """Report the customers that were delivered and that Kapture does not have.
@@ -61,7 +63,7 @@ def reconcile(*, since_ms: int | None, until_ms: int | None, fix: bool, destinat
         young = [one for one in found.absent if max_age_s is None or now_s - one.started_at.timestamp() <= max_age_s]
         found.too_old = len(found.absent) - len(young)
         if fix:
-            found.fixed = await _fix(session, young)
+            found.fixed = await _fix(session, young, by=session.does("kapture.reconcile", account.name))
         return found
 
     found = with_ledger(work)
@@ -97,12 +99,12 @@ async def _look(session: Session, account: Destination, *, since: int, until: in
     )
 
 
-async def _fix(session: Session, absent: Sequence[Delivered]) -> int:
+async def _fix(session: Session, absent: Sequence[Delivered], *, by: Action) -> int:
     fixed = 0
     with progress(len(absent), "delivering again") as advance:
         for start in range(0, len(absent), STEP):
             step = absent[start : start + STEP]
-            fixed += await deliver_again(session.ledger, step)
+            fixed += await deliver_again(session.ledger, step, by=by)
             advance(len(step))
     return fixed
 

@@ -16,6 +16,7 @@ from schemas.callcap_request import Kind, NumberRequest, Outcome, RequestState, 
 from schemas.callcap_wire import provision_request, search_request, shown, update_request
 from tasks.callcap import Callcap, NoSuchRequest, NotNoted, new_key
 from worker.http_client import HttpClient
+from worker.ledger.audit import note
 from worker.ledger.numbers import NumberRecord, Numbers, Written
 from worker.settings import CallcapSettings
 
@@ -87,6 +88,8 @@ async def _send(
         raise Failed(f"Nothing was sent, for the ledger did not take the request: {error}") from None
     if written is Written.OTHER:
         raise Misconfigured([f"--key: {key} stands for a different request; nothing was sent"])
+    if written is Written.NEW:
+        await note(session.ledger, session.does(f"numbers.{request.kind}", f"request={key}"))
     record = await numbers.read(key)
     try:
         async with HttpClient.open() as http:

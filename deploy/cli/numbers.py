@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from deploy.cli import number_options as options
-from deploy.cli.console import Failed, emit, json_option, print_table, say
+from deploy.cli.console import Failed, as_option, emit, json_option, print_table, say
 from deploy.cli.number_list import open_requests, owned
 from deploy.cli.number_sending import carry_out, read, read_account, show
 from deploy.cli.number_shapes import number_rows, request_shape, search_shape
@@ -60,6 +60,7 @@ def search(*, dry_run: bool, as_json: bool, **values: Any) -> None:
 @options.parameters(options.ACCOUNT, options.EXACT, options.CAMPAIGN, options.PROVISION_EVALUATION, options.SEARCH)
 @key_option
 @dry_run_option
+@as_option
 @json_option
 def provision(*, key: str | None, dry_run: bool, as_json: bool, **values: Any) -> None:
     """Provision a number: --phone-number, or the first one that a search finds. It costs money at once.
@@ -79,6 +80,7 @@ def provision(*, key: str | None, dry_run: bool, as_json: bool, **values: Any) -
 @options.parameters(options.CAMPAIGN, options.UPDATE_EVALUATION, options.STOP)
 @key_option
 @dry_run_option
+@as_option
 @json_option
 def update(*, number: str, key: str | None, dry_run: bool, as_json: bool, **values: Any) -> None:
     """Change the routing, features or campaign of a number of yours."""

@@ -1,20 +1,18 @@
 """``switchboard quarantine``: look at pushed bodies that could not be read, and retry them."""
 
-from typing import Any, cast
+from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, emit, json_option, limit_of, limit_option, print_table, shown
+from deploy.actions import retry_body
+from deploy.cli.console import Failed, as_option, emit, json_option, limit_of, limit_option, print_table, shown
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.values import iso, since_option, until_option
-from schemas.delacon import PathKind, UnusableBody, read_event
-from worker.ledger import browse, operate
+from worker.ledger import audit, browse
 from worker.ledger.browse import QuarantinedBody
-from worker.ledger.records import Accepted, Incoming
 from worker.ledger.sender_mark import is_foreign
 
 PREVIEW = 60  # characters of a body in the table
-_OUTCOMES = {Accepted.NEW: "stored", Accepted.SAME: "stored before", Accepted.REMEMBERED: "its call is over"}
 
 
 @click.group
@@ -69,6 +67,7 @@ def show(*, body_id: str, as_json: bool) -> None:
 
 @quarantine.command
 @click.argument("body_ids", metavar="[ID]...", nargs=-1)
+@as_option
 @json_option
 def retry(*, body_ids: tuple[str, ...], as_json: bool) -> None:
     """Read bodies again, those named or all, such as after an upgrade; what can be read leaves quarantine.
@@ -81,10 +80,12 @@ def retry(*, body_ids: tuple[str, ...], as_json: bool) -> None:
         if body_ids:
             asked = await browse.find_bodies(session.ledger, list(dict.fromkeys(body_ids)))
             named = zip(dict.fromkeys(body_ids), asked, strict=True)
-            return [await _retry(session, body_id, body) for body_id, body in named]
+            by = session.does("quarantine.retry", audit.named(list(dict.fromkeys(body_ids))))
+            return [await retry_body(session, body_id, body, by=by) for body_id, body in named]
         found = [body async for body in browse.quarantined(session.ledger)]
         bodies = [body for body in found if not is_foreign(body.reason)]
-        return [await _retry(session, body.body_id, body) for body in reversed(bodies)]
+        by = session.does("quarantine.retry", "all")
+        return [await retry_body(session, body.body_id, body, by=by) for body in reversed(bodies)]
 
     results = with_ledger(work)
     if as_json:
@@ -95,23 +96,6 @@ def retry(*, body_ids: tuple[str, ...], as_json: bool) -> None:
     left = [result["id"] for result in results if not result["accepted"]]
     if left and body_ids:
         raise Failed(f"Still not usable: {', '.join(left)}")
-
-
-async def _retry(session: Session, body_id: str, body: QuarantinedBody | None) -> dict[str, Any]:
-    result = {"id": body_id, "accepted": False, "outcome": "unknown id", "call_id": None}
-    if body is None:
-        return result
-    try:
-        event = read_event(body.body, path_kind=cast("PathKind", body.path_kind))
-    except UnusableBody as error:
-        return {**result, "outcome": str(error)}
-    [answer] = await session.ledger.accept([Incoming(event.call_id, body.received_us, event.record())])
-    if answer is Accepted.QUARANTINED:
-        return {**result, "outcome": "its call has no room for it", "call_id": event.call_id}
-    if answer is Accepted.FAILED:
-        return {**result, "outcome": "the ledger refused it", "call_id": event.call_id}
-    await operate.forget_bodies(session.ledger, [body_id])
-    return {"id": body_id, "accepted": True, "outcome": _OUTCOMES[answer], "call_id": event.call_id}
 
 
 def _line(body: QuarantinedBody) -> dict[str, Any]:

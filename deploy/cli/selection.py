@@ -8,9 +8,10 @@ import click
 
 from deploy.cli.console import Failed
 from deploy.cli.session import Session
-from deploy.cli.values import since_option, until_option
+from deploy.cli.values import iso, since_option, until_option
 from schemas.delivery import DeliveryKey
 from worker.ledger import browse
+from worker.ledger.audit import named
 from worker.ledger.browse import DeadLetter
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -38,6 +39,15 @@ class Selection:
         if bool(self.keys) == filters:
             raise click.UsageError("Give keys, or --destination, --reason, --since, --until, or --all; not both.")
 
+    def which(self) -> str:
+        """Return what was asked for, as the audit keeps it."""
+        filters = {
+            "destination": self.destination, "reason": self.reason, "since": iso(self.since_ms),
+            "until": iso(self.until_ms),
+        }  # fmt: skip
+        texts = [f"{name}={value}" for name, value in filters.items() if value is not None]
+        return named(self.keys) if self.keys else " ".join(texts) or "all"
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -48,26 +58,31 @@ class Chosen:
     unknown: Sequence[str]
 
 
-def selection_options(command: C) -> C:
-    """Give a command the arguments of a selection."""
-    for decorate in (
-        click.option("--all", "everything", is_flag=True, help="All dead letters."),
-        until_option,
-        since_option,
-        click.option("--reason", help="Those of this reason."),
-        click.option("--destination", metavar="NAME", help="Those of one destination; calls: those without a start."),
-        click.argument("keys", metavar="[KEY]...", nargs=-1),
-    ):
-        command = decorate(command)
-    return command
+def selection_options(noun: str) -> Callable[[C], C]:
+    """Give a command the arguments of a selection of ``dead letters`` or ``deliveries``."""
+    calls = "; calls: those without a start" if noun == "dead letters" else ""
+
+    def decorated(command: C) -> C:
+        for decorate in (
+            click.option("--all", "everything", is_flag=True, help=f"All {noun}."),
+            until_option,
+            since_option,
+            click.option("--reason", help="Those of this reason."),
+            click.option("--destination", metavar="NAME", help=f"Those of one destination{calls}."),
+            click.argument("keys", metavar="[KEY]...", nargs=-1),
+        ):
+            command = decorate(command)
+        return command
+
+    return decorated
 
 
-def read_key(text: str) -> DeliveryKey:
+def read_key(text: str, noun: str = "dead letter") -> DeliveryKey:
     """Read a key; raises ``Failed`` when it is none, as for any other unknown id."""
     try:
         return DeliveryKey.parse(text)
     except ValueError:
-        raise Failed(f"There is no dead letter {text}.") from None
+        raise Failed(f"There is no {noun} {text}.") from None
 
 
 async def destinations_meant(session: Session, name: str | None) -> list[str]:

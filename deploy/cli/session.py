@@ -2,24 +2,39 @@
 
 import asyncio
 import os
+import pwd
+import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+import click
 from redis import RedisError
 
-from deploy.cli.console import Failed, Misconfigured
+from deploy.cli.console import ACTING_AS, Failed, Misconfigured, say
 from schemas.destination import Destination
 from tasks.registry import VENDORS
 from worker.broker import open_redis
 from worker.environment import Environment
 from worker.errors import SettingsError
+from worker.ledger.audit import Action, Actor, note
 from worker.ledger.ledger import Ledger
 from worker.log import configure_logging
 from worker.settings import Settings
 from worker.startup import read_startup
 
 T = TypeVar("T")
+
+
+def _whoever_runs_it() -> Actor:
+    """Return who the command acts for: ``--as``, or the system's user."""
+    context = click.get_current_context(silent=True)
+    named = context.meta.get(ACTING_AS) if context else None
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user needs no name
+        user = str(os.getuid())
+    return Actor(who=named or user, door="cli", address=socket.gethostname())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +44,11 @@ class Session:
     environment: Environment
     settings: Settings
     ledger: Ledger
+    actor: Actor = field(default_factory=_whoever_runs_it)
+
+    def does(self, what: str, which: str = "") -> Action:
+        """Begin an action, which stands in the audit once it has an effect."""
+        return self.actor.does(what, which)
 
     def vendor_of(self, destination: str) -> str | None:
         """Give the vendor's name; ``None`` when the destination is not configured."""
@@ -72,6 +92,18 @@ def with_ledger(work: Callable[[Session], Awaitable[T]]) -> T:
         return asyncio.run(run())
     except RedisError as error:
         raise Failed(f"Redis does not answer as it should: {error}") from None
+
+
+def put_on_record(what: str, which: str) -> None:
+    """Put into the audit what is done at a vendor; says so where there is no ledger that could take it."""
+
+    async def work(session: Session) -> None:
+        await note(session.ledger, session.does(what, which))
+
+    try:
+        with_ledger(work)
+    except Failed as error:
+        say(f"This is not put on record in the audit: {error.message}")
 
 
 def _configure_logging(environment: Environment, secrets: frozenset[str]) -> None:

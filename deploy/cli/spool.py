@@ -1,5 +1,6 @@
 """``switchboard spool``: look at the receiver's local journal, and drain it."""
 
+import socket
 import time
 from contextlib import closing
 from pathlib import Path
@@ -7,11 +8,12 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, emit, json_option
+from deploy.cli.console import Failed, as_option, emit, json_option
 from deploy.cli.session import Session, read_environment, with_ledger
 from receiver.drainer import DrainStopped, drain
 from receiver.spool import Spool
 from receiver.spool_file import SpoolError, SpoolFile
+from worker.ledger.audit import note
 
 
 @click.group
@@ -41,6 +43,7 @@ def status(*, as_json: bool) -> None:
 
 
 @spool.command("drain")
+@as_option
 @json_option
 def drain_now(*, as_json: bool) -> None:
     """Move what waits into the ledger, in order; a running receiver does the same by itself."""
@@ -55,7 +58,9 @@ def drain_now(*, as_json: bool) -> None:
                 with file.drain_lock() as mine:
                     if not mine:
                         raise Failed(f"A receiver is draining {path} at this moment.")
-                    return await drain(file, ledger=session.ledger, now_us=_now_us)
+                    drained = await drain(file, ledger=session.ledger, now_us=_now_us)
+                    await note(session.ledger, session.does("spool.drain", socket.gethostname()), count=drained)
+                    return drained
             finally:
                 await file.close()
         except SpoolError as error:

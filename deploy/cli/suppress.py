@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, emit, json_option, say
+from deploy.cli.console import Failed, as_option, emit, json_option, say
 from deploy.cli.session import Session, with_ledger
 from schemas.asked_number import AskedNumber, likely_meant
 from worker.ledger import browse, operate
+from worker.redaction import mask_number
 
 
 @click.group
@@ -20,6 +21,7 @@ def suppress() -> None:
 
 @suppress.command
 @click.argument("number")
+@as_option
 @json_option
 def add(*, number: str, as_json: bool) -> None:
     """Make no lead for NUMBER any more, queued ones included."""
@@ -27,7 +29,7 @@ def add(*, number: str, as_json: bool) -> None:
     async def work(session: Session) -> dict[str, Any]:
         asked = asked_number(session, number, needed=True)
         e164 = asked.phone.e164 if asked.phone else ""
-        changed = await operate.suppress(session.ledger, e164)
+        changed = await operate.suppress(session.ledger, e164, by=session.does("suppress.add", mask_number(e164)))
         return {"number": e164, "changed": changed, "understood": asked.shape()}
 
     done = with_ledger(work)
@@ -39,6 +41,7 @@ def add(*, number: str, as_json: bool) -> None:
 
 @suppress.command
 @click.argument("number")
+@as_option
 @json_option
 def remove(*, number: str, as_json: bool) -> None:
     """Make leads for NUMBER again."""
@@ -46,7 +49,8 @@ def remove(*, number: str, as_json: bool) -> None:
     async def work(session: Session) -> dict[str, Any]:
         asked = asked_number(session, number)
         held = sorted(asked.numbers & set(await browse.suppressed(session.ledger)))
-        if not held or not await operate.unsuppress(session.ledger, *held):
+        by = session.does("suppress.remove", " ".join(map(mask_number, held)))
+        if not held or not await operate.unsuppress(session.ledger, *held, by=by):
             raise Failed(f"{_named(asked)} is not on the list.")
         return {"number": ", ".join(held), "changed": True, "understood": asked.shape()}
 

@@ -26,7 +26,7 @@ def test_every_documented_parameter_is_an_option(command, schema):
     """By the document's name in kebab case, with a help text."""
     options = {option.name: option for option in command.params}
 
-    assert schema.fields.keys() == options.keys() - {"number", "key", "dry_run", "as_json"}
+    assert schema.fields.keys() == options.keys() - {"number", "key", "dry_run", "as", "as_json"}
     for name in schema.fields:
         assert option_of(name) in options[name].opts
         assert options[name].help

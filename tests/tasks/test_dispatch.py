@@ -135,10 +135,10 @@ async def test_an_event_that_comes_between_reading_and_planning_is_planned_next(
             return super().plan(stored, now_ms=now_ms)
 
     class Late(type(driver.ledger)):  # type: ignore[misc]
-        async def plan(self, plans: Any) -> Any:
+        async def plan(self, plans: Any, *, by: str = "") -> Any:
             if len(late) == 1:
                 await driver.accept("c1", record("e", END))
-            return await super().plan(plans)
+            return await super().plan(plans, by=by)
 
     late: list[str] = []
     ledger = Late(driver.redis, clock_ms=driver.time)

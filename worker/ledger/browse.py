@@ -65,6 +65,48 @@ async def unrouted(ledger: Ledger, *, since_ms: int | None = None, until_ms: int
     return _texts(await ledger.redis.zrangebyscore("sb:unrouted", least, most))
 
 
+async def calls_with_open_work(
+    ledger: Ledger, destinations: Iterable[str], *, since_ms: int | None = None, until_ms: int | None = None
+) -> AsyncIterator[list[str]]:
+    """Return, in pages, the ids of the calls first received in a span that have work left at these destinations.
+
+    That is what is due, under way, or behind either: in the line of its group, or waiting for its create.
+    """
+    seen: set[str] = set()
+    for name in destinations:
+        async for ids in _open_at(ledger, name):
+            fresh = [call_id for call_id in dict.fromkeys(ids) if call_id not in seen]
+            seen.update(fresh)
+            received: Any = await ledger.redis.zmscore("sb:calls", fresh) if fresh else []
+            page = [
+                call_id
+                for call_id, ms in zip(fresh, received, strict=True)
+                if ms is not None and (since_ms is None or ms >= since_ms) and (until_ms is None or ms <= until_ms)
+            ]
+            if page:
+                yield page
+
+
+async def _open_at(ledger: Ledger, name: str) -> AsyncIterator[list[str]]:
+    """Return the ids of the calls with work left at one destination, some of them more than once."""
+    groups: set[str] = set(_texts(await ledger.redis.hkeys(f"sb:hold:{name}")))
+    flying = [record.key for record in await in_flight(ledger)]
+    yield [key.call_id for key in flying if key.destination == name]
+    offset = 0
+    while True:
+        members = _texts(await ledger.redis.zrange(f"sb:due:{name}", offset, offset + PAGE - 1))
+        keys = [_key(member, name) for member in members]
+        groups.update(record.group for record in await find(ledger, keys) if record is not None)
+        yield [key.call_id for key in keys]
+        if len(members) < PAGE:
+            break
+        offset += PAGE
+    for group in groups - {""}:
+        parked = _texts(await ledger.redis.lrange(f"sb:park:{name}:{group}", 0, -1))
+        for start in range(0, len(parked), PAGE):
+            yield [_key(member, name).call_id for member in parked[start : start + PAGE]]
+
+
 async def is_remembered(ledger: Ledger, call_id: str) -> bool:
     """Say whether the id alone is left of a call: its retention is over, or it was erased."""
     return bool(await ledger.redis.exists(f"sb:m:{call_id}"))

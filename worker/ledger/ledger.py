@@ -183,8 +183,11 @@ class Ledger:
         found = (StoredCall.parse(call_id, fields) for call_id, fields in zip(ids, hashes, strict=True))
         return [call for call in found if call is not None]
 
-    async def plan(self, plans: Sequence[Plan]) -> list[Planned]:
-        """Apply what dispatch decided; a plan made from an older version of its call changes nothing."""
+    async def plan(self, plans: Sequence[Plan], *, by: str = "") -> list[Planned]:
+        """Apply what dispatch decided; a plan made from an older version of its call changes nothing.
+
+        ``by`` is the operator's action for the audit, dumped.
+        """
         wire = [
             {
                 "id": p.call_id, "n": p.version, "state": p.state, "revision": p.revision,
@@ -198,7 +201,7 @@ class Ledger:
             }
             for p in plans
         ]  # fmt: skip
-        answers = await self.scripts.run("plan", orjson.dumps(wire).decode())
+        answers = await self.scripts.run("plan", orjson.dumps(wire).decode(), by)
         return [
             Planned(
                 applied == 1,

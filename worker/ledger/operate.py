@@ -1,25 +1,60 @@
-"""What an operator does to the ledger: replay, drop, pause, resume, suppress, erase; whole or not at all."""
+"""What an operator does to the ledger: each action whole or not at all, and in the audit from the same step on.
+
+``by`` is the operator's action; without it the change is nobody's, and stands in no audit.
+"""
 
 from collections.abc import Iterable, Sequence
 
-from schemas.delivery import DeliveryKey
+from schemas.delivery import DeliveryKey, State
+from worker.ledger.audit import Action, dumped
 from worker.ledger.ledger import Ledger
+from worker.ledger.records import STATES
 
-_SHUT = ("paused", "blocked", "blocked_at", "open", "probe_at", "probe_last", "probe_wait")
-_COUNTED = ("fails", "fail_first", "fail_multi", "refused")
+_LETTERS = {state: letter for letter, state in STATES.items()}
 
 
-async def replay(ledger: Ledger, keys: Sequence[DeliveryKey]) -> list[bool]:
+async def replay(ledger: Ledger, keys: Sequence[DeliveryKey], *, by: Action | None = None) -> list[bool]:
     """Put dead letters back, a create before what follows it; ``False`` for each key that is no dead letter."""
+    return await put_back(ledger, keys, by, letters=_LETTERS[State.DEAD], reason="replayed")
+
+
+async def deliver_again(
+    ledger: Ledger, keys: Sequence[DeliveryKey], *, states: Iterable[State], by: Action | None = None
+) -> list[bool]:
+    """Make final deliveries due again, delivered ones too; ``False`` for each that is in none of these final states."""
+    return await put_back(ledger, keys, by, letters="".join(_LETTERS[state] for state in states), reason="redelivered")
+
+
+async def put_back(
+    ledger: Ledger, keys: Sequence[DeliveryKey], by: Action | None, *, letters: str, reason: str,
+    forgetting: bool = False,
+) -> list[bool]:  # fmt: skip
+    """Make final deliveries of these states (letters) due again, a create before what follows it."""
     order = sorted(range(len(keys)), key=lambda place: keys[place].action != "create")
-    answers = await ledger.scripts.run("replay", *(str(keys[place]) for place in order))
+    answers = await ledger.scripts.run(
+        "replay", dumped(by), letters, reason, int(forgetting), *(str(keys[place]) for place in order)
+    )
     replayed = dict(zip(order, answers, strict=True))
     return [replayed[place] == 1 for place in range(len(keys))]
 
 
-async def drop(ledger: Ledger, keys: Sequence[DeliveryKey]) -> list[bool]:
+async def drop(ledger: Ledger, keys: Sequence[DeliveryKey], *, by: Action | None = None) -> list[bool]:
     """Take dead letters off the list for good; ``False`` for each key that is no dead letter."""
-    return [answer == 1 for answer in await ledger.scripts.run("drop", *map(str, keys))]
+    return await _each(ledger, "drop", keys, by)
+
+
+async def retry(ledger: Ledger, keys: Sequence[DeliveryKey], *, by: Action | None = None) -> list[bool]:
+    """Make deliveries due now, whatever their wait; ``False`` for each that does not wait for its time."""
+    return await _each(ledger, "hurry", keys, by)
+
+
+async def cancel(ledger: Ledger, keys: Sequence[DeliveryKey], *, by: Action | None = None) -> list[bool]:
+    """Cancel deliveries that are not sent; ``False`` for each that is final, under way or not there."""
+    return await _each(ledger, "cancel", keys, by)
+
+
+async def _each(ledger: Ledger, script: str, ids: Iterable[object], by: Action | None) -> list[bool]:
+    return [answer == 1 for answer in await ledger.scripts.run(script, dumped(by), *map(str, ids))]
 
 
 async def wake(ledger: Ledger, destinations: Iterable[str]) -> None:
@@ -29,43 +64,42 @@ async def wake(ledger: Ledger, destinations: Iterable[str]) -> None:
         await ledger.redis.delete(*names)
 
 
-async def pause(ledger: Ledger, destination: str) -> bool:
+async def pause(ledger: Ledger, destination: str, *, by: Action | None = None) -> bool:
     """Take nothing more from a destination's queue, which keeps growing; ``False`` when it was paused already."""
-    return bool(await ledger.redis.hsetnx(f"sb:gate:{destination}", "paused", str(await ledger.now_ms())))
+    return bool(await ledger.scripts.run("pause", dumped(by), destination))
 
 
-async def resume(ledger: Ledger, destination: str) -> dict[str, str]:
-    """Open a destination that is paused, blocked or whose circuit is open; give what had shut it."""
-    gate = f"sb:gate:{destination}"
-    async with ledger.redis.pipeline(transaction=True) as pipe:
-        pipe.hgetall(gate)
-        pipe.hdel(gate, *_SHUT, *_COUNTED)
-        pipe.delete(f"sb:wake:{destination}")
-        was, *_ = await pipe.execute()
+async def resume(ledger: Ledger, destination: str, *, by: Action | None = None) -> dict[str, str]:
+    """Open a destination that is paused, blocked or whose circuit is open; return what had shut it."""
+    found = await ledger.scripts.run("resume", dumped(by), destination)
+    was = dict(zip(found[::2], found[1::2], strict=True))
     return {name: was[name] for name in ("paused", "blocked", "open") if name in was}
 
 
-async def suppress(ledger: Ledger, number: str) -> bool:
-    """Make no lead for a number (E.164) any more; ``False`` when it was on the list already."""
-    return bool(await ledger.redis.sadd("sb:suppressed", number))
+async def suppress(ledger: Ledger, *numbers: str, by: Action | None = None) -> bool:
+    """Make no lead for numbers (E.164) any more; ``False`` when all were on the list already."""
+    return bool(await ledger.scripts.run("suppress", dumped(by), "SADD", *numbers))
 
 
-async def unsuppress(ledger: Ledger, *numbers: str) -> bool:
+async def unsuppress(ledger: Ledger, *numbers: str, by: Action | None = None) -> bool:
     """Take numbers (E.164) off the list; ``False`` when none was on it."""
-    return bool(await ledger.redis.srem("sb:suppressed", *numbers))
+    return bool(await ledger.scripts.run("suppress", dumped(by), "SREM", *numbers))
 
 
-async def forget_bodies(ledger: Ledger, body_ids: Sequence[str]) -> list[bool]:
+async def forget_bodies(ledger: Ledger, body_ids: Sequence[str], *, by: Action | None = None) -> list[bool]:
     """Take bodies out of quarantine; ``False`` for each that is not there."""
-    return [answer == 1 for answer in await ledger.scripts.run("forget", *body_ids)]
+    return await _each(ledger, "forget", body_ids, by)
 
 
-async def erase_calls(ledger: Ledger, call_ids: Sequence[str], *, remember_s: float) -> list[bool]:
+async def erase_calls(
+    ledger: Ledger, call_ids: Sequence[str], *, remember_s: float, by: Action | None = None
+) -> list[bool]:
     """Remove calls with their deliveries and dead letters, whatever state they are in; ``False`` for unknown ones.
 
     The ids stay remembered, so that a late event does not bring the call back.
     """
-    return [answer == 1 for answer in await ledger.scripts.run("erase", round(remember_s * 1000), *call_ids)]
+    answers = await ledger.scripts.run("erase", dumped(by), round(remember_s * 1000), *call_ids)
+    return [answer == 1 for answer in answers]
 
 
 async def erase_memory(ledger: Ledger, caller: str, destinations: Iterable[str]) -> int:

@@ -6,12 +6,14 @@ from typing import Any
 import orjson
 
 from schemas.delivery import DeliveryKey
+from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger
+from worker.ledger.operate import put_back
 
 
-async def redeliver(ledger: Ledger, keys: Sequence[DeliveryKey]) -> list[bool]:
+async def redeliver(ledger: Ledger, keys: Sequence[DeliveryKey], *, by: Action | None = None) -> list[bool]:
     """Make delivered deliveries due again and forget their callers; ``False`` for each that is not delivered."""
-    return [answer == 1 for answer in await ledger.scripts.run("redeliver", *map(str, keys))]
+    return await put_back(ledger, keys, by, letters="D", reason="reconciled", forgetting=True)
 
 
 async def memories(ledger: Ledger, destination: str, groups: Sequence[str]) -> list[Mapping[str, str]]:

@@ -1,4 +1,4 @@
--- drop(now, key...) -> 1 or 0 a key: 0 is no dead letter. A dropped delivery stays with its call, cancelled.
+-- drop(now, action, key...) -> 1 or 0 a key: 0 is no dead letter. A dropped delivery stays with its call, cancelled.
 local now = now_ms()
 
 local function drop(key)
@@ -14,5 +14,6 @@ local function drop(key)
 end
 
 local answers = {}
-for i = 2, #ARGV do answers[#answers + 1] = drop(ARGV[i]) end
+for i = 3, #ARGV do answers[#answers + 1] = drop(ARGV[i]) end
+audit(ARGV[2], count_of(answers))
 return answers

@@ -1,5 +1,5 @@
 -- plan(now, JSON list of {id, n, state, revision, wait_until, routes, deliveries = [[dest, action, group, after], ...],
---   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed, marks, [mark asked for, ...]], ...]})
+--   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed, marks, [mark asked for, ...]], ...]}, action)
 -- -> {[applied, [created key that may be taken now, backlog of its destination], ...], ...}
 -- Applied only when the call still has the n events, folded ones counted, that the plan was made from.
 local now = now_ms()
@@ -162,4 +162,5 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
   end
   answers[#answers + 1] = answer
 end
+if ARGV[3] ~= '' then audit(ARGV[3], #answers) end
 return answers

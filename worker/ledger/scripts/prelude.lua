@@ -142,3 +142,34 @@ end
 local function trim_quarantine(oldest_ms)
   for _, id in ipairs(call('ZRANGEBYSCORE', QUARANTINE, '-inf', int(oldest_ms), 'LIMIT', 0, 100)) do drop_body(id) end
 end
+
+-- What an operator does stands in the audit from the same step on. `text` is JSON of {id, keep, fields}; empty: nobody's
+-- doing. An action of many steps has one id, and its steps are counted in one record.
+local AUDIT, MOST_AUDITED = 'sb:audit', 50000
+
+local function drop_audited(ids)
+  for _, id in ipairs(ids) do
+    call('ZREM', AUDIT, id)
+    call('DEL', 'sb:a:' .. id)
+  end
+end
+
+local function audit(text, count)
+  if text == '' or count == 0 then return end
+  local action, now = cjson.decode(text), now_ms()
+  local key = 'sb:a:' .. action.id
+  if call('ZADD', AUDIT, 'NX', int(now), action.id) == 1 then
+    call('HSET', key, 'at', int(now), unpack(action.fields))
+    call('PEXPIRE', key, int(action.keep))
+    drop_audited(call('ZRANGEBYSCORE', AUDIT, '-inf', int(now - action.keep), 'LIMIT', 0, 100))
+    local beyond = call('ZCARD', AUDIT) - MOST_AUDITED
+    if beyond > 0 then drop_audited(call('ZRANGE', AUDIT, 0, math.min(beyond, 100) - 1)) end
+  end
+  call('HINCRBY', key, 'n', int(count))
+end
+
+local function count_of(answers)
+  local count = 0
+  for _, answer in ipairs(answers) do count = count + (answer == 1 and 1 or 0) end
+  return count
+end

@@ -1,6 +1,9 @@
--- replay(now, key...) -> 1 or 0 a key: 0 is no dead letter. The attempts' numbers go on; the schedule begins anew.
--- A call whose start never came (`{id}:calls:start`) is dispatched again.
+-- replay(now, action, letters, reason, forgetting, key...) -> 1 or 0 a key: 0 is in none of the states of these letters.
+-- A final delivery is due again. The attempts' numbers go on; the schedule begins anew. A call whose start never came
+-- (`{id}:calls:start`) is dispatched again. `forgetting` = 1 forgets its caller in the same step, so that the next
+-- attempt adds whom the vendor no longer has.
 local now = now_ms()
+local LETTERS, REASON, FORGETTING = ARGV[3], ARGV[4], ARGV[5] == '1'
 
 local function wait_for_create(id, dest, action)
   local waiting = call('HGET', call_key(id), 'w:' .. dest)
@@ -27,8 +30,9 @@ local function replay(key)
     return 1
   end
   local d = read_delivery(call('HGET', call_key(id), field_of(dest, action)))
-  if not d or d.state ~= 'X' then return 0 end
-  d.state, d.step, d.at, d.reason = 'q', 0, now, 'replayed'
+  if not d or not string.find(LETTERS, d.state, 1, true) then return 0 end
+  if FORGETTING and d.group ~= '' then call('DEL', memory_key(dest, d.group)) end
+  d.state, d.step, d.at, d.reason = 'q', 0, now, REASON
   write_delivery(id, dest, action, d)
   call('HINCRBY', call_key(id), 'o', 1)
   call('ZREM', dead_key(dest), id .. ':' .. action)
@@ -44,5 +48,6 @@ local function replay(key)
 end
 
 local answers = {}
-for i = 2, #ARGV do answers[#answers + 1] = replay(ARGV[i]) end
+for i = 6, #ARGV do answers[#answers + 1] = replay(ARGV[i]) end
+audit(ARGV[2], count_of(answers))
 return answers
