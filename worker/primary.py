@@ -97,20 +97,11 @@ class AsyncFound(AsyncTcpConnection):
 
 
 class BlockingPrimary(BlockingConnection):
-    """For redis-py's blocking connections, which kombu uses. Put it before the connection's class."""
+    """For redis-py's blocking connections, which kombu uses. Put it before the connection's class.
 
-    _era = -1
-
-    def connect(self) -> None:
-        """Connect, anew where the connection is of an earlier era; a pool calls it before each use."""
-        if self._era != _Era.number and self.is_connected:
-            self.disconnect()  # type: ignore[no-untyped-call]
-        super().connect()  # type: ignore[no-untyped-call]
-
-    def _connect(self) -> Any:
-        self._era = _Era.number
-        parent: Any = super()
-        return parent._connect()  # noqa: SLF001  the connection's own
+    Each leaves by itself. Kombu waits on two of them for what comes, and must be told when they are gone: one that was
+    made anew behind its back has no subscription, and kombu would wait on it for ever.
+    """
 
     def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
         """Log in, and give the connection its name where the user may do that."""
@@ -127,4 +118,4 @@ class BlockingPrimary(BlockingConnection):
             if not says_not_primary(error):
                 raise
             self.disconnect()  # type: ignore[no-untyped-call]
-            raise _left(error, self._era) from error
+            raise NotPrimaryError(str(error)) from error

@@ -1,11 +1,12 @@
 """Whoever is told by a server that it is not the primary leaves it, and resolves the name anew."""
 
 import asyncio
+import threading
 from base64 import b64encode
 from contextlib import suppress
 
 import pytest
-from kombu import Consumer, Producer
+from kombu import Consumer, Exchange, Producer, Queue
 from redis.exceptions import BusyLoadingError, ReadOnlyError, ResponseError
 
 from tests.redis_pair import RedisPair
@@ -127,3 +128,28 @@ def test_a_consumer_of_kombu_is_told_that_its_connection_is_lost(redis_pair: Red
         assert issubclass(NotPrimaryError, connection.connection_errors)
         with pytest.raises(NotPrimaryError):
             drain(connection, seconds=5)
+
+
+async def test_a_subscriber_of_kombu_is_told_that_its_connection_is_lost(redis_pair: RedisPair):
+    """Though others of its process have left before: a connection made anew behind its back has no subscription."""
+    told: list[BaseException] = []
+
+    def listen() -> None:
+        try:
+            drain(connection, seconds=10)
+        except connection.connection_errors as error:
+            told.append(error)
+
+    with connect(redis_pair.url) as connection:
+        news = Queue("news", Exchange("news", type="fanout"), auto_delete=True)
+        Consumer(connection.default_channel, [news], callbacks=[lambda *_: None]).consume()
+        await asyncio.to_thread(drain, connection, seconds=0.2)
+        async with open_redis(redis_pair.replica.url) as redis:
+            with pytest.raises(NotPrimaryError):
+                await Ledger(redis).accept([EVENT])
+        listener = threading.Thread(target=listen, daemon=True)
+        listener.start()
+        await asyncio.to_thread(redis_pair.fail_over, cut=True)
+        await asyncio.to_thread(listener.join, 8)
+
+        assert told
