@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from deploy.cli.session import Session
 from schemas.blanking import blank
-from schemas.delacon import PathKind, UnusableBody, read_event
+from schemas.delacon.events import PathKind, UnusableBody, read_event
 from schemas.delivery import DeliveryKey, State
 from schemas.destination import Destination
 from tasks.dispatch import dispatch

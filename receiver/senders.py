@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from math import ceil
 
-from schemas.delacon import Event
+from schemas.delacon.events import Event
 from worker.configuration.receiver import ReceiverSettings, SenderSettings
 from worker.ledger.sender_mark import mark
 

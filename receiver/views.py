@@ -13,7 +13,7 @@ from receiver.refusals import Refusals
 from receiver.senders import Sender, Senders
 from receiver.server import welcome
 from receiver.tally import Tally
-from schemas.delacon import PathKind, UnusableBody, read_event
+from schemas.delacon.events import PathKind, UnusableBody, read_event
 
 PATHS: dict[str, PathKind] = {
     "/services/calldata/create": "create",

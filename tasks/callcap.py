@@ -18,8 +18,8 @@ from typing import Any
 import structlog
 from redis import RedisError
 
-from schemas.callcap_request import Kind, Lookup, NumberRequest, Outcome, RequestState, read_key, read_request
-from schemas.callcap_wire import Account
+from schemas.callcap.requests import Kind, Lookup, NumberRequest, Outcome, RequestState, read_key, read_request
+from schemas.callcap.wire import Account
 from tasks.callcap_exchange import search, send
 from tasks.vendor import Http
 from worker.ledger.numbers import Claimed, NumberRecord, Numbers, Written

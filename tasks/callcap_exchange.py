@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from schemas.callcap_reply import CallcapReply, Said, judge
-from schemas.callcap_request import Kind, NumberRequest, Outcome, Parameters, RequestState
-from schemas.callcap_wire import Account, provision_request, search_request, update_request
+from schemas.callcap.replies import CallcapReply, Said, judge
+from schemas.callcap.requests import Kind, NumberRequest, Outcome, Parameters, RequestState
+from schemas.callcap.wire import Account, provision_request, search_request, update_request
 from schemas.delivery import Request
 from tasks.vendor import Http
 from worker.errors import Transient

@@ -3,7 +3,7 @@
 import structlog
 from redis import RedisError
 
-from schemas.callcap_request import Kind
+from schemas.callcap.requests import Kind
 from tasks.callcap import Callcap, NoSuchRequest, NotNoted
 from tasks.process import CALLCAP_THREADS
 from worker.celery import app

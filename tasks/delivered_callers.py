@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from schemas.call import Call
-from schemas.delacon import merge
+from schemas.delacon.events import merge
 from schemas.delivery import FINAL, DeliveryKey, State
 from schemas.destination import Destination
-from schemas.kapture import fill_customer
-from schemas.kapture_options import KaptureOptions
-from schemas.kapture_reply import digits_of
+from schemas.kapture.customer import fill_customer
+from schemas.kapture.options import KaptureOptions
+from schemas.kapture.reply import digits_of
 from tasks.kapture import CUSTOMER_ID
 from tasks.order import UNSURE
 from worker.ledger import browse

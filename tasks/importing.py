@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from hashlib import blake2b
 
-from schemas.delacon import Event, StoredEvent, merge
-from schemas.delacon_call import adds_nothing
+from schemas.delacon.call_keys import adds_nothing
+from schemas.delacon.events import Event, StoredEvent, merge
 from worker.ledger.known import look_up
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Accepted, Incoming

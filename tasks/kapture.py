@@ -2,9 +2,9 @@
 
 from schemas.delivery import Order, Prepared, Receipt, Response
 from schemas.destination import Destination, VendorSpec
-from schemas.kapture import SPEC, fill_contact, fill_customer, page_request, update_of
-from schemas.kapture_options import KaptureOptions
-from schemas.kapture_reply import KaptureReply, has_contact, parse_reply, repair
+from schemas.kapture.customer import SPEC, fill_contact, fill_customer, page_request, update_of
+from schemas.kapture.options import KaptureOptions
+from schemas.kapture.reply import KaptureReply, has_contact, parse_reply, repair
 from schemas.reply import Reply, normal, read_reply
 from tasks.vendor import Http
 from tasks.verdict import failing, post_and_judge, refused, require_caller, unanswered

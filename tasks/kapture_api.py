@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from schemas.call import Call
 from schemas.destination import Destination
 from schemas.fields import phone_for
-from schemas.kapture import page_request
-from schemas.kapture_customer import Customer
-from schemas.kapture_reply import KaptureReply
-from schemas.phone import read_phone
+from schemas.kapture.customer import page_request
+from schemas.kapture.listing import Customer
+from schemas.kapture.reply import KaptureReply
+from schemas.phones.phone import read_phone
 from tasks.kapture import failure_of, is_absent, read_said
 from tasks.vendor import Http
 from worker.errors import Permanent

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from schemas.delacon import Merged, merge
+from schemas.delacon.events import Merged, merge
 from worker.ledger.records import read_stored
 
 MAX_SHARED = 8192  # characters of a call's events; what is larger is rare, and would make the memory large

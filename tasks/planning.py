@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from schemas.call import Call
-from schemas.delacon import Arrivals
+from schemas.delacon.events import Arrivals
 from schemas.delivery import State
 from tasks.merging import merged
 from tasks.vendor import Vendor

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from schemas.destination import Destination
-from schemas.kapture_customer import Customer
-from schemas.kapture_options import KaptureOptions
+from schemas.kapture.listing import Customer
+from schemas.kapture.options import KaptureOptions
 from tasks import kapture_api
 from tasks.delivered_callers import Delivered
 from tasks.vendor import Http

@@ -16,6 +16,7 @@ FOLDERS = ROOMS | {"tests", "docs", "findings"}
 TOP = FOLDERS | {"pyproject.toml", "README.md", "Makefile", "Procfile", "LICENSE", "CHANGELOG.md"}
 LONG, SHORT = 400, 40  # lines: a file beyond holds a second noun, one below is a helper of another
 REASONS = {
+    "deploy/cli/destination_test.py": "joins the command's group in the next move",
     "deploy/local/fault.py": "joins the stack in the next move",
     "deploy/local/leash.py": "joins the processes in the next move",
     "deploy/local/number_sample.py": "joins the samples in the next move",
@@ -32,7 +33,6 @@ REASONS = {
     "worker/build.py": "read by every process",
     "worker/celery.py": "celery -A worker finds the app here",
     "worker/gauges.py": "joins the clock in the next move",
-    "deploy/cli/destination_test.py": "joins the command's group in the next move",
     "worker/ledger/redeliver.py": "joins the operator's part of the ledger in the next move",
     "worker/ledger/sender_mark.py": "the form that accept.lua and the receiver share",
     "worker/startup.py": "joins the settings in the next move",

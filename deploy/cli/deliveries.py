@@ -13,8 +13,8 @@ from deploy.cli.shapes import Gates, delivery_line, in_order
 from deploy.cli.suppress import asked_number
 from deploy.cli.traces import forms_in
 from deploy.cli.values import since_option, until_option
-from schemas.asked_number import AskedNumber
 from schemas.delivery import State
+from schemas.phones.asked_number import AskedNumber
 from worker.ledger import browse
 from worker.ledger.records import DeliveryRecord
 

@@ -15,9 +15,9 @@ from deploy.cli.spool import look
 from deploy.cli.suppress import asked_number
 from deploy.cli.traces import Holding, calls_of, holdings, mentions_call, mentions_number
 from receiver.spool_file import SpoolError, SpoolFile
-from schemas.asked_number import AskedNumber
-from schemas.delacon_call import CALLER
+from schemas.delacon.call_keys import CALLER
 from schemas.delivery import FINAL, State
+from schemas.phones.asked_number import AskedNumber
 from worker.ledger import browse, operate
 from worker.ledger.audit import Action, note
 from worker.ledger.redis_files import rewrite_files

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from schemas.call import iso_utc
-from schemas.delacon import Event
-from schemas.delacon_call import CALL_ID, name_of_key
-from schemas.delacon_report import key_of_column
+from schemas.delacon.call_keys import CALL_ID, name_of_key
+from schemas.delacon.events import Event
+from schemas.delacon.import_row import STARTED
+from schemas.delacon.report import key_of_column
 from schemas.fields import read_epoch
-from schemas.import_row import STARTED
 
 MOST = 200  # columns that are told: JSON lines may have any number of keys
 _KEY = "PLA_"

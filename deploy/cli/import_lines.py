@@ -9,9 +9,9 @@ from typing import BinaryIO
 import orjson
 
 from deploy.cli.import_columns import Columns
-from schemas.delacon import Event, UnusableBody, read_event
-from schemas.delacon_call import CALL_ID
-from schemas.import_row import WRITTEN_AS_NUMBERS, ImportRows, RefusedRow, is_formula, is_total, plain
+from schemas.delacon.call_keys import CALL_ID
+from schemas.delacon.events import Event, UnusableBody, read_event
+from schemas.delacon.import_row import WRITTEN_AS_NUMBERS, ImportRows, RefusedRow, is_formula, is_total, plain
 
 _BOM = "\ufeff"
 _DELIMITERS = ",;\t|"  # what spreadsheets write, by country

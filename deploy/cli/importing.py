@@ -17,7 +17,7 @@ from deploy.cli.console import Failed, Misconfigured, as_option, emit, json_opti
 from deploy.cli.import_columns import Columns
 from deploy.cli.import_lines import BadFile, Lines, Read, read_file
 from deploy.cli.session import Session, with_ledger
-from schemas.import_row import ImportRows
+from schemas.delacon.import_row import ImportRows
 from tasks.importing import Fate, Importer
 from worker.ledger.audit import note
 

@@ -18,8 +18,8 @@ from deploy.cli.kapture_answers import pairs, show, tell
 from deploy.cli.kapture_reconcile import reconcile
 from deploy.cli.session import put_on_record, read_settings
 from schemas.destination import Destination
-from schemas.kapture_customer import Customer
-from schemas.kapture_reply import KaptureReply, digits_of
+from schemas.kapture.listing import Customer
+from schemas.kapture.reply import KaptureReply, digits_of
 from tasks import kapture_api
 from tasks.vendor import Http
 

@@ -11,7 +11,7 @@ from deploy.cli.console import Failed, Misconfigured
 from deploy.cli.values import Moment
 from schemas.blanking import blank
 from schemas.destination import Destination
-from schemas.kapture_options import KaptureOptions
+from schemas.kapture.options import KaptureOptions
 from tasks.vendor import Http
 from worker.errors import DeliveryError, Transient
 from worker.http_client import HttpClient

@@ -7,8 +7,8 @@ import click
 
 from deploy.cli.console import emit, print_table, shown
 from schemas.destination import Destination
-from schemas.kapture_customer import Customer
-from schemas.kapture_reply import KaptureReply
+from schemas.kapture.listing import Customer
+from schemas.kapture.reply import KaptureReply
 
 
 def pairs(fields: Sequence[str]) -> dict[str, str]:

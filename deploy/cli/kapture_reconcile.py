@@ -12,7 +12,7 @@ from deploy.cli.kapture_account import account_of, ask_beside, destination_optio
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.values import iso
 from schemas.destination import Destination
-from schemas.kapture_options import KaptureOptions
+from schemas.kapture.options import KaptureOptions
 from tasks import reconcile as task
 from tasks.delivered_callers import Delivered, deliver_again, delivered_callers
 from tasks.vendor import Http

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.cli.values import iso
-from schemas.callcap_request import Kind, RequestState
+from schemas.callcap.requests import Kind, RequestState
 from worker.ledger.numbers import NumberRecord
 
 _OPEN = frozenset({RequestState.WAITING, RequestState.IN_FLIGHT, RequestState.UNKNOWN})

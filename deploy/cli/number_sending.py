@@ -12,8 +12,8 @@ from deploy.cli.console import Failed, Misconfigured, emit, say
 from deploy.cli.number_options import faults_of, given
 from deploy.cli.number_shapes import request_shape
 from deploy.cli.session import Session, read_settings, with_ledger
-from schemas.callcap_request import Kind, NumberRequest, Outcome, RequestState, read_key, read_request
-from schemas.callcap_wire import provision_request, search_request, shown, update_request
+from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState, read_key, read_request
+from schemas.callcap.wire import provision_request, search_request, shown, update_request
 from tasks.callcap import Callcap, NoSuchRequest, NotNoted, new_key
 from worker.http_client import HttpClient
 from worker.ledger.audit import note

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from deploy.cli.values import iso
-from schemas.callcap_reply import numbers_in
-from schemas.callcap_request import Kind, Lookup, Outcome, RequestState
+from schemas.callcap.replies import numbers_in
+from schemas.callcap.requests import Kind, Lookup, Outcome, RequestState
 from worker.ledger.numbers import NumberRecord
 
 _OFFERED = (

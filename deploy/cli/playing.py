@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, cast
 
 from deploy.cli.console import Misconfigured
-from schemas.delacon import PathKind, UnusableBody, read_event
+from schemas.delacon.events import PathKind, UnusableBody, read_event
 
 _NOW = re.compile(r"\{\{\s*now_ms\s*([+-]\s*\d+)?\s*\}\}")
 _KINDS = ("create", "update", "either")

@@ -13,7 +13,7 @@ from deploy.cli.console import Failed, emit, json_option, shown
 from deploy.cli.session import read_settings
 from schemas.blanking import BLANK, blank
 from schemas.call import Call
-from schemas.delacon import StoredEvent, UnusableBody, merge, read_event
+from schemas.delacon.events import StoredEvent, UnusableBody, merge, read_event
 from schemas.delivery import DeliveryKey, Order, Prepared
 from schemas.destination import Destination
 from tasks.attempt import check_wanted

@@ -7,7 +7,7 @@ from typing import Any
 from deploy.cli.console import print_table
 from deploy.cli.session import Session
 from deploy.cli.values import iso
-from schemas.delacon import Merged, merge
+from schemas.delacon.events import Merged, merge
 from schemas.delivery import FINAL, State
 from tasks.registry import VENDORS
 from worker.ledger.browse import DeadLetter

@@ -6,7 +6,7 @@ import click
 
 from deploy.cli.console import Failed, as_option, emit, json_option, say
 from deploy.cli.session import Session, with_ledger
-from schemas.asked_number import AskedNumber, likely_meant
+from schemas.phones.asked_number import AskedNumber, likely_meant
 from worker.ledger import browse, operate
 from worker.redaction import mask_number
 

@@ -9,9 +9,9 @@ import phonenumbers
 
 from deploy.cli.console import progress
 from deploy.cli.session import Session
-from schemas.asked_number import AskedNumber
-from schemas.delacon_call import CALLER
+from schemas.delacon.call_keys import CALLER
 from schemas.delivery import State
+from schemas.phones.asked_number import AskedNumber
 from worker.ledger import browse
 from worker.ledger.records import DeliveryRecord, StoredCall
 

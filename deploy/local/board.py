@@ -9,7 +9,7 @@ import aiohttp
 from deploy.local.landing import NOT_ROUTED, WITHDRAWN, Cell, cell_of, totals
 from deploy.local.witness import Records, count_landed, records_of
 from schemas.call import Call
-from schemas.delacon import merge
+from schemas.delacon.events import merge
 from schemas.destination import Destination
 from worker.ledger.ledger import Ledger
 

@@ -1,6 +1,6 @@
 """The sample's look at Callcap: a search, which costs nothing and changes nothing."""
 
-from schemas.callcap_request import RequestState
+from schemas.callcap.requests import RequestState
 from tasks.callcap_exchange import search
 from worker.http_client import HttpClient
 from worker.settings import CallcapSettings

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from schemas.callcap_request import Kind, NumberRequest, Outcome, RequestState
+from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState
 from schemas.delivery import Request, Response
 from tasks.callcap import Callcap, ask
 from worker.broker import open_redis

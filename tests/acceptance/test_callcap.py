@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import redis as redis_client
 from celery import Celery
 
-from schemas.callcap_request import Kind, Lookup, NumberRequest, RequestState
+from schemas.callcap.requests import Kind, Lookup, NumberRequest, RequestState
 from tests.acceptance import provisioner
 from tests.acceptance.stack import Stack
 from worker.broker import direct_queue

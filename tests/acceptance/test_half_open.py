@@ -6,7 +6,7 @@ import time
 import pytest
 from redis.asyncio import Redis
 
-from schemas.delacon import read_event
+from schemas.delacon.events import read_event
 from tests.acceptance.looks import command, readyz
 from tests.acceptance.stack import end_of, landed, start_of
 from tests.chaos.proxy import Proxy

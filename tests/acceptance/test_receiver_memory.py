@@ -8,7 +8,7 @@ import random
 import aiohttp
 import pytest
 
-from schemas.delacon_call import CALL_ID, DOCUMENTED_KEYS
+from schemas.delacon.call_keys import CALL_ID, DOCUMENTED_KEYS
 from tests.acceptance.receiver_process import TOKEN, ReceiverProcess, event, until
 
 GROWTH_BYTES = 5 * 1024 * 1024

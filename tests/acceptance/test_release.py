@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from schemas.delacon import read_event
+from schemas.delacon.events import read_event
 from tests.acceptance.looks import get
 from tests.acceptance.stack import CONFIG, Stack, start_of
 from tests.acceptance.strangers import Cores, strangers

@@ -1,6 +1,6 @@
 """What Delacon pushes, at the sizes it has in the field: starts of 900 bytes, ends of 350."""
 
-from schemas.delacon import read_event
+from schemas.delacon.events import read_event
 from tests.acceptance.stack import TOKEN
 
 START_BYTES, END_BYTES = 900, 350

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from redis.asyncio import Redis
 
 from deploy.cli.main import main
-from schemas.delacon import read_event
+from schemas.delacon.events import read_event
 from schemas.delivery import DeliveryKey
 from tasks.dispatch import dispatch
 from tasks.planning import Planner

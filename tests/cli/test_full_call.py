@@ -1,6 +1,6 @@
 """A call that holds as much as it may: shown, routed anew, delivered and erased like any other."""
 
-from schemas.delacon import Event
+from schemas.delacon.events import Event
 from tests.cli.conftest import CALLER, CONFIG
 from worker.ledger.claims import Verdict
 from worker.ledger.records import Incoming

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.cli import numbers as commands
 from deploy.cli.number_options import option_of
-from schemas.callcap import ProvisionParameters, SearchParameters, UpdateParameters
+from schemas.callcap.parameters import ProvisionParameters, SearchParameters, UpdateParameters
 from tests.cli.callcap_standin import EXACT
 
 TODAY = datetime.now(UTC).astimezone().date()

@@ -1,6 +1,6 @@
 """``switchboard quarantine``: bodies that could not be read."""
 
-from schemas.delacon import StoredEvent
+from schemas.delacon.events import StoredEvent
 
 
 def _keep(body, reason="the body is not JSON", received_us=1_772_452_800_000_000, path_kind="create"):

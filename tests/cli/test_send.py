@@ -12,7 +12,7 @@ import pytest
 
 import deploy.local
 from deploy.cli.playing import read_file
-from schemas.delacon import read_event
+from schemas.delacon.events import read_event
 
 TOKEN = "a-token-for-tests-only"
 SAMPLE = Path(deploy.local.__file__).parent / "calls.jsonl"

@@ -11,7 +11,7 @@ import pytest
 
 import deploy.local
 from deploy.local.standins.app import StandIns
-from schemas.delacon import Event, Merged, StoredEvent, merge, read_event
+from schemas.delacon.events import Event, Merged, StoredEvent, merge, read_event
 from schemas.delivery import DeliveryKey, Order, Receipt
 from schemas.destination import Destination
 from tasks.registry import VENDORS

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.delacon import parse_record
+from schemas.delacon.events import parse_record
 from tests.receiver.scripted import TOKEN
 
 DATA = Path(__file__).parents[1] / "schemas/data"

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from schemas.delacon import StoredEvent, merge, parse_record, read_event
+from schemas.delacon.events import StoredEvent, merge, parse_record, read_event
 from tests.receiver.scripted import TOKEN, FakeLedger, Receiver
 
 FLAT_KB = 20 * 1024

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import captorra, comunik8, kapture
+from schemas import captorra, comunik8
 from schemas.blanking import blank, secrets_of
+from schemas.kapture import customer
 from tests.destinations import make_destination
 
 
@@ -38,12 +39,12 @@ def test_nothing_is_blanked_without_secrets():
 
 def test_the_secrets_of_a_destination_come_without_their_scheme():
     """So a vendor's reply that repeats the key alone, or the whole header, is blanked."""
-    one = make_destination(kapture.SPEC, {"auth_key": "Basic abc123"})
-    many = make_destination(kapture.SPEC, {"auth_key": None, "auth_keys": {"add": "a1", "update": "b2"}})
+    one = make_destination(customer.SPEC, {"auth_key": "Basic abc123"})
+    many = make_destination(customer.SPEC, {"auth_key": None, "auth_keys": {"add": "a1", "update": "b2"}})
     dialler = make_destination(comunik8.SPEC, {"api_key": "c3"})
     firm = make_destination(captorra.SPEC)
 
-    assert ("abc123",) == secrets_of(kapture.SPEC, one.options)
-    assert {"a1", "b2"} == set(secrets_of(kapture.SPEC, many.options))
+    assert ("abc123",) == secrets_of(customer.SPEC, one.options)
+    assert {"a1", "b2"} == set(secrets_of(customer.SPEC, many.options))
     assert ("c3",) == secrets_of(comunik8.SPEC, dialler.options)
     assert () == secrets_of(captorra.SPEC, firm.options)

@@ -8,8 +8,9 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import captorra, comunik8, kapture
+from schemas import captorra, comunik8
 from schemas.call import CANONICAL, Call
+from schemas.kapture import customer
 from schemas.mapping import fill
 from tests.destinations import make_destination
 
@@ -32,7 +33,7 @@ _CALLS = st.builds(
 )
 _CAPTORRA = make_destination(captorra.SPEC, {"timezone": "Europe/London"})
 _COMUNIK8 = make_destination(comunik8.SPEC, {"subtype": "valeter", "delay": "10m"})
-_KAPTURE = make_destination(kapture.SPEC)
+_KAPTURE = make_destination(customer.SPEC)
 
 
 @given(_CALLS)
@@ -53,8 +54,8 @@ def test_every_body_can_be_written_as_json(call):
     bodies: list[Mapping[str, object]] = [
         captorra.fill_body(call, _CAPTORRA).values,
         comunik8.lead_body(comunik8.fill_lead(call, _COMUNIK8).values),
-        kapture.fill_customer(call, _KAPTURE).values,
-        kapture.update_of(kapture.fill_customer(call, _KAPTURE), call).values,
+        customer.fill_customer(call, _KAPTURE).values,
+        customer.update_of(customer.fill_customer(call, _KAPTURE), call).values,
     ]
 
     assert bodies == [orjson.loads(orjson.dumps(body)) for body in bodies]

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from marshmallow import ValidationError
 
-from schemas.callcap import ProvisionParameters, SearchParameters, UpdateParameters
+from schemas.callcap.parameters import ProvisionParameters, SearchParameters, UpdateParameters
 
 TODAY = date(2026, 11, 21)
 

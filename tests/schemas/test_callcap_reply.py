@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.callcap_reply import Said, judge, numbers_in
+from schemas.callcap.replies import Said, judge, numbers_in
 from tests.destinations import make_response
 
 KEY = "made-up-key"

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from marshmallow import ValidationError
 
-from schemas.callcap_request import Kind, Lookup, NumberRequest, Outcome, RequestState, read_key, read_request
+from schemas.callcap.requests import Kind, Lookup, NumberRequest, Outcome, RequestState, read_key, read_request
 
 TODAY = date(2026, 11, 21)
 

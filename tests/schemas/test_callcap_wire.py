@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.callcap_wire import provision_request, search_request, shown, update_request
+from schemas.callcap.wire import provision_request, search_request, shown, update_request
 
 
 @dataclass(frozen=True)

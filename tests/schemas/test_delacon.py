@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.delacon import MAX_UNKNOWN, Event, UnusableBody, read_event
+from schemas.delacon.events import MAX_UNKNOWN, Event, UnusableBody, read_event
 
 DATA = Path(__file__).parent / "data"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from schemas.call import CANONICAL
-from schemas.delacon_call import DOCUMENTED_KEYS, CallKeys, load_call, load_keys
+from schemas.delacon.call_keys import DOCUMENTED_KEYS, CallKeys, load_call, load_keys
 
 RECEIVED = datetime(2026, 11, 21, 9, 30, 0, 123_456, tzinfo=UTC)
 REPLACED = "started_at replaced by the receipt"

@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.delacon import UnusableBody, parse_record, read_event
+from schemas.delacon.events import UnusableBody, parse_record, read_event
 
 
 def read(**keys):

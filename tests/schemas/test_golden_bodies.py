@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas import captorra, comunik8, kapture
-from schemas.delacon import StoredEvent, merge, read_event
+from schemas import captorra, comunik8
+from schemas.delacon.events import StoredEvent, merge, read_event
+from schemas.kapture import customer
 from tests.destinations import make_destination
 
 DATA = Path(__file__).parent / "data"
@@ -49,4 +50,4 @@ def test_comunik8(call):
 
 def test_kapture(call):
     """A customer with the caller's digits as its code."""
-    assert golden("kapture") == kapture.fill_customer(call, make_destination(kapture.SPEC)).values
+    assert golden("kapture") == customer.fill_customer(call, make_destination(customer.SPEC)).values

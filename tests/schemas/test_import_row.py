@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schemas.delacon import Event
-from schemas.import_row import DELACONS_DATE, ImportRows, RefusedRow, is_total, read_id
+from schemas.delacon.events import Event
+from schemas.delacon.import_row import DELACONS_DATE, ImportRows, RefusedRow, is_total, read_id
 from schemas.zones import zones
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)

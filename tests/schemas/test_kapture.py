@@ -3,7 +3,7 @@
 import pytest
 from marshmallow import ValidationError
 
-from schemas.kapture import PAGES, SPEC, fill_contact, fill_customer, page_request, update_of
+from schemas.kapture.customer import PAGES, SPEC, fill_contact, fill_customer, page_request, update_of
 from tests.destinations import make_destination
 
 TABLE = {"auth_key": "k" * 20, "email": "{caller_digits}@calls.example.com"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.kapture_customer import Customer
+from schemas.kapture.listing import Customer
 from schemas.reply import normal_keys
 
 DOCUMENT = {

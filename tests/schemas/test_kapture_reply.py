@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.kapture_reply import has_contact, parse_reply, repair
+from schemas.kapture.reply import has_contact, parse_reply, repair
 from schemas.reply import read_reply
 from tests.destinations import make_response
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.kapture import SPEC
+from schemas.kapture.customer import SPEC
 from schemas.mapping import fill, mapping_in_force
 from schemas.template import Template
 

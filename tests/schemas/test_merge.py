@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.call import Call
-from schemas.delacon import END_KEYS, StoredEvent, merge, parse_record, read_event
-from schemas.delacon_call import DOCUMENTED_KEYS
+from schemas.delacon.call_keys import DOCUMENTED_KEYS
+from schemas.delacon.events import END_KEYS, StoredEvent, merge, parse_record, read_event
 
 DATA = Path(__file__).parent / "data"
 FIRST_US = 1_763_717_400_000_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.delacon import StoredEvent, merge
+from schemas.delacon.events import StoredEvent, merge
 
 CALLER = "PLA_Caller_Phone_Number"
 

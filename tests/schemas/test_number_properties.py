@@ -7,11 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from phonenumbers import NumberParseException, PhoneNumber, ValidationResult
 
-from schemas import numbering_plan
-from schemas.delacon_call import CALLER, load_call
+from schemas.delacon.call_keys import CALLER, load_call
 from schemas.fields import phone_for
-from schemas.phone import old_reading, read_phone
-from schemas.written_number import PLACEHOLDERS
+from schemas.phones import numbering_plan
+from schemas.phones.phone import old_reading, read_phone
+from schemas.phones.written_number import PLACEHOLDERS
 
 RECEIVED_US = int(datetime(2026, 11, 21, tzinfo=UTC).timestamp() * 1_000_000)
 REGIONS = st.sampled_from(["AU", "US", "GB", "NZ", "CA", "IN", "SG", "TT", "IT", "MX"])

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.delacon import Event, parse_record
-from schemas.delacon_call import DOCUMENTED_KEYS
-from schemas.packing import pack, unpack
+from schemas.delacon.call_keys import DOCUMENTED_KEYS
+from schemas.delacon.events import Event, parse_record
+from schemas.delacon.key_codes import pack, unpack
 
 KEYS = st.one_of(st.sampled_from(sorted(DOCUMENTED_KEYS)), st.text(max_size=3), st.text())
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.phone import Phone, read_phone
+from schemas.phones.phone import Phone, read_phone
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import schemas
-from schemas.phone import read_phone
+from schemas.phones.phone import read_phone
 from tests.schemas.written_numbers import ROWS, Row
 
 MODULES = ("written_number", "numbering_plan", "phone")
@@ -119,7 +119,9 @@ def test_the_docs_tell_the_truth():
 def failing(tmp_path_factory) -> dict[str, set[Row]]:
     """Give the rows that each mutant reads wrong."""
     folder = tmp_path_factory.mktemp("mutants")
-    sources = {name: (Path(schemas.__file__).parent / f"{name}.py").read_text(encoding="utf-8") for name in MODULES}
+    sources = {
+        name: (Path(schemas.__file__).parent / "phones" / f"{name}.py").read_text(encoding="utf-8") for name in MODULES
+    }
     sys.path.insert(0, str(folder))
     found = {}
     try:
@@ -130,7 +132,7 @@ def failing(tmp_path_factory) -> dict[str, set[Row]]:
                 if name == module:
                     assert 1 == source.count(text), fault
                 changed = source.replace(text, other) if name == module else source
-                whole = changed.replace("from schemas", f"from {package}")
+                whole = changed.replace("from schemas.phones", f"from {package}")
                 (folder / package / f"{name}.py").write_text(whole, encoding="utf-8")
             read = importlib.import_module(f"{package}.phone").read_phone
             found[fault] = {row for row in ROWS if understood(row, read) != row.right}

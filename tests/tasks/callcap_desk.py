@@ -8,7 +8,7 @@ from typing import Any
 
 from deploy.local.standins.app import StandIns
 from deploy.local.standins.faults import Fault
-from schemas.callcap_request import Kind, Outcome
+from schemas.callcap.requests import Kind, Outcome
 from tasks.callcap import Callcap, ask
 from tasks.callcap_exchange import search
 from tests.ledgers import Driver, open_driver

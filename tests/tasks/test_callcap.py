@@ -7,7 +7,7 @@ import pytest
 from marshmallow import ValidationError
 
 from deploy.local.standins.app import StandIns
-from schemas.callcap_request import Kind, RequestState
+from schemas.callcap.requests import Kind, RequestState
 from tasks.callcap import DifferentRequest, NoSuchRequest, new_key
 from tests.tasks.callcap_desk import EXACT, NOTHING, TODAY, Desk, open_desk, outcome_of
 

@@ -8,7 +8,7 @@ import pytest
 from redis import ConnectionError as RedisConnectionError
 
 from deploy.local.standins.app import StandIns
-from schemas.callcap_request import Kind, Lookup, RequestState
+from schemas.callcap.requests import Kind, Lookup, RequestState
 from schemas.delivery import Request, Response
 from tasks.callcap import SETTLE_PAUSES_S, NotNoted
 from tasks.callcap_exchange import TIMEOUT_S

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from deploy.local.standins.app import StandIns
-from schemas.callcap_request import RequestState
-from schemas.kapture_options import OPERATIONS
+from schemas.callcap.requests import RequestState
+from schemas.kapture.options import OPERATIONS
 from tasks.callcap_exchange import search
 from tests.tasks.overheard import NEW, Desk, open_desk
 from worker.errors import Blocked, Permanent, Transient

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.standins.app import StandIns
 from deploy.local.standins.faults import Fault
-from schemas.kapture import SPEC
+from schemas.kapture.customer import SPEC
 from tasks import kapture_api
 from tasks.kapture_api import Window, by_id, by_phone, windows
 from tests.destinations import ScriptedHttp, make_destination, make_response

@@ -15,10 +15,10 @@ import pytest
 
 from deploy.local.standins.app import StandIns
 from deploy.local.standins.faults import Fault
-from schemas.delacon import read_event
+from schemas.delacon.events import read_event
 from schemas.delivery import DeliveryKey
 from schemas.destination import Destination
-from schemas.kapture import SPEC
+from schemas.kapture.customer import SPEC
 from tasks.delivered_callers import Delivered, deliver_again, delivered_callers
 from tasks.deliverer import Deliverer
 from tasks.dispatch import dispatch

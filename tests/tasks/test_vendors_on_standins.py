@@ -7,9 +7,9 @@ import pytest
 
 from deploy.local.standins.app import StandIns
 from deploy.local.standins.faults import Fault
-from schemas.callcap import ProvisionParameters, SearchParameters
-from schemas.callcap_reply import Said, judge
-from schemas.callcap_wire import provision_request, search_request, update_request
+from schemas.callcap.parameters import ProvisionParameters, SearchParameters
+from schemas.callcap.replies import Said, judge
+from schemas.callcap.wire import provision_request, search_request, update_request
 from tasks.registry import VENDORS
 from tests.destinations import make_destination, make_order
 from worker.errors import Blocked, DeliveryError, Permanent, Transient

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from schemas.captorra import SPEC as CAPTORRA
 from schemas.comunik8 import SPEC as COMUNIK8
-from schemas.kapture import SPEC as KAPTURE
+from schemas.kapture.customer import SPEC as KAPTURE
 from worker.errors import SettingsError
 from worker.settings import Settings, load_settings
 

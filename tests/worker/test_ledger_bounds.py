@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.delacon import Event, StoredEvent, merge, parse_record, read_event
+from schemas.delacon.events import Event, StoredEvent, merge, parse_record, read_event
 from tests.ledgers import NOON, Driver, open_driver
 from worker.ledger import browse, operate
 from worker.ledger.ledger import Bounds

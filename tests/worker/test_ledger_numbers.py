@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from schemas.callcap_request import Kind, NumberRequest, Outcome, RequestState
+from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState
 from tests.ledgers import Driver, open_driver
 from worker.ledger.numbers import KEEP_SEARCH_MS, LEASE_MS, PAGE, Claimed, Numbers, Written
 

@@ -5,7 +5,7 @@ from itertools import permutations
 import orjson
 import pytest
 
-from schemas.delacon import read_event
+from schemas.delacon.events import read_event
 from tests.ledgers import Driver
 from worker.ledger import browse
 from worker.ledger.records import Accepted, Incoming

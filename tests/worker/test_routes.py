@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.call import Call
-from schemas.delacon_call import CALLER, load_call
+from schemas.delacon.call_keys import CALLER, load_call
 from tests.worker.configured import CONTRACT, faults_of, load
 from worker.routes import Route, destinations_of
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from schemas.asked_number import AskedNumber
+from schemas.phones.asked_number import AskedNumber
 from worker.configuration.faults import Faults
 from worker.configuration.lines import Path
 from worker.configuration.tables import RouteTable, read_table

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from marshmallow import Schema, ValidationError, missing
 
-from schemas.import_row import DELACONS_DATE
+from schemas.delacon.import_row import DELACONS_DATE
 from schemas.options import Option, duration_s, flag, one_of, secret, text, zone
 from worker.configuration import values
 from worker.configuration.faults import Faults

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError
 from phonenumbers import SUPPORTED_REGIONS
 
+from schemas.delacon.import_row import check_date_format
 from schemas.durations import parse_duration_or_off
 from schemas.fields import read_result
-from schemas.import_row import check_date_format
 from schemas.options import duration_s, text
 
 _T = TypeVar("_T")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from schemas.callcap_request import Kind, NumberRequest, Outcome, RequestState
+from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState
 from worker.ledger.ledger import Ledger
 
 LEASE_MS = 50_000

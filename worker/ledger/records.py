@@ -7,8 +7,8 @@ from hashlib import sha1
 
 import orjson
 
-from schemas.delacon import Arrivals, StoredEvent, arrivals_of, parse_record
-from schemas.delacon_call import CALL_ID
+from schemas.delacon.call_keys import CALL_ID
+from schemas.delacon.events import Arrivals, StoredEvent, arrivals_of, parse_record
 from schemas.delivery import DeliveryKey, State
 from worker.ledger.history import History
 from worker.ledger.sender_mark import unmarked

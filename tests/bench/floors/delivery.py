@@ -14,7 +14,7 @@ import orjson
 import uvloop
 from aiohttp import ClientSession, TCPConnector
 
-from schemas.delacon import merge
+from schemas.delacon.events import merge
 from schemas.delivery import DeliveryKey, Order, Request
 from tasks.registry import VENDORS
 from tests.acceptance.stack import CONFIG, TOKEN

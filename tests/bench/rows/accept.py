@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from deploy.local.redis_binary import find_binary
 from deploy.local.redis_server import RedisServer
-from schemas.delacon import read_event
+from schemas.delacon.events import read_event
 from tests.acceptance.stack import end_of, start_of
 from tests.bench.figures import Figure, Limit
 from tests.bench.scale import Scale

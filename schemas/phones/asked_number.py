@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.numbering_plan import code_of
-from schemas.phone import Phone, old_reading, read_phone
-from schemas.written_number import read_written
+from schemas.phones.numbering_plan import code_of
+from schemas.phones.phone import Phone, old_reading, read_phone
+from schemas.phones.written_number import read_written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, post_load, validates_schema
 
-from schemas.callcap_values import account, digits, iso_date, phone, vanity, whole_number, zipcode
+from schemas.callcap.callcap_values import account, digits, iso_date, phone, vanity, whole_number, zipcode
 from schemas.options import Option, flag, one_of, text
 
 

@@ -10,11 +10,11 @@ from typing import Any, Self
 
 from marshmallow import ValidationError
 
-from schemas.callcap import ProvisionParameters, SearchParameters, UpdateParameters
-from schemas.callcap_values import phone
+from schemas.callcap.callcap_values import phone
+from schemas.callcap.parameters import ProvisionParameters, SearchParameters, UpdateParameters
 
 Parameters = Mapping[str, str | int | bool]
-"""What a schema of ``schemas.callcap`` loaded, by the wire's names."""
+"""What a schema of ``schemas.callcap.parameters`` loaded, by the wire's names."""
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}", re.ASCII)
 _MAYBE_A_NUMBER = re.compile(r"\d{10}", re.ASCII)

@@ -6,8 +6,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType
 
-from schemas import numbering_plan as plan
-from schemas.written_number import Written, read_written
+from schemas.phones import numbering_plan as plan
+from schemas.phones.written_number import Written, read_written
 
 MAX_TEXT = 250  # characters: what phonenumbers reads at most; it also bounds the memory of the cache
 CACHED = 8192  # numbers; reading one afresh takes about 0.1 ms, and each is read once a merge

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from schemas.delacon import Event
-from schemas.delacon_call import CALL_ID, CALLER
-from schemas.delacon_report import SITE
+from schemas.delacon.call_keys import CALL_ID, CALLER
+from schemas.delacon.events import Event
+from schemas.delacon.report import SITE
 from schemas.fields import read_epoch
 
 STARTED = "PLA_CallStartTime"

@@ -6,7 +6,7 @@ from schemas.call import Call
 from schemas.delivery import Request
 from schemas.destination import Destination, VendorSpec
 from schemas.fields import phone_for
-from schemas.kapture_options import SCHEME, KaptureOptions, KaptureOptionsSchema
+from schemas.kapture.options import SCHEME, KaptureOptions, KaptureOptionsSchema
 from schemas.mapping import Filled, fill
 
 PAGES: Mapping[str, str] = {

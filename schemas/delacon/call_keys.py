@@ -9,8 +9,8 @@ from marshmallow import EXCLUDE, Schema
 
 from schemas.call import Call
 from schemas.fields import Parsed, read_duration, read_epoch, read_result
-from schemas.phone import old_reading, read_phone
-from schemas.written_number import mask_digits
+from schemas.phones.phone import old_reading, read_phone
+from schemas.phones.written_number import mask_digits
 
 CALL_ID = "PLA_Call_Id"
 CALLER = "PLA_Caller_Phone_Number"

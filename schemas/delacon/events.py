@@ -9,9 +9,9 @@ from typing import Literal
 import orjson
 
 from schemas.call import Call
-from schemas.delacon_call import CALL_ID, CALLER, DOCUMENTED_KEYS, FALLIBLE_KEYS, is_readable, load_call
-from schemas.lenient_json import read_object
-from schemas.packing import pack, unpack
+from schemas.delacon.call_keys import CALL_ID, CALLER, DOCUMENTED_KEYS, FALLIBLE_KEYS, is_readable, load_call
+from schemas.delacon.key_codes import pack, unpack
+from schemas.delacon.lenient_json import read_object
 
 PathKind = Literal["create", "update", "either"]
 

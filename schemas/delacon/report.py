@@ -7,7 +7,7 @@ The call report (support.delaconcorp.com 360035651453, with showrowid, showcid a
 import re
 from collections.abc import Mapping
 
-from schemas.delacon_call import CALL_ID, CALLER
+from schemas.delacon.call_keys import CALL_ID, CALLER
 
 _NO_LETTER = re.compile(r"[\W_]+")
 _COLUMNS: Mapping[str, str] = {

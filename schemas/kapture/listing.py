@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.kapture_reply import IDS, digits_of, emails_of, phones_of
+from schemas.kapture.reply import IDS, digits_of, emails_of, phones_of
 
 _CODE = ("customercode", "customer_code", "customer code")
 _CREATED = ("generationdate", "generation_date", "generation date")

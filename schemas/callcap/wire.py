@@ -4,7 +4,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from schemas.blanking import BLANK
-from schemas.callcap_request import Parameters
+from schemas.callcap.requests import Parameters
 from schemas.delivery import Request
 
 

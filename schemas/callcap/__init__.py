@@ -1,0 +1,1 @@
+"""Callcap: parameters, requests, their wire form and replies."""

@@ -1,0 +1,1 @@
+"""Delacon: events, calls and their JSON."""

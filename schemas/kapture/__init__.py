@@ -1,0 +1,1 @@
+"""Kapture: options, customers and replies."""

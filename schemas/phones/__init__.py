@@ -1,0 +1,1 @@
+"""Phone numbers: as they are written, asked for, planned and sent."""
