@@ -14,10 +14,10 @@ from tasks.planning import Planner
 from tasks.registry import VENDORS
 from tasks.vendor import Testable
 from worker.errors import DeliveryError
-from worker.http_client import HttpClient
-from worker.ledger import operate
+from worker.http.client import HttpClient
+from worker.ledger import admin
 from worker.ledger.audit import Action
-from worker.ledger.browse import QuarantinedBody
+from worker.ledger.queries import QuarantinedBody
 from worker.ledger.records import Accepted, Incoming
 
 _OUTCOMES = {Accepted.NEW: "stored", Accepted.SAME: "stored before", Accepted.REMEMBERED: "its call is over"}
@@ -25,7 +25,7 @@ _OUTCOMES = {Accepted.NEW: "stored", Accepted.SAME: "stored before", Accepted.RE
 
 async def replay(session: Session, keys: Sequence[DeliveryKey], *, by: Action) -> list[bool]:
     """Put dead letters back; ``False`` for each key that is no dead letter."""
-    answers = await operate.replay(session.ledger, keys, by=by)
+    answers = await admin.replay(session.ledger, keys, by=by)
     await _follow_up(session, keys)
     return answers
 
@@ -34,7 +34,7 @@ async def redeliver(
     session: Session, keys: Sequence[DeliveryKey], *, states: Sequence[State], by: Action
 ) -> list[bool]:
     """Deliver final deliveries again, those in these states; ``False`` for each that is not."""
-    answers = await operate.deliver_again(session.ledger, keys, states=states, by=by)
+    answers = await admin.deliver_again(session.ledger, keys, states=states, by=by)
     await _follow_up(session, keys)
     return answers
 
@@ -80,7 +80,7 @@ async def reroute(session: Session, call_ids: Sequence[str], *, by: Action) -> R
     planner = Planner(settings=session.settings, vendors=VENDORS)
     before = {call.call_id: len(call.deliveries) for call in await ledger.load(call_ids)}
     await dispatch(call_ids, ledger=ledger, planner=planner, by=by)
-    await operate.wake(ledger, session.settings.destinations)
+    await admin.wake(ledger, session.settings.destinations)
     after = await ledger.load(call_ids)
     return Rerouted(
         deliveries=sum(len(call.deliveries) - before.get(call.call_id, 0) for call in after),
@@ -102,7 +102,7 @@ async def retry_body(session: Session, body_id: str, body: QuarantinedBody | Non
         return {**result, "outcome": "its call has no room for it", "call_id": event.call_id}
     if answer is Accepted.FAILED:
         return {**result, "outcome": "the ledger refused it", "call_id": event.call_id}
-    await operate.forget_bodies(session.ledger, [body_id], by=by)
+    await admin.forget_bodies(session.ledger, [body_id], by=by)
     return {"id": body_id, "accepted": True, "outcome": _OUTCOMES[answer], "call_id": event.call_id}
 
 

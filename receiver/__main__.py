@@ -17,12 +17,12 @@ from receiver.process import opened, raise_file_limit, serve, stop_on_signals
 from receiver.sockets import listen
 from receiver.spool_file import SpoolError, SpoolFile
 from tasks.registry import VENDORS
-from worker.configuration.receiver import faults_of_host
-from worker.environment import Environment
+from worker.config.environment import Environment
+from worker.config.receiver import faults_of_host
+from worker.config.settings import Settings
+from worker.config.startup import read_startup
 from worker.errors import SettingsError
 from worker.log import configure_logging
-from worker.settings import Settings
-from worker.startup import read_startup
 
 SWITCH_S = 0.0005
 """How long the waker's thread keeps the interpreter from the loop: a tenth of Python's 5 ms took a sixth of the CPU off

@@ -17,7 +17,7 @@ from receiver.senders import Senders
 from receiver.server import Server
 from receiver.tally import Tally
 from receiver.views import PATHS, Webhook
-from worker.configuration.receiver import ReceiverSettings
+from worker.config.receiver import ReceiverSettings
 from worker.metrics import Metrics
 
 LOOPBACK = subnets(("127.0.0.0/8", "::1/128"))

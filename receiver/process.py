@@ -24,11 +24,11 @@ from receiver.spool import Spool
 from receiver.spool_file import SpoolFile, SpoolStatus
 from receiver.waker import Waker
 from worker.broker import open_redis
-from worker.configuration.receiver import ReceiverSettings
-from worker.environment import Environment
+from worker.config.environment import Environment
+from worker.config.receiver import ReceiverSettings
+from worker.config.settings import Settings
 from worker.ledger.ledger import Ledger
 from worker.metrics import Metrics
-from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 

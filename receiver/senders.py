@@ -7,7 +7,7 @@ from hashlib import blake2b
 from math import ceil
 
 from schemas.delacon.events import Event
-from worker.configuration.receiver import ReceiverSettings, SenderSettings
+from worker.config.receiver import ReceiverSettings, SenderSettings
 from worker.ledger.sender_mark import mark
 
 SERVICE = "PLA_CID"

@@ -13,7 +13,7 @@ from schemas.kapture.options import KaptureOptions
 from schemas.kapture.reply import digits_of
 from tasks.kapture import CUSTOMER_ID
 from tasks.order import UNSURE
-from worker.ledger import browse
+from worker.ledger import queries
 from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import StoredCall
@@ -87,7 +87,7 @@ async def _calls(
     ledger: Ledger, destination: str, *, since_ms: int, until_ms: int
 ) -> AsyncIterator[tuple[StoredCall, str, bool]]:
     """Give the calls with a delivery to the destination, their group, and whether one of theirs is not final."""
-    async for page in browse.call_ids(ledger, since_ms=since_ms, until_ms=until_ms):
+    async for page in queries.call_ids(ledger, since_ms=since_ms, until_ms=until_ms):
         for stored in await ledger.load(page):
             records = [record for (name, _), record in stored.deliveries.items() if name == destination]
             if (destination, "create") in stored.deliveries:

@@ -14,7 +14,7 @@ from schemas.phones.phone import read_phone
 from tasks.kapture import failure_of, is_absent, read_said
 from tasks.vendor import Http
 from worker.errors import Permanent
-from worker.http_reply import MAX_REPLY_BYTES
+from worker.http.reply import MAX_REPLY_BYTES
 
 WINDOW_S = 24 * 3600
 """The most that one select may span (the vendor's page on pulling customers by date range)."""

@@ -9,10 +9,10 @@ from schemas.delacon.events import Arrivals
 from schemas.delivery import State
 from tasks.merging import merged
 from tasks.vendor import Vendor
+from worker.config.settings import Settings
 from worker.ledger.plans import FollowUp, NewDelivery, Plan
 from worker.ledger.records import StoredCall
 from worker.routes import destinations_of, mark
-from worker.settings import Settings
 
 MISSED = frozenset({"unanswered", "busy"})
 

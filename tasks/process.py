@@ -16,14 +16,14 @@ from tasks.giving_way import GivingWay
 from tasks.pump import Pump
 from tasks.registry import VENDORS
 from tasks.watcher import Watcher
-from worker.dead_queue import DeadQueue
-from worker.environment import Environment
+from worker.config.environment import Environment
+from worker.config.settings import LEASE_MARGIN_S, Settings
+from worker.config.startup import read_startup
+from worker.dead_letters import DeadQueue
 from worker.errors import SettingsError
 from worker.log import configure_logging
 from worker.metrics import Metrics
 from worker.runtime import Runtime, runtime, start
-from worker.settings import LEASE_MARGIN_S, Settings
-from worker.startup import read_startup
 
 SWITCH_S = 0.0005
 """How long a thread keeps the interpreter from others that want it. Celery's thread, which speaks to the broker in many

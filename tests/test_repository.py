@@ -32,10 +32,10 @@ REASONS = {
     "tasks/registry.py": "the one line of each vendor",
     "worker/build.py": "read by every process",
     "worker/celery.py": "celery -A worker finds the app here",
+    "worker/config/startup.py": "joins the settings in the next move",
     "worker/gauges.py": "joins the clock in the next move",
     "worker/ledger/redeliver.py": "joins the operator's part of the ledger in the next move",
     "worker/ledger/sender_mark.py": "the form that accept.lua and the receiver share",
-    "worker/startup.py": "joins the settings in the next move",
 }
 """Why a file of the product has less than 40 lines, or any file more than 400."""
 LOCKS = ("deploy/requirements.lock", "deploy/requirements-dev.lock")

@@ -6,7 +6,7 @@ import sys
 from celery import Celery
 
 from worker.clock import ClockStep
-from worker.flower_guard import guard_flower
+from worker.flower import guard_flower
 
 guard_flower(sys.argv, os.environ)
 

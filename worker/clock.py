@@ -11,13 +11,13 @@ from celery import bootsteps
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from worker.config.settings import Settings
 from worker.gauges import refresh_gauges
 from worker.ledger.ledger import Ledger
 from worker.ledger.retention import Retention, rescue, sweep
 from worker.ledger.sign_ins import SignIn
 from worker.metrics import Metrics
 from worker.runtime import runtime
-from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 

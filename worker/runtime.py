@@ -13,12 +13,12 @@ import uvloop
 
 from schemas.delivery import DeliveryKey
 from worker.broker import open_redis
-from worker.environment import Environment
-from worker.gathering import Gathering
-from worker.http_client import HttpClient
+from worker.concurrency import Gathering
+from worker.config.environment import Environment
+from worker.config.settings import Settings
+from worker.http.client import HttpClient
 from worker.ledger.ledger import Ledger, Timings
 from worker.metrics import Metrics
-from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

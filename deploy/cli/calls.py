@@ -21,7 +21,7 @@ from deploy.cli.shapes import Gates, call_line, call_shape, print_attempts
 from deploy.cli.suppress import asked_number
 from deploy.cli.traces import forms_in
 from deploy.cli.values import iso, since_option, until_option
-from worker.ledger import browse
+from worker.ledger import queries
 from worker.ledger.audit import named
 
 BATCH = 200  # calls a step of rerouting: a small step is soon whole
@@ -49,7 +49,7 @@ def list_calls(
     async def work(session: Session) -> list[dict[str, Any]]:
         asked = asked_number(session, caller) if caller else None
         gates, lines, most = await Gates.read(session), [], limit_of(limit, as_json=as_json)
-        async for page in browse.call_ids(session.ledger, since_ms=since_ms, until_ms=until_ms):
+        async for page in queries.call_ids(session.ledger, since_ms=since_ms, until_ms=until_ms):
             for stored in await session.ledger.load(page):
                 if (state and stored.state != state) or (asked and not forms_in(stored, asked)):
                     continue
@@ -74,10 +74,10 @@ def show(*, call_id: str, as_json: bool) -> None:
     """Show a call whole: its events, its deliveries and their attempts."""
 
     async def work(session: Session) -> dict[str, Any]:
-        stored = await browse.load_one(session.ledger, call_id)
+        stored = await queries.load_one(session.ledger, call_id)
         if stored is not None:
             return call_shape(stored, await Gates.read(session))
-        if await browse.is_remembered(session.ledger, call_id):
+        if await queries.is_remembered(session.ledger, call_id):
             raise Failed(f"Of call {call_id} the id alone is left: it was removed by its retention or erased.")
         raise Failed(f"There is no call {call_id}.")
 
@@ -105,7 +105,7 @@ def reroute(*, call_ids: tuple[str, ...], since_ms: int | None, until_ms: int | 
 
     async def work(session: Session) -> dict[str, Any]:
         ledger = session.ledger
-        wanted = list(dict.fromkeys(call_ids)) or await browse.unrouted(ledger, since_ms=since_ms, until_ms=until_ms)
+        wanted = list(dict.fromkeys(call_ids)) or await queries.unrouted(ledger, since_ms=since_ms, until_ms=until_ms)
         known = {call.call_id for call in await ledger.load(call_ids)} if call_ids else set(wanted)
         unknown = [call_id for call_id in wanted if call_id not in known]
         times = {"since": iso(since_ms), "until": iso(until_ms)}

@@ -7,7 +7,7 @@ from deploy.cli.session import read_settings
 from schemas.destination import Destination
 from schemas.zones import zones
 from tasks.registry import VENDORS
-from worker.advice import warnings
+from worker.config.lint import warnings
 
 
 @click.command

@@ -12,7 +12,7 @@ from deploy.cli.selection import Selection, letters, read_key
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import attempt_shape, dead_line, merged, print_attempts
 from deploy.cli.values import since_option, until_option
-from worker.ledger import browse
+from worker.ledger import queries
 
 _LONG_NUMBER = re.compile(r"\d{5,}")
 WORDS = 200  # characters of the vendor's words that make a cause
@@ -86,10 +86,10 @@ def show(*, key: str, as_json: bool) -> None:
     """Show a dead letter: the vendor's words, the payload as it was sent, every attempt."""
 
     async def work(session: Session) -> dict[str, Any]:
-        letter = await browse.find_dead(session.ledger, read_key(key))
+        letter = await queries.find_dead(session.ledger, read_key(key))
         if letter is None:
             raise Failed(f"There is no dead letter {key}.")
-        stored = await browse.load_one(session.ledger, letter.key.call_id)
+        stored = await queries.load_one(session.ledger, letter.key.call_id)
         history = letter.record.history if letter.record else None
         return {
             **dead_line(letter, session),

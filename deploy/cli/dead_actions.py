@@ -11,7 +11,7 @@ from deploy.cli.selection import SAVED_UNPROCESSED, Chosen, Selection, choose, s
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.steps import Done, in_steps
 from deploy.cli.values import Rate
-from worker.ledger import operate
+from worker.ledger import admin
 
 
 @click.command
@@ -62,7 +62,7 @@ def drop(*, yes: bool, as_json: bool, **selected: Any) -> None:
 
         by = session.does("dead.drop", selection.which())
         return chosen, await in_steps(
-            chosen.keys, partial(operate.drop, session.ledger, by=by), rate=None, label="dropping"
+            chosen.keys, partial(admin.drop, session.ledger, by=by), rate=None, label="dropping"
         )
 
     chosen, done = with_ledger(work)

@@ -15,7 +15,7 @@ from deploy.cli.traces import forms_in
 from deploy.cli.values import since_option, until_option
 from schemas.delivery import State
 from schemas.phones.asked_number import AskedNumber
-from worker.ledger import browse
+from worker.ledger import queries
 from worker.ledger.records import DeliveryRecord
 
 
@@ -75,7 +75,7 @@ def list_deliveries(
 
 
 async def _is_of(session: Session, record: DeliveryRecord, asked: AskedNumber) -> bool:
-    stored = await browse.load_one(session.ledger, record.key.call_id)
+    stored = await queries.load_one(session.ledger, record.key.call_id)
     return stored is not None and bool(forms_in(stored, asked))
 
 
@@ -86,15 +86,15 @@ async def _records(
     ledger = session.ledger
     match state:
         case State.DEAD:
-            names = {destination} if destination else await browse.known_destinations(ledger)
-            async for letter in browse.dead_letters(ledger, sorted(names), since_ms=since_ms, until_ms=until_ms):
+            names = {destination} if destination else await queries.known_destinations(ledger)
+            async for letter in queries.dead_letters(ledger, sorted(names), since_ms=since_ms, until_ms=until_ms):
                 if letter.record is not None:
                     yield letter.record
         case State.IN_FLIGHT:
-            for record in await browse.in_flight(ledger):
+            for record in await queries.in_flight(ledger):
                 yield record
         case _:
-            async for page in browse.call_ids(ledger, since_ms=since_ms, until_ms=until_ms):
+            async for page in queries.call_ids(ledger, since_ms=since_ms, until_ms=until_ms):
                 for stored in await ledger.load(page):
                     for record in in_order(stored, session):
                         yield record

@@ -13,7 +13,7 @@ from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import in_order
 from deploy.cli.steps import Act, Done, in_steps
 from schemas.delivery import FINAL, DeliveryKey, State
-from worker.ledger import browse, operate
+from worker.ledger import admin, queries
 from worker.ledger.records import DeliveryRecord
 
 OPEN = frozenset({State.QUEUED, State.RETRYING})
@@ -34,7 +34,7 @@ def retry(*, yes: bool, as_json: bool, **selected: Any) -> None:
 
     async def work(session: Session) -> tuple[Sequence[DeliveryKey], Done]:
         by = session.does("deliveries.retry", selection.which())
-        act = partial(operate.retry, session.ledger, by=by)
+        act = partial(admin.retry, session.ledger, by=by)
         return await _act(session, selection, OPEN, act, question=None if yes else "Retry {} now?", label="retrying")
 
     _tell(*with_ledger(work), selection, "retried", as_json=as_json)
@@ -56,7 +56,7 @@ def cancel(*, yes: bool, as_json: bool, **selected: Any) -> None:
 
     async def work(session: Session) -> tuple[Sequence[DeliveryKey], Done]:
         by = session.does("deliveries.cancel", selection.which())
-        act = partial(operate.cancel, session.ledger, by=by)
+        act = partial(admin.cancel, session.ledger, by=by)
         question = None if yes else "Cancel {} for good?"
         return await _act(session, selection, OPEN, act, question=question, label="cancelling")
 
@@ -112,21 +112,21 @@ async def chosen(session: Session, selection: Selection, states: frozenset[State
     ledger = session.ledger
     if selection.keys:
         keys = [read_key(key, "delivery") for key in dict.fromkeys(selection.keys)]
-        for record in await browse.find(ledger, keys):
+        for record in await queries.find(ledger, keys):
             if record is not None:
                 yield record
         return
-    names = [name for name in await destinations_meant(session, selection.destination) if name != browse.CALLS]
+    names = [name for name in await destinations_meant(session, selection.destination) if name != queries.CALLS]
     since, until = selection.since_ms, selection.until_ms
     if states == {State.DEAD}:
-        async for letter in browse.dead_letters(ledger, names, since_ms=since, until_ms=until):
+        async for letter in queries.dead_letters(ledger, names, since_ms=since, until_ms=until):
             if letter.record is not None:
                 yield letter.record
         return
     pages = (
-        browse.calls_with_open_work(ledger, names, since_ms=since, until_ms=until)
+        queries.calls_with_open_work(ledger, names, since_ms=since, until_ms=until)
         if states == OPEN
-        else browse.call_ids(ledger, since_ms=since, until_ms=until)
+        else queries.call_ids(ledger, since_ms=since, until_ms=until)
     )
     async for page in pages:
         for stored in await ledger.load(page):

@@ -9,7 +9,7 @@ from deploy.cli.destination_test import test
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.shapes import Gates
 from deploy.cli.values import iso
-from worker.ledger import browse, operate
+from worker.ledger import admin, queries
 
 
 @click.group
@@ -27,7 +27,7 @@ def list_destinations(*, as_json: bool) -> None:
 
     async def work(session: Session) -> list[dict[str, Any]]:
         gates = await Gates.read(session)
-        in_flight = [record.key.destination for record in await browse.in_flight(session.ledger)]
+        in_flight = [record.key.destination for record in await queries.in_flight(session.ledger)]
         return [
             {
                 "destination": name,
@@ -63,7 +63,7 @@ def pause(*, name: str, as_json: bool) -> None:
 
     async def work(session: Session) -> bool:
         await _require(session, name)
-        return await operate.pause(session.ledger, name, by=session.does("destinations.pause", name))
+        return await admin.pause(session.ledger, name, by=session.does("destinations.pause", name))
 
     changed = with_ledger(work)
     if as_json:
@@ -81,7 +81,7 @@ def resume(*, name: str, as_json: bool) -> None:
 
     async def work(session: Session) -> dict[str, str]:
         await _require(session, name)
-        return await operate.resume(session.ledger, name, by=session.does("destinations.resume", name))
+        return await admin.resume(session.ledger, name, by=session.does("destinations.resume", name))
 
     was = with_ledger(work)
     why = "paused" if "paused" in was else was.get("blocked") or ("circuit_open" if "open" in was else "")
@@ -93,7 +93,7 @@ def resume(*, name: str, as_json: bool) -> None:
 
 async def _require(session: Session, name: str) -> None:
     """Raise ``Failed`` when neither the configuration nor the ledger knows the destination."""
-    if name not in session.settings.destinations and name not in await browse.known_destinations(session.ledger):
+    if name not in session.settings.destinations and name not in await queries.known_destinations(session.ledger):
         raise Failed(f"There is no destination {name}.")
 
 

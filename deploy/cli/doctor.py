@@ -9,7 +9,7 @@ from deploy.cli.findings import Findings, look_at_flower, look_at_redis, look_at
 from deploy.cli.receiver_findings import address_of, look_at_receiver
 from deploy.cli.session import read_environment, read_settings
 from schemas.zones import zones
-from worker.settings import Settings
+from worker.config.settings import Settings
 
 
 @click.command

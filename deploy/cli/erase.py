@@ -18,7 +18,7 @@ from receiver.spool_file import SpoolError, SpoolFile
 from schemas.delacon.call_keys import CALLER
 from schemas.delivery import FINAL, State
 from schemas.phones.asked_number import AskedNumber
-from worker.ledger import browse, operate
+from worker.ledger import admin, queries
 from worker.ledger.audit import Action, note
 from worker.ledger.redis_files import rewrite_files
 from worker.redaction import mask_number
@@ -52,7 +52,7 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
         ids = theirs if call_id is None else [call_id]
         bodies = [
             body.body_id
-            async for body in browse.quarantined(session.ledger)
+            async for body in queries.quarantined(session.ledger)
             if (_mentions(body.body, numbers) if call_id is None else mentions_call(body.body, call_id))
         ]
         known = [call.call_id for call in await session.ledger.load(ids)] if call_id is not None else ids
@@ -65,18 +65,18 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
         which = f"call={call_id}" if call_id is not None else f"caller={mask_number(min(numbers, default=''))}"
         by = session.does("erase", which)
         done = await _erase(session, known, by)
-        names = {*await browse.known_destinations(session.ledger), *session.settings.destinations}
+        names = {*await queries.known_destinations(session.ledger), *session.settings.destinations}
         memories = 0
         for number in numbers:
             if not set(theirs) - set(ids):
-                memories += await operate.erase_memory(session.ledger, number, names)
+                memories += await admin.erase_memory(session.ledger, number, names)
             elif call_id is not None:
-                await operate.erase_follow_up(session.ledger, number, call_id, names)
-        done["quarantined"] = sum(await operate.forget_bodies(session.ledger, bodies, by=by)) if bodies else 0
+                await admin.erase_follow_up(session.ledger, number, call_id, names)
+        done["quarantined"] = sum(await admin.forget_bodies(session.ledger, bodies, by=by)) if bodies else 0
         done["memories"] = memories
         if not done["calls"] and not done["quarantined"]:
             await note(session.ledger, by, count=memories)
-        done["suppressed"] = not numbers.isdisjoint(await browse.suppressed(session.ledger))
+        done["suppressed"] = not numbers.isdisjoint(await queries.suppressed(session.ledger))
         spooled = look(session.environment.spool_path)
         done |= {"spooled_events": spooled["events"], "spooled_bodies": spooled["bodies"]}
         done["files"] = await _clean_files(session)
@@ -91,7 +91,7 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
 
 async def _caller_of(session: Session, call_id: str) -> AskedNumber | None:
     """Return the caller of a call as it was written."""
-    stored = await browse.load_one(session.ledger, call_id)
+    stored = await queries.load_one(session.ledger, call_id)
     text = merged(session, stored).call.text(CALLER) if stored else ""
     try:
         asked = AskedNumber.read(text, default_region=session.settings.calls.default_region)
@@ -133,7 +133,7 @@ async def _erase(session: Session, call_ids: list[str], by: Action) -> dict[str,
                 counts["cancelled"] += sum(one.state not in FINAL and one.state != State.IN_FLIGHT for one in records)
                 counts["dead_letters"] += sum(one.state is State.DEAD for one in records) + (stored.state == "no_start")
                 found += holdings(session, stored)
-            gone = await operate.erase_calls(session.ledger, batch, remember_s=session.settings.calls.remember_s, by=by)
+            gone = await admin.erase_calls(session.ledger, batch, remember_s=session.settings.calls.remember_s, by=by)
             counts["calls"] += sum(gone)
             advance(len(batch))
     return {**counts, "vendors_hold": [holding.shape() for holding in found]}

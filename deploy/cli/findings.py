@@ -15,7 +15,7 @@ from deploy.cli.spool import look
 from receiver.auth import is_loopback
 from receiver.ready import durability
 from worker.broker import open_redis
-from worker.environment import port_number
+from worker.config.environment import port_number
 from worker.ledger.ledger import Ledger
 from worker.ledger.overview import Overview
 from worker.ledger.sign_ins import differing

@@ -13,9 +13,9 @@ from schemas.blanking import blank
 from schemas.destination import Destination
 from schemas.kapture.options import KaptureOptions
 from tasks.vendor import Http
+from worker.config.settings import Settings
 from worker.errors import DeliveryError, Transient
-from worker.http_client import HttpClient
-from worker.settings import Settings
+from worker.http.client import HttpClient
 
 T = TypeVar("T")
 DAY_MS = 86_400_000

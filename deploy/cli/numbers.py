@@ -14,7 +14,7 @@ from deploy.cli.number_shapes import number_rows, request_shape, search_shape
 from deploy.cli.session import Session, with_ledger
 from schemas.callcap.requests import Kind, Outcome, RequestState
 from tasks.callcap_exchange import search as search_numbers
-from worker.http_client import HttpClient
+from worker.http.client import HttpClient
 from worker.ledger.numbers import Numbers
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print the request and send nothing.")

@@ -8,8 +8,8 @@ from deploy.actions import retry_body
 from deploy.cli.console import Failed, as_option, emit, json_option, limit_of, limit_option, print_table, shown
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.values import iso, since_option, until_option
-from worker.ledger import audit, browse
-from worker.ledger.browse import QuarantinedBody
+from worker.ledger import audit, queries
+from worker.ledger.queries import QuarantinedBody
 from worker.ledger.sender_mark import is_foreign
 
 PREVIEW = 60  # characters of a body in the table
@@ -30,7 +30,7 @@ def list_bodies(*, since_ms: int | None, until_ms: int | None, limit: int | None
 
     async def work(session: Session) -> list[QuarantinedBody]:
         found, most = [], limit_of(limit, as_json=as_json)
-        async for body in browse.quarantined(session.ledger, since_ms=since_ms, until_ms=until_ms):
+        async for body in queries.quarantined(session.ledger, since_ms=since_ms, until_ms=until_ms):
             found.append(body)
             if len(found) == most:
                 break
@@ -51,7 +51,7 @@ def show(*, body_id: str, as_json: bool) -> None:
     """Show a body as it was pushed; bytes that are no UTF-8 are replaced."""
 
     async def work(session: Session) -> QuarantinedBody:
-        [body] = await browse.find_bodies(session.ledger, [body_id])
+        [body] = await queries.find_bodies(session.ledger, [body_id])
         if body is None:
             raise Failed(f"There is no body {body_id} in quarantine.")
         return body
@@ -78,11 +78,11 @@ def retry(*, body_ids: tuple[str, ...], as_json: bool) -> None:
 
     async def work(session: Session) -> list[dict[str, Any]]:
         if body_ids:
-            asked = await browse.find_bodies(session.ledger, list(dict.fromkeys(body_ids)))
+            asked = await queries.find_bodies(session.ledger, list(dict.fromkeys(body_ids)))
             named = zip(dict.fromkeys(body_ids), asked, strict=True)
             by = session.does("quarantine.retry", audit.named(list(dict.fromkeys(body_ids))))
             return [await retry_body(session, body_id, body, by=by) for body_id, body in named]
-        found = [body async for body in browse.quarantined(session.ledger)]
+        found = [body async for body in queries.quarantined(session.ledger)]
         bodies = [body for body in found if not is_foreign(body.reason)]
         by = session.does("quarantine.retry", "all")
         return [await retry_body(session, body.body_id, body, by=by) for body in reversed(bodies)]

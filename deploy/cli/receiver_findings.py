@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.cli.findings import Findings
-from worker.environment import Environment
+from worker.config.environment import Environment
 
 RECEIVER_S = 5.0
 MOST_BYTES = 1024 * 1024

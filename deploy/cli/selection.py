@@ -10,9 +10,9 @@ from deploy.cli.console import Failed
 from deploy.cli.session import Session
 from deploy.cli.values import iso, since_option, until_option
 from schemas.delivery import DeliveryKey
-from worker.ledger import browse
+from worker.ledger import queries
 from worker.ledger.audit import named
-from worker.ledger.browse import DeadLetter
+from worker.ledger.queries import DeadLetter
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -87,7 +87,7 @@ def read_key(text: str, noun: str = "dead letter") -> DeliveryKey:
 
 async def destinations_meant(session: Session, name: str | None) -> list[str]:
     """Give the destination of this name, or all; raises ``Failed`` when neither configuration nor ledger knows it."""
-    known = {*await browse.known_destinations(session.ledger), *session.settings.destinations, browse.CALLS}
+    known = {*await queries.known_destinations(session.ledger), *session.settings.destinations, queries.CALLS}
     if name is None:
         return sorted(known)
     if name not in known:
@@ -98,7 +98,7 @@ async def destinations_meant(session: Session, name: str | None) -> list[str]:
 async def letters(session: Session, selection: Selection) -> AsyncIterator[DeadLetter]:
     """Give the dead letters that the filters of a selection match, of each destination the newest first."""
     names = await destinations_meant(session, selection.destination)
-    found = browse.dead_letters(session.ledger, names, since_ms=selection.since_ms, until_ms=selection.until_ms)
+    found = queries.dead_letters(session.ledger, names, since_ms=selection.since_ms, until_ms=selection.until_ms)
     async for letter in found:
         if selection.reason in {None, letter.reason}:
             yield letter
@@ -108,7 +108,7 @@ async def choose(session: Session, selection: Selection, *, leaving_out: str | N
     """Collect the keys to act on; ``leaving_out`` is a reason that must be named to be chosen."""
     if selection.keys:
         wanted = list(dict.fromkeys(selection.keys))
-        found = [await browse.find_dead(session.ledger, read_key(key)) for key in wanted]
+        found = [await queries.find_dead(session.ledger, read_key(key)) for key in wanted]
         keys = [letter.key for letter in found if letter]
         return Chosen(keys, 0, [key for key, letter in zip(wanted, found, strict=True) if letter is None])
     chosen: list[DeadLetter] = []

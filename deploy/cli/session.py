@@ -15,13 +15,13 @@ from deploy.cli.console import ACTING_AS, Failed, Misconfigured, say
 from schemas.destination import Destination
 from tasks.registry import VENDORS
 from worker.broker import open_redis
-from worker.environment import Environment
+from worker.config.environment import Environment
+from worker.config.settings import Settings
+from worker.config.startup import read_startup
 from worker.errors import SettingsError
 from worker.ledger.audit import Action, Actor, note
 from worker.ledger.ledger import Ledger
 from worker.log import configure_logging
-from worker.settings import Settings
-from worker.startup import read_startup
 
 T = TypeVar("T")
 

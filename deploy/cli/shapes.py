@@ -10,9 +10,9 @@ from deploy.cli.values import iso
 from schemas.delacon.events import Merged, merge
 from schemas.delivery import FINAL, State
 from tasks.registry import VENDORS
-from worker.ledger.browse import DeadLetter
 from worker.ledger.history import Attempt
 from worker.ledger.overview import DestinationStatus
+from worker.ledger.queries import DeadLetter
 from worker.ledger.records import DeliveryRecord, StoredCall
 
 KINDS = {"s": "start", "e": "end", "p": "end", "c": "start and end", "q": "start and end"}

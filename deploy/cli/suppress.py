@@ -7,7 +7,7 @@ import click
 from deploy.cli.console import Failed, as_option, emit, json_option, say
 from deploy.cli.session import Session, with_ledger
 from schemas.phones.asked_number import AskedNumber, likely_meant
-from worker.ledger import browse, operate
+from worker.ledger import admin, queries
 from worker.redaction import mask_number
 
 
@@ -29,7 +29,7 @@ def add(*, number: str, as_json: bool) -> None:
     async def work(session: Session) -> dict[str, Any]:
         asked = asked_number(session, number, needed=True)
         e164 = asked.phone.e164 if asked.phone else ""
-        changed = await operate.suppress(session.ledger, e164, by=session.does("suppress.add", mask_number(e164)))
+        changed = await admin.suppress(session.ledger, e164, by=session.does("suppress.add", mask_number(e164)))
         return {"number": e164, "changed": changed, "understood": asked.shape()}
 
     done = with_ledger(work)
@@ -48,9 +48,9 @@ def remove(*, number: str, as_json: bool) -> None:
 
     async def work(session: Session) -> dict[str, Any]:
         asked = asked_number(session, number)
-        held = sorted(asked.numbers & set(await browse.suppressed(session.ledger)))
+        held = sorted(asked.numbers & set(await queries.suppressed(session.ledger)))
         by = session.does("suppress.remove", " ".join(map(mask_number, held)))
-        if not held or not await operate.unsuppress(session.ledger, *held, by=by):
+        if not held or not await admin.unsuppress(session.ledger, *held, by=by):
             raise Failed(f"{_named(asked)} is not on the list.")
         return {"number": ", ".join(held), "changed": True, "understood": asked.shape()}
 
@@ -68,7 +68,7 @@ def list_numbers(*, number: str | None, as_json: bool) -> None:
     """List the suppressed numbers, or say whether NUMBER is one (status 1: it is not)."""
 
     async def work(session: Session) -> list[str]:
-        numbers = await browse.suppressed(session.ledger)
+        numbers = await queries.suppressed(session.ledger)
         if number is None:
             _tell_misread(session, numbers)
             return numbers

@@ -12,7 +12,7 @@ from deploy.cli.session import Session
 from schemas.delacon.call_keys import CALLER
 from schemas.delivery import State
 from schemas.phones.asked_number import AskedNumber
-from worker.ledger import browse
+from worker.ledger import queries
 from worker.ledger.records import DeliveryRecord, StoredCall
 
 LONG_ID = 6  # characters; a shorter call id may be part of anything
@@ -49,7 +49,7 @@ async def calls_of(session: Session, asked: AskedNumber) -> tuple[list[str], set
     found: list[str] = []
     forms = set(asked.numbers)
     with progress(total, "looking") as advance:
-        async for page in browse.call_ids(session.ledger):
+        async for page in queries.call_ids(session.ledger):
             for stored in await session.ledger.load(page):
                 if theirs := forms_in(stored, asked):
                     forms |= theirs

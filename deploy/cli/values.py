@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from schemas.durations import parse_duration
-from worker.configuration.values import rate_per_s
+from worker.config.values import rate_per_s
 
 
 class Moment(click.ParamType[int]):

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from deploy.local.landing import NOT_ROUTED, cell_of
-from worker.ledger import browse
+from worker.ledger import queries
 from worker.ledger.ledger import Ledger
 
 
@@ -24,7 +24,7 @@ class Arrivals:
     async def news(self) -> list[str]:
         """Give what was not told yet; raises ``redis.RedisError``."""
         newest: list[str] = []
-        async for page in browse.call_ids(self._ledger, since_ms=self._since_ms):
+        async for page in queries.call_ids(self._ledger, since_ms=self._since_ms):
             newest = [call_id for call_id in page if call_id not in self._known]
             break
         overview = await self._ledger.overview(self._destinations)
@@ -43,6 +43,6 @@ class Arrivals:
                     lines.append(f"{stored.call_id}  {name}  {cell.outcome}")
         fresh = [line for line in lines if line not in self._told]
         self._told = dict.fromkeys([*self._told, *fresh])
-        while len(self._told) > 10 * browse.PAGE:
+        while len(self._told) > 10 * queries.PAGE:
             del self._told[next(iter(self._told))]
         return fresh

@@ -2,8 +2,8 @@
 
 from schemas.callcap.requests import RequestState
 from tasks.callcap_exchange import search
-from worker.http_client import HttpClient
-from worker.settings import CallcapSettings
+from worker.config.settings import CallcapSettings
+from worker.http.client import HttpClient
 
 AREA_CODE = "316"
 

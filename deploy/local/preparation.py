@@ -10,8 +10,8 @@ from deploy.local.ports import asked_port, spare_port, usual_port
 from deploy.local.redis_server import RedisServer
 from deploy.local.stack import make_server
 from tasks.registry import VENDORS
-from worker.environment import Environment
-from worker.settings import Settings, load_settings
+from worker.config.environment import Environment
+from worker.config.settings import Settings, load_settings
 
 _FLOWER_PORT = 5555
 

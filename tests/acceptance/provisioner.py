@@ -14,10 +14,10 @@ from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState
 from schemas.delivery import Request, Response
 from tasks.callcap import Callcap, ask
 from worker.broker import open_redis
-from worker.http_client import HttpClient
+from worker.config.settings import CallcapSettings
+from worker.http.client import HttpClient
 from worker.ledger.ledger import Ledger
 from worker.ledger.numbers import Claimed, NumberRecord, Numbers
-from worker.settings import CallcapSettings
 
 T = TypeVar("T")
 POLL_S = 0.02

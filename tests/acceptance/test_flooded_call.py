@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from tests.acceptance.flood import KINDS, flood, flooder
 from tests.acceptance.receiver_process import TOKEN, ReceiverProcess, event, until
-from worker.ledger import browse
+from worker.ledger import queries
 from worker.ledger.ledger import Ledger
 
 POSTS = 600
@@ -56,7 +56,7 @@ async def test_a_flood_for_one_call_slows_no_other_webhook(tmp_path, redis_url, 
                 statuses = await posting
                 await until(lambda: _is_drained(receiver, session))
                 [call] = await Ledger(redis).load(["one"])
-                kept = [body async for body in browse.quarantined(Ledger(redis))]
+                kept = [body async for body in queries.quarantined(Ledger(redis))]
     finally:
         receiver.stop()
     size = sum(len(text) for text in (*call.texts, *call.folded))

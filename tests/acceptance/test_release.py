@@ -18,8 +18,8 @@ from tests.acceptance.looks import get
 from tests.acceptance.stack import CONFIG, Stack, start_of
 from tests.acceptance.strangers import Cores, strangers
 from tests.standins_process import running_standins
+from worker.ledger.admin import pause, resume
 from worker.ledger.ledger import Ledger
-from worker.ledger.operate import pause, resume
 from worker.ledger.plans import NewDelivery, Plan
 from worker.ledger.records import Incoming
 

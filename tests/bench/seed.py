@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 
 from tests.bench import bodies
 from tests.bench.system import DESTINATIONS
+from worker.ledger.admin import pause, resume
 from worker.ledger.ledger import Ledger
-from worker.ledger.operate import pause, resume
 from worker.ledger.plans import NewDelivery, Plan
 from worker.ledger.records import Incoming
 

@@ -20,11 +20,11 @@ from tasks.dispatch import dispatch
 from tasks.planning import Planner
 from tasks.registry import VENDORS
 from tests.cli.callcap_standin import Standin, callcap_at, running
+from worker.config.settings import load_settings
 from worker.ledger.claims import Finish, Verdict
 from worker.ledger.history import Attempt, History
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Incoming
-from worker.settings import load_settings
 
 CONFIG = """
 [receiver]

@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from worker.ledger import operate
+from worker.ledger import admin
 from worker.ledger.claims import Verdict
 
 NUMBER = "0491570156"
@@ -61,7 +61,7 @@ def test_redelivers_what_is_final_and_says_so(cli):
 def test_a_redelivered_dead_letter_leaves_the_list(cli):
     """It is as replayed, under its own word."""
     cli.fill(_waiting)
-    cli.fill(lambda book: operate.retry(book.ledger, []))
+    cli.fill(lambda book: admin.retry(book.ledger, []))
     cli.json("deliveries", "retry", "--destination", "law", "--yes")
     cli.fill(lambda book: book.end("law", Verdict.DEAD, reason="rejected"))
 

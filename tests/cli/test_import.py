@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import CONFIG
-from worker.ledger import operate
+from worker.ledger import admin
 
 SAMPLES = Path(__file__).parents[1] / "schemas" / "data"
 START = {"PLA_Call_Id": "c-1", "PLA_Caller_Phone_Number": "+61491570156", "PLA_CID": "123"}
@@ -155,7 +155,7 @@ def test_of_two_ends_in_one_file_the_later_line_stands(cli, bring):
 def test_a_removed_call_is_known(cli, bring):
     """Its id alone is left, so it is not delivered again."""
     bring(WHOLE)
-    cli.fill(lambda book: operate.erase_calls(book.ledger, ["c-1"], remember_s=60))
+    cli.fill(lambda book: admin.erase_calls(book.ledger, ["c-1"], remember_s=60))
 
     assert {"new": 0, "known": 1, **NOTHING_REFUSED} == bring(WHOLE)
     assert (0, 1) == _new_and_known(bring(WHOLE, options=("--dry-run",)))

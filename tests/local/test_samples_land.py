@@ -15,9 +15,9 @@ from schemas.delacon.events import Event, Merged, StoredEvent, merge, read_event
 from schemas.delivery import DeliveryKey, Order, Receipt
 from schemas.destination import Destination
 from tasks.registry import VENDORS
+from worker.config.settings import Settings, load_settings
 from worker.errors import DeliveryError
-from worker.http_client import HttpClient
-from worker.settings import Settings, load_settings
+from worker.http.client import HttpClient
 
 FOLDER = Path(deploy.local.__file__).parent
 

@@ -18,7 +18,7 @@ from receiver.quarantine import Quarantine
 from receiver.ready import Ready
 from receiver.refusals import Refusals
 from receiver.spool import Spool
-from worker.configuration.receiver import ReceiverSettings
+from worker.config.receiver import ReceiverSettings
 from worker.ledger.records import Accepted, Incoming
 from worker.ledger.sign_ins import SignIn
 from worker.metrics import Metrics

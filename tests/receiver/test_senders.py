@@ -10,7 +10,7 @@ from receiver.refusals import EVERY_S, REASONS, Refusals
 from receiver.senders import Sender, Senders
 from schemas.delacon.events import read_event
 from tests.receiver.scripted import FakeLedger, receiver_settings, running_receiver
-from worker.configuration.receiver import SenderSettings
+from worker.config.receiver import SenderSettings
 from worker.ledger.sender_mark import sender_of, unmarked
 from worker.metrics import Metrics
 

@@ -12,9 +12,9 @@ from schemas.callcap.requests import Kind, Outcome
 from tasks.callcap import Callcap, ask
 from tasks.callcap_exchange import search
 from tests.ledgers import Driver, open_driver
-from worker.http_client import HttpClient
+from worker.config.settings import CallcapSettings
+from worker.http.client import HttpClient
 from worker.ledger.numbers import NumberRecord, Numbers
-from worker.settings import CallcapSettings
 
 TODAY = datetime.now(UTC).date()
 EXACT = {"account": "L-3", "phoneNumber": "3165550142"}

@@ -17,7 +17,7 @@ from tasks.kapture_api import Window, add_contact, by_id, search, select, update
 from tasks.registry import VENDORS
 from tests.destinations import make_destination, make_order
 from worker.errors import DeliveryError
-from worker.http_client import HttpClient
+from worker.http.client import HttpClient
 
 TABLES: Mapping[str, Mapping[str, Any]] = {
     "captorra": {"captorra_id": "111111", "timezone": "America/New_York"},

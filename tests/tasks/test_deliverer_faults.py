@@ -8,8 +8,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from tests.fakes import reply
 from tests.ledgers import LEASE_MS, Driver
 from tests.tasks.desk import Desk, make_desk
+from worker.ledger.admin import suppress
 from worker.ledger.ledger import Ledger
-from worker.ledger.operate import suppress
 
 
 async def test_a_list_of_suppressed_numbers_that_cannot_be_read_sends_nothing(driver: Driver):

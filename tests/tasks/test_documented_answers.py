@@ -15,8 +15,8 @@ from schemas.callcap.requests import RequestState
 from schemas.kapture.options import OPERATIONS
 from tasks.callcap_exchange import search
 from tests.tasks.overheard import NEW, Desk, open_desk
+from worker.config.settings import CallcapSettings
 from worker.errors import Blocked, Permanent, Transient
-from worker.settings import CallcapSettings
 
 SAVED = {"saved": True, "processed": True}
 CREATED = {"Message": "Customer Added Successfully", "Status": "Success"}

@@ -9,7 +9,7 @@ from tasks.pump import Pump
 from tests.fakes import FakeHttp, reply
 from tests.ledgers import LEASE_MS, Driver
 from tests.tasks.desk import SAVED, Desk, make_desk
-from worker.ledger.operate import resume
+from worker.ledger.admin import resume
 
 CONCURRENCY = 20
 CALLS = 60

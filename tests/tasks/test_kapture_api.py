@@ -12,8 +12,8 @@ from tasks import kapture_api
 from tasks.kapture_api import Window, by_id, by_phone, windows
 from tests.destinations import ScriptedHttp, make_destination, make_response
 from worker.errors import Blocked, DeliveryError, Permanent, Transient
-from worker.http_client import HttpClient
-from worker.http_reply import MAX_REPLY_BYTES
+from worker.http.client import HttpClient
+from worker.http.reply import MAX_REPLY_BYTES
 
 KEYS = {name: f"key-of-{name}" for name in ("add", "update", "search", "select", "contact")}
 DAY_S = 86_400

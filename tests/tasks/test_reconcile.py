@@ -29,13 +29,13 @@ from tasks.reconcile import absent_among, read_listing, windows_of
 from tasks.registry import VENDORS
 from tasks.watcher import Watcher
 from tests.destinations import ScriptedHttp, make_destination, make_response
+from worker.config.settings import load_settings
 from worker.errors import Blocked, DeliveryError, Permanent
-from worker.http_client import HttpClient
+from worker.http.client import HttpClient
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Incoming
 from worker.ledger.redeliver import memories, redeliver
 from worker.metrics import Metrics
-from worker.settings import load_settings
 
 HOUR_MS = 3_600_000
 LEASE_MS = 60_000

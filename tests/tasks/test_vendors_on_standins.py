@@ -13,7 +13,7 @@ from schemas.callcap.wire import provision_request, search_request, update_reque
 from tasks.registry import VENDORS
 from tests.destinations import make_destination, make_order
 from worker.errors import Blocked, DeliveryError, Permanent, Transient
-from worker.http_client import HttpClient
+from worker.http.client import HttpClient
 
 TABLES = {
     "captorra": {"captorra_id": "111111", "timezone": "America/New_York"},

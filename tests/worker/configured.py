@@ -5,8 +5,8 @@ from pathlib import Path
 from schemas.captorra import SPEC as CAPTORRA
 from schemas.comunik8 import SPEC as COMUNIK8
 from schemas.kapture.customer import SPEC as KAPTURE
+from worker.config.settings import Settings, load_settings
 from worker.errors import SettingsError
-from worker.settings import Settings, load_settings
 
 SPECS = (CAPTORRA, COMUNIK8, KAPTURE)
 ENVIRON = {

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.worker.configured import CONTRACT, load
-from worker.advice import warnings
+from worker.config.lint import warnings
 
 ALL_CALLED_BACK = {"dialler"}
 

@@ -10,7 +10,7 @@ from celery import Celery
 from redis.asyncio import Redis
 
 from tests.acceptance.receiver_process import until
-from worker.dead_queue import DeadQueue
+from worker.dead_letters import DeadQueue
 
 
 @pytest.fixture

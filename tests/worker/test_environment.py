@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.environment import Environment
+from worker.config.environment import Environment
 from worker.errors import SettingsError
 
 REDIS = {"REDIS_URL": "redis://127.0.0.1:6379/0"}

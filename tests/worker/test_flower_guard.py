@@ -4,7 +4,7 @@ import pytest
 from flower.utils.broker import Broker
 from redis.asyncio import Redis
 
-from worker.flower_guard import guard_flower
+from worker.flower import guard_flower
 
 ARGV = ("celery", "-A", "worker", "flower")
 GIVEN = {"REDIS_URL": "redis://127.0.0.1:6379/0", "FLOWER_BASIC_AUTH": "operator:a-long-password"}

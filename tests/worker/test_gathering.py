@@ -2,7 +2,7 @@
 
 import threading
 
-from worker.gathering import BATCH, Gathering
+from worker.concurrency import BATCH, Gathering
 
 
 def test_the_first_is_to_do_it_and_the_others_are_not():

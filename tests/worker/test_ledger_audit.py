@@ -4,7 +4,7 @@ import pytest
 
 from schemas.delivery import State
 from tests.ledgers import NOON, key_of
-from worker.ledger import operate
+from worker.ledger import admin
 from worker.ledger.audit import Actor, audited, named, note
 from worker.ledger.redeliver import redeliver
 
@@ -24,18 +24,18 @@ async def _dead(driver, *call_ids):
 @pytest.mark.parametrize(
     ("what", "act", "count"),
     [
-        ("dead.replay", lambda ledger, by: operate.replay(ledger, [key_of("a-1"), key_of("a-2")], by=by), 2),
-        ("dead.drop", lambda ledger, by: operate.drop(ledger, [key_of("a-1"), key_of("nobody")], by=by), 1),
-        ("deliveries.retry", lambda ledger, by: operate.retry(ledger, [key_of("q-1")], by=by), 1),
-        ("deliveries.cancel", lambda ledger, by: operate.cancel(ledger, [key_of("q-1")], by=by), 1),
+        ("dead.replay", lambda ledger, by: admin.replay(ledger, [key_of("a-1"), key_of("a-2")], by=by), 2),
+        ("dead.drop", lambda ledger, by: admin.drop(ledger, [key_of("a-1"), key_of("nobody")], by=by), 1),
+        ("deliveries.retry", lambda ledger, by: admin.retry(ledger, [key_of("q-1")], by=by), 1),
+        ("deliveries.cancel", lambda ledger, by: admin.cancel(ledger, [key_of("q-1")], by=by), 1),
         (
             "deliveries.redeliver",
-            lambda ledger, by: operate.deliver_again(ledger, [key_of("a-1")], states=[State.DEAD], by=by),
+            lambda ledger, by: admin.deliver_again(ledger, [key_of("a-1")], states=[State.DEAD], by=by),
             1,
         ),
-        ("destinations.pause", lambda ledger, by: operate.pause(ledger, "crm", by=by), 1),
-        ("suppress.add", lambda ledger, by: operate.suppress(ledger, "+61491570156", by=by), 1),
-        ("erase", lambda ledger, by: operate.erase_calls(ledger, ["a-1", "nobody"], remember_s=9, by=by), 1),
+        ("destinations.pause", lambda ledger, by: admin.pause(ledger, "crm", by=by), 1),
+        ("suppress.add", lambda ledger, by: admin.suppress(ledger, "+61491570156", by=by), 1),
+        ("erase", lambda ledger, by: admin.erase_calls(ledger, ["a-1", "nobody"], remember_s=9, by=by), 1),
         ("numbers.provision", note, 1),
     ],
 )
@@ -56,13 +56,13 @@ async def test_what_is_changed_is_on_record(driver, what, act, count):
 @pytest.mark.parametrize(
     "act",
     [
-        lambda ledger, by: operate.replay(ledger, [key_of("q-1"), key_of("nobody")], by=by),
-        lambda ledger, by: operate.drop(ledger, [key_of("q-1")], by=by),
-        lambda ledger, by: operate.retry(ledger, [key_of("nobody")], by=by),
-        lambda ledger, by: operate.cancel(ledger, [key_of("nobody")], by=by),
-        lambda ledger, by: operate.resume(ledger, "crm", by=by),
-        lambda ledger, by: operate.unsuppress(ledger, "+61491570156", by=by),
-        lambda ledger, by: operate.forget_bodies(ledger, ["nobody"], by=by),
+        lambda ledger, by: admin.replay(ledger, [key_of("q-1"), key_of("nobody")], by=by),
+        lambda ledger, by: admin.drop(ledger, [key_of("q-1")], by=by),
+        lambda ledger, by: admin.retry(ledger, [key_of("nobody")], by=by),
+        lambda ledger, by: admin.cancel(ledger, [key_of("nobody")], by=by),
+        lambda ledger, by: admin.resume(ledger, "crm", by=by),
+        lambda ledger, by: admin.unsuppress(ledger, "+61491570156", by=by),
+        lambda ledger, by: admin.forget_bodies(ledger, ["nobody"], by=by),
         lambda ledger, by: redeliver(ledger, [key_of("q-1")], by=by),
     ],
 )
@@ -81,7 +81,7 @@ async def test_a_bulk_action_is_one_record(driver):
     by = ANN.does("dead.replay", "all")
     began = driver.time.ms
     for call_id in ("a-1", "a-2", "a-3"):
-        await operate.replay(driver.ledger, [key_of(call_id)], by=by)
+        await admin.replay(driver.ledger, [key_of(call_id)], by=by)
         driver.time.pass_s(1)
 
     [record] = await _records(driver)

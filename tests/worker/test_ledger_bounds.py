@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.delacon.events import Event, StoredEvent, merge, parse_record, read_event
 from tests.ledgers import NOON, Driver, open_driver
-from worker.ledger import browse, operate
+from worker.ledger import admin, queries
 from worker.ledger.ledger import Bounds
 from worker.ledger.records import Accepted, Incoming, StoredCall
 
@@ -37,7 +37,7 @@ async def held_bytes(driver: Driver) -> int:
 
 async def reasons(driver: Driver) -> list[str]:
     """Give the reasons of what is in quarantine."""
-    return [body.reason async for body in browse.quarantined(driver.ledger)]
+    return [body.reason async for body in queries.quarantined(driver.ledger)]
 
 
 async def test_events_beyond_two_hundred_are_folded_key_by_key(driver: Driver):
@@ -102,7 +102,7 @@ async def test_a_call_holds_at_most_so_many_bytes(driver: Driver, body: Mapping[
     """What does not fit is answered, kept in quarantine with its reason, and never grows the call."""
     items = [event("e", i, **{**body, "PLA_Duration": str(i)}) for i in range(260)]
     answers = [answer for item in items for answer in await driver.ledger.accept([item])]
-    kept = [body async for body in browse.quarantined(driver.ledger)]
+    kept = [body async for body in queries.quarantined(driver.ledger)]
 
     assert await held_bytes(driver) <= 256 * 1024
     assert NEW == answers[0]
@@ -189,7 +189,7 @@ async def test_a_full_call_is_removed_whole(driver: Driver):
     await driver.make("c1")
     await driver.end(await driver.take_one(), "dead")
 
-    assert [True] == await operate.erase_calls(driver.ledger, ["c1"], remember_s=60)
+    assert [True] == await admin.erase_calls(driver.ledger, ["c1"], remember_s=60)
     assert not await driver.redis.exists("sb:c:c1")
     assert [Accepted.REMEMBERED] == await driver.ledger.accept([event("s", 1, PLA_CID="1")])
 

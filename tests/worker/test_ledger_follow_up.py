@@ -6,7 +6,7 @@ Over 200 lines: the facts of one subject stay in one place.
 import pytest
 
 from tests.ledgers import NOON, Driver, ids, key_of
-from worker.ledger.operate import replay
+from worker.ledger.admin import replay
 from worker.ledger.plans import FollowUp, NewDelivery
 
 CANCEL = "cancel"

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.ledgers import Driver, ids, verdict
+from worker.ledger.admin import resume
 from worker.ledger.claims import Verdict
-from worker.ledger.operate import resume
 
 TEN_MINUTES_S = 600.0
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.ledgers import Driver, ids, key_of
-from worker.ledger.operate import erase_calls
+from worker.ledger.admin import erase_calls
 from worker.ledger.plans import NewDelivery
 
 

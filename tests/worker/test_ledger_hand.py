@@ -4,12 +4,12 @@ import pytest
 
 from schemas.delivery import FINAL, State
 from tests.ledgers import ids, key_of
-from worker.ledger import browse, operate
+from worker.ledger import admin, queries
 
 
 async def _open_calls(driver, *names, **span):
     return sorted(
-        [call_id async for page in browse.calls_with_open_work(driver.ledger, names, **span) for call_id in page]
+        [call_id async for page in queries.calls_with_open_work(driver.ledger, names, **span) for call_id in page]
     )
 
 
@@ -19,7 +19,7 @@ async def test_a_retry_cuts_the_wait_and_keeps_the_schedule(driver):
     await driver.end(await driver.take_one(), "failed", delay_ms=3_600_000)
     assert [] == await driver.take()
 
-    assert [True] == await operate.retry(driver.ledger, [key_of("a-1")])
+    assert [True] == await admin.retry(driver.ledger, [key_of("a-1")])
 
     claimed = await driver.take_one()
     assert (2, 1) == (claimed.number, claimed.step)
@@ -31,7 +31,7 @@ async def test_a_retry_wakes_the_destination_at_the_next_tick(driver):
     assert ("crm",) == await driver.tick()
     assert () == await driver.tick()
 
-    assert [True] == await operate.retry(driver.ledger, [key_of("a-1")])
+    assert [True] == await admin.retry(driver.ledger, [key_of("a-1")])
 
     assert ("crm",) == await driver.tick()
 
@@ -44,8 +44,8 @@ async def test_what_is_final_is_neither_retried_nor_cancelled(driver, how):
     await driver.take_one()
     keys = [key_of("a-1"), key_of("a-2"), key_of("nobody")]
 
-    assert [False] * 3 == await operate.retry(driver.ledger, keys)
-    assert [False] * 3 == await operate.cancel(driver.ledger, keys)
+    assert [False] * 3 == await admin.retry(driver.ledger, keys)
+    assert [False] * 3 == await admin.cancel(driver.ledger, keys)
     assert [how, "in_flight"] == await driver.states("a-1", "a-2")
 
 
@@ -54,7 +54,7 @@ async def test_a_cancelled_delivery_is_never_claimed_and_its_call_is_done(driver
     await driver.make("a-1", "a-2")
     await driver.end(await driver.take_one(), "failed", delay_ms=1)
 
-    assert [True, True] == await operate.cancel(driver.ledger, [key_of("a-1"), key_of("a-2")])
+    assert [True, True] == await admin.cancel(driver.ledger, [key_of("a-1"), key_of("a-2")])
 
     driver.time.pass_s(60)
     assert [] == await driver.take()
@@ -70,7 +70,7 @@ async def test_a_cancelled_delivery_lets_the_next_of_its_group_go(driver):
     first = await driver.take_one()
     assert [] == await driver.take()
 
-    assert [True] == await operate.cancel(driver.ledger, [key_of("a-2")])
+    assert [True] == await admin.cancel(driver.ledger, [key_of("a-2")])
     await driver.end(first, "delivered")
 
     assert ["a-3"] == ids(await driver.take())
@@ -81,7 +81,7 @@ async def test_what_waits_for_a_cancelled_create_goes_on(driver):
     await driver.make("a-1")
     await driver.make("a-1", action="update-2", after="create")
 
-    assert [True] == await operate.cancel(driver.ledger, [key_of("a-1")])
+    assert [True] == await admin.cancel(driver.ledger, [key_of("a-1")])
 
     [update] = await driver.take()
     assert "update-2" == update.key.action
@@ -93,7 +93,7 @@ async def test_a_final_delivery_is_delivered_again(driver, how):
     await driver.make("a-1")
     await driver.end(await driver.take_one(), how)
 
-    assert [True] == await operate.deliver_again(driver.ledger, [key_of("a-1")], states=FINAL)
+    assert [True] == await admin.deliver_again(driver.ledger, [key_of("a-1")], states=FINAL)
 
     record = await driver.delivery("a-1")
     assert (State.QUEUED, "redelivered", 0) == (record.state, record.reason, record.step)
@@ -107,8 +107,8 @@ async def test_only_the_states_that_were_named_are_delivered_again(driver):
     await driver.end(await driver.take_one(), "delivered")
     keys = [key_of("a-1"), key_of("a-2"), key_of("nobody")]
 
-    assert [False] * 3 == await operate.deliver_again(driver.ledger, keys, states=[State.SKIPPED])
-    assert [True, False, False] == await operate.deliver_again(driver.ledger, keys, states=FINAL)
+    assert [False] * 3 == await admin.deliver_again(driver.ledger, keys, states=[State.SKIPPED])
+    assert [True, False, False] == await admin.deliver_again(driver.ledger, keys, states=FINAL)
 
 
 async def test_a_redelivered_caller_stays_remembered(driver):
@@ -116,7 +116,7 @@ async def test_a_redelivered_caller_stays_remembered(driver):
     await driver.make("a-1", group="61491570156")
     await driver.end(await driver.take_one(), "delivered", memory='{"customer_id":"7"}')
 
-    await operate.deliver_again(driver.ledger, [key_of("a-1")], states=[State.DELIVERED])
+    await admin.deliver_again(driver.ledger, [key_of("a-1")], states=[State.DELIVERED])
 
     assert '{"customer_id":"7"}' == (await driver.take_one()).memory
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.ledgers import Driver, ids, verdict
-from worker.ledger.operate import pause, resume
+from worker.ledger.admin import pause, resume
 
 
 async def test_a_paused_destination_keeps_queueing_and_opens_by_resume_alone(driver: Driver):

@@ -5,7 +5,7 @@ Over 200 lines: the facts of one subject stay in one place.
 
 from schemas.delivery import DeliveryKey, State
 from tests.ledgers import NOON, ids, key_of
-from worker.ledger import operate
+from worker.ledger import admin
 from worker.ledger.records import Accepted
 
 CALLER = "+61491570156"
@@ -23,7 +23,7 @@ async def test_a_replayed_dead_letter_is_due_at_once(driver):
     await driver.end(await driver.take_one(), "failed", delay_ms=0)
     await driver.end(await driver.take_one(), "dead")
 
-    assert [True] == await operate.replay(driver.ledger, [key_of("a-1")])
+    assert [True] == await admin.replay(driver.ledger, [key_of("a-1")])
 
     record = await driver.delivery("a-1")
     assert (State.QUEUED, 0, "replayed", 2, 2) == (
@@ -37,11 +37,11 @@ async def test_what_is_not_dead_is_not_replayed(driver):
     """Queued, delivered, unknown, of no call, and one already replayed: nothing changes."""
     await _dead(driver, "a-1")
     await driver.make("a-2")
-    await operate.replay(driver.ledger, [key_of("a-1")])
+    await admin.replay(driver.ledger, [key_of("a-1")])
     keys = [key_of("a-1"), key_of("a-2"), key_of("a-3"), key_of("a-1", destination="law"), DeliveryKey("", "", "")]
 
-    assert [False] * 5 == await operate.replay(driver.ledger, keys)
-    assert [False] * 5 == await operate.drop(driver.ledger, keys)
+    assert [False] * 5 == await admin.replay(driver.ledger, keys)
+    assert [False] * 5 == await admin.drop(driver.ledger, keys)
     assert 2 == await driver.redis.zcard("sb:due:crm")
 
 
@@ -50,7 +50,7 @@ async def test_a_replayed_call_counts_as_open_work_again(driver):
     await _dead(driver, "a-1")
     assert "0" == await driver.redis.hget("sb:c:a-1", "o")
 
-    await operate.replay(driver.ledger, [key_of("a-1")])
+    await admin.replay(driver.ledger, [key_of("a-1")])
     assert "1" == await driver.redis.hget("sb:c:a-1", "o")
     assert 0 == await driver.redis.zcard("sb:dead:crm")
 
@@ -65,7 +65,7 @@ async def test_a_replay_wakes_its_destination_at_the_next_tick(driver):
     assert ("crm",) == await driver.tick()
     assert () == await driver.tick()
 
-    await operate.replay(driver.ledger, [key_of("a-1")])
+    await admin.replay(driver.ledger, [key_of("a-1")])
 
     assert ("crm",) == await driver.tick()
 
@@ -75,7 +75,7 @@ async def test_a_replayed_update_waits_for_its_replayed_create(driver):
     await _dead(driver, "a-1")
     await _dead(driver, "a-1", action="update-2")
 
-    assert [True, True] == await operate.replay(driver.ledger, [key_of("a-1", "update-2"), key_of("a-1")])
+    assert [True, True] == await admin.replay(driver.ledger, [key_of("a-1", "update-2"), key_of("a-1")])
 
     [create] = await driver.take()
     assert "create" == create.key.action
@@ -91,18 +91,18 @@ async def test_a_call_without_a_start_is_dispatched_again(driver):
     assert [] == await driver.ledger.calls_due(limit=10)
 
     keys = [key_of("a:1", "start", destination="calls"), key_of("a:1", destination="calls")]
-    assert [True, False] == await operate.replay(driver.ledger, keys)
+    assert [True, False] == await admin.replay(driver.ledger, keys)
 
     assert ["a:1"] == await driver.ledger.calls_due(limit=10)
-    assert [True, False] == await operate.drop(driver.ledger, keys)
-    assert [False, False] == await operate.replay(driver.ledger, keys)
+    assert [True, False] == await admin.drop(driver.ledger, keys)
+    assert [False, False] == await admin.replay(driver.ledger, keys)
 
 
 async def test_a_dropped_dead_letter_is_cancelled(driver):
     """It keeps its attempts, and nothing sends it again."""
     await _dead(driver, "a-1")
 
-    assert [True] == await operate.drop(driver.ledger, [key_of("a-1")])
+    assert [True] == await admin.drop(driver.ledger, [key_of("a-1")])
 
     record = await driver.delivery("a-1")
     assert (State.CANCELLED, "dropped", 1) == (record.state, record.reason, record.number)
@@ -115,11 +115,11 @@ async def test_pause_and_resume(driver):
     await driver.make("a-1")
     await driver.tick()
 
-    assert await operate.pause(driver.ledger, "crm")
-    assert not await operate.pause(driver.ledger, "crm")
+    assert await admin.pause(driver.ledger, "crm")
+    assert not await admin.pause(driver.ledger, "crm")
     assert "paused" == (await driver.claim()).verdict
-    assert {"paused": str(NOON + 1)} == await operate.resume(driver.ledger, "crm")
-    assert {} == await operate.resume(driver.ledger, "crm")
+    assert {"paused": str(NOON + 1)} == await admin.resume(driver.ledger, "crm")
+    assert {} == await admin.resume(driver.ledger, "crm")
     assert ("crm",) == await driver.tick()
     assert ["a-1"] == ids(await driver.take())
 
@@ -130,7 +130,7 @@ async def test_resume_opens_a_block_and_a_circuit(driver):
     await driver.end(await driver.take_one(), "unknown_type")
     assert "blocked" == (await driver.claim()).verdict
 
-    assert "blocked" in await operate.resume(driver.ledger, "crm")
+    assert "blocked" in await admin.resume(driver.ledger, "crm")
 
     assert ["a-2", "a-3"] == ids(await driver.take())
     assert {} == await driver.redis.hgetall("sb:gate:crm")
@@ -138,9 +138,9 @@ async def test_resume_opens_a_block_and_a_circuit(driver):
 
 async def test_suppressed_numbers(driver):
     """Added once, removed once."""
-    assert [True, False] == [await operate.suppress(driver.ledger, CALLER) for _ in range(2)]
+    assert [True, False] == [await admin.suppress(driver.ledger, CALLER) for _ in range(2)]
     assert await driver.ledger.is_suppressed(CALLER)
-    assert [True, False] == [await operate.unsuppress(driver.ledger, CALLER) for _ in range(2)]
+    assert [True, False] == [await admin.unsuppress(driver.ledger, CALLER) for _ in range(2)]
 
 
 async def test_an_erased_call_leaves_only_its_id(driver):
@@ -149,7 +149,7 @@ async def test_an_erased_call_leaves_only_its_id(driver):
     await driver.make("a-1", "a-2", group="61491570156")
     [under_way] = await driver.take()
 
-    assert [True, True, False] == await operate.erase_calls(driver.ledger, ["a-1", "a-2", "a-3"], remember_s=60)
+    assert [True, True, False] == await admin.erase_calls(driver.ledger, ["a-1", "a-2", "a-3"], remember_s=60)
 
     assert {"sb:m:a-1", "sb:m:a-2", "sb:dests"} == set(await driver.redis.keys("*"))
     assert [Accepted.REMEMBERED, Accepted.NEW] == [await driver.accept(call_id) for call_id in ("a-1", "a-3")]
@@ -163,7 +163,7 @@ async def test_erasing_a_call_lets_the_next_of_its_caller_go(driver):
     await driver.make("a-1", "a-2", group="61491570156")
     assert ["a-1"] == ids(await driver.take())
 
-    await operate.erase_calls(driver.ledger, ["a-1"], remember_s=60)
+    await admin.erase_calls(driver.ledger, ["a-1"], remember_s=60)
 
     assert ["a-2"] == ids(await driver.take())
 
@@ -171,7 +171,7 @@ async def test_erasing_a_call_lets_the_next_of_its_caller_go(driver):
 async def test_a_plan_made_before_the_erasure_makes_nothing(driver):
     """A dispatch that had read the call already."""
     await driver.accept("a-1")
-    await operate.erase_calls(driver.ledger, ["a-1"], remember_s=60)
+    await admin.erase_calls(driver.ledger, ["a-1"], remember_s=60)
 
     assert not (await driver.plan("a-1", version=1)).applied
     assert ["sb:m:a-1"] == await driver.redis.keys("*")
@@ -183,8 +183,8 @@ async def test_memory_is_erased_by_caller(driver):
     await driver.follow("b-1", answered=False, caller="+61491570157")
     await driver.redis.set("sb:memo:crm:61491570156", "{}")
 
-    assert 2 == await operate.erase_memory(driver.ledger, CALLER, ["crm", "law"])
-    assert 0 == await operate.erase_memory(driver.ledger, CALLER, [])
+    assert 2 == await admin.erase_memory(driver.ledger, CALLER, ["crm", "law"])
+    assert 0 == await admin.erase_memory(driver.ledger, CALLER, [])
     assert ["sb:follow:crm:+61491570157"] == await driver.redis.keys("sb:follow:*")
 
 
@@ -193,7 +193,7 @@ async def test_one_calls_part_in_the_follow_up_is_erased(driver):
     await driver.follow("a-1", answered=False)
     await driver.follow("a-2", answered=False, started_s=1)
 
-    await operate.erase_follow_up(driver.ledger, CALLER, "a-1", ["crm", "law"])
+    await admin.erase_follow_up(driver.ledger, CALLER, "a-1", ["crm", "law"])
 
     assert ["ma-2"] == await driver.redis.zrange(f"sb:follow:crm:{CALLER}", 0, -1)
 
@@ -203,9 +203,9 @@ async def test_bodies_leave_quarantine(driver):
     keep = driver.ledger.quarantine
     kept = [await keep(body, reason="no", path_kind="create", received_us=NOON * 1000) for body in (b"{", b"[")]
 
-    assert [True, False] == await operate.forget_bodies(driver.ledger, [kept[0], "nobody"])
+    assert [True, False] == await admin.forget_bodies(driver.ledger, [kept[0], "nobody"])
     assert [kept[1]] == await driver.redis.zrange("sb:quarantine", 0, -1)
-    await operate.forget_bodies(driver.ledger, kept)
+    await admin.forget_bodies(driver.ledger, kept)
     assert "0" == await driver.redis.get("sb:bodybytes")
 
 
@@ -213,9 +213,9 @@ async def test_wake_lets_the_next_tick_wake(driver):
     """Of the destinations named; none is fine."""
     await driver.make("a-1")
     await driver.tick()
-    await operate.wake(driver.ledger, [])
+    await admin.wake(driver.ledger, [])
     assert () == await driver.tick()
 
-    await operate.wake(driver.ledger, ["crm"])
+    await admin.wake(driver.ledger, ["crm"])
 
     assert ("crm",) == await driver.tick()

@@ -1,8 +1,8 @@
 """Quarantine: bodies that hold no event are kept, within bounds (contract, section 4)."""
 
 from tests.ledgers import NOON, Driver
-from worker.ledger.browse import quarantined
 from worker.ledger.ledger import MAX_QUARANTINED, MAX_QUARANTINED_BYTES
+from worker.ledger.queries import quarantined
 from worker.ledger.retention import Retention, sweep
 
 

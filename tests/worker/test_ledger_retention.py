@@ -3,7 +3,7 @@
 import pytest
 
 from tests.ledgers import NOON, Driver
-from worker.ledger.operate import drop, pause, replay
+from worker.ledger.admin import drop, pause, replay
 from worker.ledger.plans import NewDelivery
 from worker.ledger.records import Accepted
 from worker.ledger.retention import Retention, sweep

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.delacon.events import read_event
 from tests.ledgers import Driver
-from worker.ledger import browse
+from worker.ledger import queries
 from worker.ledger.records import Accepted, Incoming
 from worker.ledger.sender_mark import mark, sender_of, unmarked
 
@@ -57,7 +57,7 @@ async def test_an_event_of_another_sender_waits_in_quarantine(driver: Driver, fo
 
     assert Accepted.FOREIGN == await driver.accept("c1", foreign, received_us=17)
     assert before == await driver.redis.hgetall("sb:c:c1")
-    [body] = [one async for one in browse.quarantined(driver.ledger, since_ms=0)]
+    [body] = [one async for one in queries.quarantined(driver.ledger, since_ms=0)]
     assert "the call is of another service: sent by jones" == body.reason
     again = read_event(body.body, path_kind=body.path_kind)  # type: ignore[arg-type]
     assert ("c1", without_mark(foreign), 17) == (again.call_id, again.record(), body.received_us)

@@ -7,13 +7,13 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.ledgers import Driver
-from worker.ledger import operate
+from worker.ledger import admin
 
 
 async def test_what_is_asked_together_is_one_round_trip(driver: Driver, monkeypatch: pytest.MonkeyPatch):
     """Sixty-four attempts that start together ask Redis once, and each is told of its own number."""
     numbers = [f"+614915701{number:02}" for number in range(64)]
-    await operate.suppress(driver.ledger, numbers[7])
+    await admin.suppress(driver.ledger, numbers[7])
     asked: list[int] = []
     look_up = driver.redis.smismember
 

@@ -7,7 +7,7 @@ import pytest
 from kombu import Connection
 
 from worker.broker import broker_settings, sentinel_options
-from worker.environment import Environment
+from worker.config.environment import Environment
 from worker.errors import SettingsError
 from worker.redis_address import RedisAddress
 

@@ -1,10 +1,10 @@
 """What a worker process opens from its configuration."""
 
-from worker.environment import Environment
+from worker.config.environment import Environment
+from worker.config.settings import load_settings
 from worker.ledger.ledger import Timings
 from worker.metrics import Metrics
 from worker.runtime import Runtime
-from worker.settings import load_settings
 
 
 def opened(tmp_path, redis_url, *, timings=None):

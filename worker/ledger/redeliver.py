@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from schemas.delivery import DeliveryKey
+from worker.ledger.admin import put_back
 from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger
-from worker.ledger.operate import put_back
 
 
 async def redeliver(ledger: Ledger, keys: Sequence[DeliveryKey], *, by: Action | None = None) -> list[bool]:

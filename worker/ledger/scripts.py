@@ -12,7 +12,7 @@ from redis.exceptions import NoScriptError
 
 @cache
 def _source(name: str) -> str:
-    folder = files("worker.ledger") / "scripts"
+    folder = files("worker.ledger") / "lua"
     return (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
 
 

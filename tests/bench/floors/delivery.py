@@ -19,8 +19,8 @@ from schemas.delivery import DeliveryKey, Order, Request
 from tasks.registry import VENDORS
 from tests.acceptance.stack import CONFIG, TOKEN
 from tests.bench import bodies
+from worker.config.settings import Settings, load_settings
 from worker.ledger.records import read_stored
-from worker.settings import Settings, load_settings
 
 IN_FLIGHT = 200
 

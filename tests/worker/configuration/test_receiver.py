@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.worker.configured import CONTRACT, faults_of, load
-from worker.configuration.receiver import faults_of_host
-from worker.configuration.values import is_monotonous, is_printed
+from worker.config.receiver import faults_of_host
+from worker.config.values import is_monotonous, is_printed
 
 ROOT = Path(__file__).parents[3]
 REST = CONTRACT.partition("[calls]")[2]

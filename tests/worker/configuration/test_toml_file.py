@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.configuration.toml_file import read_toml
+from worker.config.toml import read_toml
 from worker.errors import SettingsError
 
 ENVIRON = {"A": "one", "B_2": "two", "EMPTY": "", "NESTED": "${A} $${A}"}

@@ -14,10 +14,10 @@ import pytest
 from tests.worker.http_client.loopback import hang, post, raw_server
 from tests.worker.http_client.reply_rows import OWN, YES, sized
 from worker.errors import Transient
-from worker.http_client import HttpClient
-from worker.http_connection import HttpConnection
-from worker.http_origin import HttpOrigin
-from worker.http_reply import HttpReply
+from worker.http.client import HttpClient
+from worker.http.connection import HttpConnection
+from worker.http.origin import HttpOrigin
+from worker.http.reply import HttpReply
 
 CERTIFICATE = Path(__file__).parent / "data" / "selfsigned.pem"
 METHODS = ("GET", "PUT", "DELETE", "POST", "PATCH")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.worker.http_client.loopback import SECRET, answer, hang, post, raw_server
 from worker.errors import Transient
-from worker.http_client import HttpClient
+from worker.http.client import HttpClient
 
 SELF_SIGNED = Path(__file__).parent / "data" / "selfsigned.pem"
 

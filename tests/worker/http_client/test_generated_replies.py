@@ -18,8 +18,8 @@ from tests.destinations import make_destination, make_order
 from tests.worker.http_client.generated_replies import Generated, generate
 from tests.worker.http_client.loopback import post
 from worker.errors import DeliveryError, Transient
-from worker.http_client import HttpClient
-from worker.http_connection import HttpConnection
+from worker.http.client import HttpClient
+from worker.http.connection import HttpConnection
 
 FLAT_KB = 20 * 1024
 

@@ -8,7 +8,7 @@ import zlib
 from aiohttp import web
 
 from tests.worker.http_client.loopback import app_server, post, raw_server
-from worker.http_reply import MAX_REPLY_BYTES
+from worker.http.reply import MAX_REPLY_BYTES
 
 
 async def test_at_most_256_kb_of_a_reply_are_read(http):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from schemas.blanking import blank
-from worker.configuration.lines import Path
+from worker.config.lines import Path
 from worker.errors import SettingsError
 
 _SECRET_LENGTH = 8

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from worker.configuration.faults import Faults
-from worker.configuration.lines import Path
-from worker.configuration.tables import ReceiverTable, SenderTable, read_table
-from worker.configuration.values import Network, is_loopback
+from worker.config.faults import Faults
+from worker.config.lines import Path
+from worker.config.tables import ReceiverTable, SenderTable, read_table
+from worker.config.values import Network, is_loopback
 
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
 _TABLE: Path = ("receiver",)

@@ -11,10 +11,10 @@ from schemas.blanking import secrets_of
 from schemas.destination import Destination, VendorSpec
 from schemas.mapping import mapping_in_force
 from schemas.template import Template
-from worker.configuration import values
-from worker.configuration.faults import Faults
-from worker.configuration.lines import Path
-from worker.configuration.tables import DestinationTable, read_table
+from worker.config import values
+from worker.config.faults import Faults
+from worker.config.lines import Path
+from worker.config.tables import DestinationTable, read_table
 
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
 

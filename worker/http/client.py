@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 import orjson
 
 from schemas.delivery import Request, Response
-from worker.http_origin import IDLE_S, HttpOrigin
+from worker.http.origin import IDLE_S, HttpOrigin
 
 CONNECT_SHARE = 0.9
 """The share of an attempt's time that connecting may take; what ends before it has surely sent nothing."""

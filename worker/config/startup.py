@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from schemas.destination import VendorSpec
-from worker.environment import Environment
+from worker.config.environment import Environment
+from worker.config.settings import Settings, load_settings
 from worker.errors import SettingsError
-from worker.settings import Settings, load_settings
 
 
 def read_startup(

@@ -9,7 +9,7 @@ from typing import Any
 import aiohappyeyeballs
 
 from worker.errors import Transient
-from worker.http_connection import HttpConnection
+from worker.http.connection import HttpConnection
 
 DNS_CACHE_S = 60
 """How long a name's addresses are reused, in seconds; a vendor that moves is found again after it."""

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from schemas.phones.asked_number import AskedNumber
-from worker.configuration.faults import Faults
-from worker.configuration.lines import Path
-from worker.configuration.tables import RouteTable, read_table
+from worker.config.faults import Faults
+from worker.config.lines import Path
+from worker.config.tables import RouteTable, read_table
 from worker.routes import Route
 
 

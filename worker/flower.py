@@ -5,8 +5,8 @@ from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 from worker.broker import open_redis
-from worker.configuration.values import is_printed
-from worker.environment import host_name, port_number
+from worker.config.environment import host_name, port_number
+from worker.config.values import is_printed
 from worker.redis_address import RedisAddress
 
 LEAST = 12

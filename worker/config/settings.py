@@ -8,19 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.destination import Destination, VendorSpec
-from worker.configuration.destinations import LoadedDestination, read_destination, read_url
-from worker.configuration.faults import Faults
-from worker.configuration.receiver import ReceiverSettings, read_receiver
-from worker.configuration.routes import read_routes
-from worker.configuration.tables import (
-    CallcapTable,
-    CallsTable,
-    DeadLettersTable,
-    ImportTable,
-    read_table,
-)
-from worker.configuration.toml_file import read_toml
-from worker.configuration.values import delacon_key
+from worker.config.destinations import LoadedDestination, read_destination, read_url
+from worker.config.faults import Faults
+from worker.config.receiver import ReceiverSettings, read_receiver
+from worker.config.routes import read_routes
+from worker.config.tables import CallcapTable, CallsTable, DeadLettersTable, ImportTable, read_table
+from worker.config.toml import read_toml
+from worker.config.values import delacon_key
 from worker.routes import Route
 
 LEASE_MARGIN_S = 30.0

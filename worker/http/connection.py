@@ -5,7 +5,7 @@ import select
 from typing import Protocol, cast
 
 from worker.errors import Transient
-from worker.http_reply import BrokenReply, HttpReply
+from worker.http.reply import BrokenReply, HttpReply
 
 
 class Keeper(Protocol):

@@ -1,0 +1,1 @@
+"""The configuration: file, environment and routes; ``worker.config.settings`` is its front."""
