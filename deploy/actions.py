@@ -9,10 +9,10 @@ from schemas.blanking import blank
 from schemas.delacon.events import PathKind, UnusableBody, read_event
 from schemas.delivery import DeliveryKey, State
 from schemas.destination import Destination
-from tasks.dispatch import dispatch
-from tasks.planning import Planner
-from tasks.registry import VENDORS
-from tasks.vendor import Testable
+from tasks.dispatch.dispatcher import dispatch
+from tasks.dispatch.planner import Planner
+from tasks.vendors.protocol import Testable
+from tasks.vendors.registry import VENDORS
 from worker.errors import DeliveryError
 from worker.http.client import HttpClient
 from worker.ledger import admin

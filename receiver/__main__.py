@@ -16,7 +16,7 @@ from receiver.master import Master
 from receiver.process import opened, raise_file_limit, serve, stop_on_signals
 from receiver.sockets import listen
 from receiver.spool_file import SpoolError, SpoolFile
-from tasks.registry import VENDORS
+from tasks.vendors.registry import VENDORS
 from worker.config.environment import Environment
 from worker.config.receiver import faults_of_host
 from worker.config.settings import Settings

@@ -4,8 +4,8 @@ import structlog
 from redis import RedisError
 
 from schemas.callcap.requests import Kind
-from tasks.callcap import Callcap, NoSuchRequest, NotNoted
-from tasks.process import CALLCAP_THREADS
+from tasks.callcap.requests import Callcap, NoSuchRequest, NotNoted
+from tasks.worker_process import CALLCAP_THREADS
 from worker.celery import app
 from worker.ledger.numbers import Numbers
 from worker.runtime import runtime

@@ -29,7 +29,7 @@ REASONS = {
     "schemas/durations.py": "joins the options in the next move",
     "schemas/record.py": "used by every room",
     "tasks/merging.py": "joins the planning in the next move",
-    "tasks/registry.py": "the one line of each vendor",
+    "tasks/vendors/registry.py": "the one line of each vendor",
     "worker/build.py": "read by every process",
     "worker/celery.py": "celery -A worker finds the app here",
     "worker/config/startup.py": "joins the settings in the next move",

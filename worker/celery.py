@@ -11,6 +11,6 @@ from worker.flower import guard_flower
 guard_flower(sys.argv, os.environ)
 
 app = Celery(
-    "switchboard", amqp="worker.amqp:LastingAMQP", config_source="worker.celeryconfig", include=["tasks.wiring"]
+    "switchboard", amqp="worker.amqp:LastingAMQP", config_source="worker.celeryconfig", include=["tasks.celery_tasks"]
 )
 app.steps["worker"].add(ClockStep)

@@ -30,7 +30,7 @@ accept_content = ["json"]
 result_accept_content = ["json"]
 
 task_default_queue = "calls"
-task_queues = [direct_queue("calls")]  # tasks.wiring adds the vendors'
+task_queues = [direct_queue("calls")]  # tasks.celery_tasks adds the vendors'
 task_create_missing_queues = False  # a typo fails instead of vanishing
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 task_send_sent_event = False

@@ -6,7 +6,7 @@ from deploy.cli.console import Misconfigured, emit, json_option, say
 from deploy.cli.session import read_settings
 from schemas.destination import Destination
 from schemas.zones import zones
-from tasks.registry import VENDORS
+from tasks.vendors.registry import VENDORS
 from worker.config.lint import warnings
 
 

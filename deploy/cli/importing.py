@@ -18,7 +18,7 @@ from deploy.cli.import_columns import Columns
 from deploy.cli.import_lines import BadFile, Lines, Read, read_file
 from deploy.cli.session import Session, with_ledger
 from schemas.delacon.import_row import ImportRows
-from tasks.importing import Fate, Importer
+from tasks.import_events import Fate, Importer
 from worker.ledger.audit import note
 
 BATCH = 200  # events a round trip

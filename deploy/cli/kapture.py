@@ -20,8 +20,8 @@ from deploy.cli.session import put_on_record, read_settings
 from schemas.destination import Destination
 from schemas.kapture.listing import Customer
 from schemas.kapture.reply import KaptureReply, digits_of
-from tasks import kapture_api
-from tasks.vendor import Http
+from tasks.kapture_audit import api
+from tasks.vendors.protocol import Http
 
 OF_CONTACTS = ("name", "phone", "email")  # mandatory, by the document's "Add more customer API"
 
@@ -50,7 +50,7 @@ def search(*, destination: str | None, as_json: bool, **by: str | None) -> None:
 
     async def work(http: Http) -> list[Customer]:
         for wanted in _wanted(given, account):
-            if found := await kapture_api.search(account, wanted, http=http):
+            if found := await api.search(account, wanted, http=http):
                 return found
         return []
 
@@ -71,11 +71,11 @@ def select(*, since_ms: int | None, until_ms: int | None, destination: str | Non
     Kapture is asked in windows of 24 hours, the most that it gives, with dates in UTC.
     """
     account = account_of(read_settings()[1], destination, needs=["select"])
-    wanted = kapture_api.windows(*span(since_ms, until_ms))
+    wanted = api.windows(*span(since_ms, until_ms))
 
     async def work(http: Http) -> list[Customer]:
         with progress(len(wanted), "reading") as advance:
-            return await kapture_api.select_all(account, wanted, http=http, advance=advance)
+            return await api.select_all(account, wanted, http=http, advance=advance)
 
     show(ask(account, work), as_json=as_json, empty="Kapture lists no customer for this time.")
 
@@ -95,7 +95,7 @@ def update(*, customer_id: str, fields: tuple[str, ...], destination: str | None
         # The page adds whom it does not find, so look first, where there is a key for looking.
         if has_key(account, "search"):
             await _find(account, customer_id, http=http)
-        return await kapture_api.update(account, customer_id, values, http=http)
+        return await api.update(account, customer_id, values, http=http)
 
     put_on_record("kapture.update", f"{account.name} customer={customer_id}")
     said = ask(account, work)
@@ -123,10 +123,10 @@ def add_contact(
     async def work(http: Http) -> KaptureReply:
         if has_key(account, "search"):
             found = await _find(account, customer_id, http=http)
-            numbers = {digits_of(one["phone"]) for one in kapture_api.by_phone(values["phone"], account)}
+            numbers = {digits_of(one["phone"]) for one in api.by_phone(values["phone"], account)}
             if not again and any(numbers & customer.numbers for customer in found):
                 raise Failed(f"Customer {customer_id} has a contact with this number; --again adds another.")
-        return await kapture_api.add_contact(account, customer_id, values, http=http)
+        return await api.add_contact(account, customer_id, values, http=http)
 
     put_on_record("kapture.add-contact", f"{account.name} customer={customer_id}")
     tell(account, customer_id, ask(account, work), as_json=as_json)
@@ -137,9 +137,9 @@ def _wanted(given: Mapping[str, str], account: Destination) -> Sequence[Mapping[
     [(name, value)] = given.items()
     match name:
         case "customer_id":
-            return [kapture_api.by_id(value)]
+            return [api.by_id(value)]
         case "phone":
-            return list(kapture_api.by_phone(value, account))
+            return list(api.by_phone(value, account))
         case "email":
             return [{"email_id": value}]  # the newer page's key: the document searches by number alone
         case _:
@@ -147,7 +147,7 @@ def _wanted(given: Mapping[str, str], account: Destination) -> Sequence[Mapping[
 
 
 async def _find(account: Destination, customer_id: str, *, http: Http) -> list[Customer]:
-    found = await kapture_api.search(account, kapture_api.by_id(customer_id), http=http)
+    found = await api.search(account, api.by_id(customer_id), http=http)
     if not any(customer.customer_id in {"", customer_id} for customer in found):
         raise Failed(f"There is no customer {customer_id}.")
     return found

@@ -12,7 +12,7 @@ from deploy.cli.values import Moment
 from schemas.blanking import blank
 from schemas.destination import Destination
 from schemas.kapture.options import KaptureOptions
-from tasks.vendor import Http
+from tasks.vendors.protocol import Http
 from worker.config.settings import Settings
 from worker.errors import DeliveryError, Transient
 from worker.http.client import HttpClient

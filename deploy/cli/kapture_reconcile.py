@@ -13,9 +13,9 @@ from deploy.cli.session import Session, with_ledger
 from deploy.cli.values import iso
 from schemas.destination import Destination
 from schemas.kapture.options import KaptureOptions
-from tasks import reconcile as task
-from tasks.delivered_callers import Delivered, deliver_again, delivered_callers
-from tasks.vendor import Http
+from tasks.kapture_audit import reconcile as task
+from tasks.kapture_audit.delivered_callers import Delivered, deliver_again, delivered_callers
+from tasks.vendors.protocol import Http
 from worker.ledger.audit import Action
 
 STEP = 200  # deliveries put back a round trip

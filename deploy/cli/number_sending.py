@@ -14,7 +14,7 @@ from deploy.cli.number_shapes import request_shape
 from deploy.cli.session import Session, read_settings, with_ledger
 from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState, read_key, read_request
 from schemas.callcap.wire import provision_request, search_request, shown, update_request
-from tasks.callcap import Callcap, NoSuchRequest, NotNoted, new_key
+from tasks.callcap.requests import Callcap, NoSuchRequest, NotNoted, new_key
 from worker.config.settings import CallcapSettings
 from worker.http.client import HttpClient
 from worker.ledger.audit import note

@@ -13,7 +13,7 @@ from deploy.cli.number_sending import carry_out, read, read_account, show
 from deploy.cli.number_shapes import number_rows, request_shape, search_shape
 from deploy.cli.session import Session, with_ledger
 from schemas.callcap.requests import Kind, Outcome, RequestState
-from tasks.callcap_exchange import search as search_numbers
+from tasks.callcap.exchange import search as search_numbers
 from worker.http.client import HttpClient
 from worker.ledger.numbers import Numbers
 

@@ -16,8 +16,8 @@ from schemas.call import Call
 from schemas.delacon.events import StoredEvent, UnusableBody, merge, read_event
 from schemas.delivery import DeliveryKey, Order, Prepared
 from schemas.destination import Destination
-from tasks.attempt import check_wanted
-from tasks.registry import VENDORS
+from tasks.delivery.attempt import check_wanted
+from tasks.vendors.registry import VENDORS
 from worker.errors import DeliveryError
 from worker.routes import destinations_of
 

@@ -13,7 +13,7 @@ from redis import RedisError
 
 from deploy.cli.console import ACTING_AS, Failed, Misconfigured, say
 from schemas.destination import Destination
-from tasks.registry import VENDORS
+from tasks.vendors.registry import VENDORS
 from worker.broker import open_redis
 from worker.config.environment import Environment
 from worker.config.settings import Settings

@@ -9,7 +9,7 @@ from deploy.cli.session import Session
 from deploy.cli.values import iso
 from schemas.delacon.events import Merged, merge
 from schemas.delivery import FINAL, State
-from tasks.registry import VENDORS
+from tasks.vendors.registry import VENDORS
 from worker.ledger.history import Attempt
 from worker.ledger.overview import DestinationStatus
 from worker.ledger.queries import DeadLetter

@@ -1,7 +1,7 @@
 """The sample's look at Callcap: a search, which costs nothing and changes nothing."""
 
 from schemas.callcap.requests import RequestState
-from tasks.callcap_exchange import search
+from tasks.callcap.exchange import search
 from worker.config.settings import CallcapSettings
 from worker.http.client import HttpClient
 

@@ -9,7 +9,7 @@ from deploy.local.folder import Folder
 from deploy.local.ports import asked_port, spare_port, usual_port
 from deploy.local.redis_server import RedisServer
 from deploy.local.stack import make_server
-from tasks.registry import VENDORS
+from tasks.vendors.registry import VENDORS
 from worker.config.environment import Environment
 from worker.config.settings import Settings, load_settings
 

@@ -12,7 +12,7 @@ import uvloop
 
 from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState
 from schemas.delivery import Request, Response
-from tasks.callcap import Callcap, ask
+from tasks.callcap.requests import Callcap, ask
 from worker.broker import open_redis
 from worker.config.settings import CallcapSettings
 from worker.http.client import HttpClient

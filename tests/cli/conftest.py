@@ -16,9 +16,9 @@ from redis.asyncio import Redis
 from deploy.cli.main import main
 from schemas.delacon.events import read_event
 from schemas.delivery import DeliveryKey
-from tasks.dispatch import dispatch
-from tasks.planning import Planner
-from tasks.registry import VENDORS
+from tasks.dispatch.dispatcher import dispatch
+from tasks.dispatch.planner import Planner
+from tasks.vendors.registry import VENDORS
 from tests.cli.callcap_standin import Standin, callcap_at, running
 from worker.config.settings import load_settings
 from worker.ledger.claims import Finish, Verdict

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from tasks.dispatch import dispatch
+from tasks.dispatch.dispatcher import dispatch
 from worker.ledger.claims import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from deploy.local.standins.app import StandIns
 from schemas.delacon.events import Event, Merged, StoredEvent, merge, read_event
 from schemas.delivery import DeliveryKey, Order, Receipt
 from schemas.destination import Destination
-from tasks.registry import VENDORS
+from tasks.vendors.registry import VENDORS
 from worker.config.settings import Settings, load_settings
 from worker.errors import DeliveryError
 from worker.http.client import HttpClient

@@ -9,8 +9,8 @@ from typing import Any
 from deploy.local.standins.app import StandIns
 from deploy.local.standins.faults import Fault
 from schemas.callcap.requests import Kind, Outcome
-from tasks.callcap import Callcap, ask
-from tasks.callcap_exchange import search
+from tasks.callcap.exchange import search
+from tasks.callcap.requests import Callcap, ask
 from tests.ledgers import Driver, open_driver
 from worker.config.settings import CallcapSettings
 from worker.http.client import HttpClient

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 
 from schemas.destination import Destination
-from tasks.deliverer import Deliverer
-from tasks.finishes import Finishes
-from tasks.registry import VENDORS
+from tasks.delivery.finish_writer import Finishes
+from tasks.delivery.runner import Deliverer
+from tasks.vendors.registry import VENDORS
 from tests.destinations import make_destination
 from tests.fakes import FakeHttp, reply
 from tests.ledgers import LEASE_MS, NOON, Driver

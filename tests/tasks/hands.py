@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from schemas.captorra import SPEC
-from tasks.pump import Pump
+from tasks.delivery.pump import Pump
 from tests.destinations import make_destination
 from tests.ledgers import LEASE_MS, Driver
 from worker.ledger.claims import Claimed

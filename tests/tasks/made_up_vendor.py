@@ -11,9 +11,9 @@ from schemas.fields import phone_for
 from schemas.mapping import fill
 from schemas.options import Option, OptionsSchema, secret
 from schemas.reply import flag_of, read_reply
-from tasks import registry
-from tasks.vendor import Http
-from tasks.verdict import post_and_judge, refused, require_caller, unanswered
+from tasks.vendors import registry
+from tasks.vendors.protocol import Http
+from tasks.vendors.status_rules import post_and_judge, refused, require_caller, unanswered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

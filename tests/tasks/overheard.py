@@ -13,8 +13,8 @@ from deploy.local.standins.faults import Fault
 from schemas.call import Call
 from schemas.delivery import Receipt, Request, Response
 from schemas.destination import Destination
-from tasks.kapture_api import Window, add_contact, by_id, search, select, update
-from tasks.registry import VENDORS
+from tasks.kapture_audit.api import Window, add_contact, by_id, search, select, update
+from tasks.vendors.registry import VENDORS
 from tests.destinations import make_destination, make_order
 from worker.errors import DeliveryError
 from worker.http.client import HttpClient

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import orjson
 
-from tasks.planning import Planner
-from tasks.registry import VENDORS
+from tasks.dispatch.planner import Planner
+from tasks.vendors.registry import VENDORS
 from tests.ledgers import NOON
 from tests.worker.configured import CONTRACT, load
 from worker.ledger.plans import Plan

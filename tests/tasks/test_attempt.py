@@ -21,9 +21,9 @@ from schemas.delivery import (
     Skipped,
 )
 from schemas.destination import Destination
-from tasks.attempt import Tried, Wire, attempt, digest
-from tasks.captorra import Captorra
-from tasks.vendor import Http
+from tasks.delivery.attempt import Tried, Wire, attempt, digest
+from tasks.vendors.captorra import Captorra
+from tasks.vendors.protocol import Http
 from tests.destinations import make_destination, make_order
 from tests.fakes import FakeHttp, reply
 from worker import errors

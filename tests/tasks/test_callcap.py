@@ -8,7 +8,7 @@ from marshmallow import ValidationError
 
 from deploy.local.standins.app import StandIns
 from schemas.callcap.requests import Kind, RequestState
-from tasks.callcap import DifferentRequest, NoSuchRequest, new_key
+from tasks.callcap.requests import DifferentRequest, NoSuchRequest, new_key
 from tests.tasks.callcap_desk import EXACT, NOTHING, TODAY, Desk, open_desk, outcome_of
 
 

@@ -10,8 +10,8 @@ from redis import ConnectionError as RedisConnectionError
 from deploy.local.standins.app import StandIns
 from schemas.callcap.requests import Kind, Lookup, RequestState
 from schemas.delivery import Request, Response
-from tasks.callcap import SETTLE_PAUSES_S, NotNoted
-from tasks.callcap_exchange import TIMEOUT_S
+from tasks.callcap.exchange import TIMEOUT_S
+from tasks.callcap.requests import SETTLE_PAUSES_S, NotNoted
 from tests.tasks.callcap_desk import EXACT, Desk, open_desk, outcome_of
 from worker.ledger.numbers import LEASE_MS, Numbers
 

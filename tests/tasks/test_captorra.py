@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.captorra import SPEC
-from tasks.captorra import Captorra
+from tasks.vendors.captorra import Captorra
 from tests.destinations import make_destination, make_order, make_response
 from worker.errors import Blocked, DeliveryError, Permanent, Transient
 

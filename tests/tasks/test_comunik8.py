@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.comunik8 import SPEC
-from tasks.comunik8 import Comunik8
+from tasks.vendors.comunik8 import Comunik8
 from tests.destinations import make_destination, make_order, make_response
 from worker.errors import Blocked, DeliveryError, Permanent, Skipped, Transient
 

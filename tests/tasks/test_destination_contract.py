@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas.delivery import Receipt
-from tasks import registry
+from tasks.vendors import registry
 from tests.destinations import ScriptedHttp, make_destination, make_order, make_response
 from worker.errors import Blocked, DeliveryError, Permanent, Skipped, Transient
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tasks.dispatch import Dispatched, dispatch
-from tasks.planning import Planner
-from tasks.registry import VENDORS
+from tasks.dispatch.dispatcher import Dispatched, dispatch
+from tasks.dispatch.planner import Planner
+from tasks.vendors.registry import VENDORS
 from tests.ledgers import Driver
 from tests.tasks.planned import END, HOUR_MS, START, record
 from tests.worker.configured import CONTRACT, load

@@ -13,7 +13,7 @@ import pytest
 from deploy.local.standins.app import StandIns
 from schemas.callcap.requests import RequestState
 from schemas.kapture.options import OPERATIONS
-from tasks.callcap_exchange import search
+from tasks.callcap.exchange import search
 from tests.tasks.overheard import NEW, Desk, open_desk
 from worker.config.settings import CallcapSettings
 from worker.errors import Blocked, Permanent, Transient

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.finishes import Finishes
+from tasks.delivery.finish_writer import Finishes
 from tests.ledgers import Driver, key_of
 from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt, History

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tasks.giving_way import ALONE, BEHIND_S, BESIDE_FRESH, FRESH_S, LONGEST_REST_S, REST, GivingWay
+from tasks.delivery.backlog_throttle import ALONE, BEHIND_S, BESIDE_FRESH, FRESH_S, LONGEST_REST_S, REST, GivingWay
 
 BACKLOG: dict[str, Any] = {"left": 10_000, "behind_s": 60.0}
 FRESH: dict[str, Any] = {"left": 0, "behind_s": 0.0}

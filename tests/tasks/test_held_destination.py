@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from schemas.delivery import Request, Response
-from tasks.pump import Pump
+from tasks.delivery.pump import Pump
 from tests.fakes import FakeHttp, reply
 from tests.ledgers import LEASE_MS, Driver
 from tests.tasks.desk import SAVED, Desk, make_desk

@@ -8,8 +8,8 @@ import pytest
 from deploy.local.standins.app import StandIns
 from deploy.local.standins.faults import Fault
 from schemas.kapture.customer import SPEC
-from tasks import kapture_api
-from tasks.kapture_api import Window, by_id, by_phone, windows
+from tasks.kapture_audit import api
+from tasks.kapture_audit.api import Window, by_id, by_phone, windows
 from tests.destinations import ScriptedHttp, make_destination, make_response
 from worker.errors import Blocked, DeliveryError, Permanent, Transient
 from worker.http.client import HttpClient
@@ -50,7 +50,7 @@ async def test_a_search_reads_every_shape_of_answer(destination, body, ids):
     """Both cases of the keys; the message as text, list or object; Customer Details as object or text."""
     http = ScriptedHttp(make_response(body))
 
-    found = await kapture_api.search(destination, by_id("286829"), http=http)
+    found = await api.search(destination, by_id("286829"), http=http)
 
     assert ids == [customer.customer_id for customer in found]
     assert {"Authorization": "Basic key-of-search"} == http.requests[0].headers
@@ -77,9 +77,9 @@ async def test_a_failure_is_no_empty_answer(*, destination, body, status, kind):
     http = ScriptedHttp(make_response(body, status), make_response(body, status))
 
     with pytest.raises(kind):
-        await kapture_api.search(destination, by_id("1"), http=http)
+        await api.search(destination, by_id("1"), http=http)
     with pytest.raises(kind):
-        await kapture_api.select(destination, Window(0, 10), http=http)
+        await api.select(destination, Window(0, 10), http=http)
 
 
 async def test_a_search_sends_the_documents_key_and_the_newer_pages(destination):
@@ -87,8 +87,8 @@ async def test_a_search_sends_the_documents_key_and_the_newer_pages(destination)
     http = ScriptedHttp(make_response(NONE), make_response(NONE))
     as_array = make_destination(SPEC, {"body": "array"})
 
-    await kapture_api.search(destination, by_id("272930"), http=http)
-    await kapture_api.search(as_array, by_id("272930"), http=http)
+    await api.search(destination, by_id("272930"), http=http)
+    await api.search(as_array, by_id("272930"), http=http)
 
     wanted = {"customer_id": "272930", "kapture_customer_id": "272930"}
     assert [wanted, [wanted]] == [request.json for request in http.requests]
@@ -107,7 +107,7 @@ async def test_a_select_names_its_dates_as_the_document_does(destination):
     """YYYY-MM-DD hh:mm:ss in UTC, with limit and offset."""
     http = ScriptedHttp(make_response(NONE))
 
-    await kapture_api.select(destination, Window(NOON_S, NOON_S + DAY_S), http=http)
+    await api.select(destination, Window(NOON_S, NOON_S + DAY_S), http=http)
 
     assert [
         {"start_date": "2026-03-02 12:00:00", "end_date": "2026-03-03 12:00:00", "limit": "100", "offset": "0"}
@@ -129,7 +129,7 @@ async def test_pages_are_asked_for_until_one_brings_nobody_new(destination, page
     """Each customer once, whether the server pages, pages in its own size, or gives everything at once."""
     http = ScriptedHttp(*map(make_response, pages))
 
-    found = await kapture_api.select(destination, Window(0, 100), http=http)
+    found = await api.select(destination, Window(0, 100), http=http)
 
     assert ids == [customer.customer_id for customer in found]
     assert offsets == [request.json["offset"] for request in http.requests]
@@ -142,7 +142,7 @@ async def test_a_reply_that_is_too_long_is_asked_for_in_halves(destination):
         cut, *map(make_response, (customers(1), NONE, customers(1, 2), NONE)),
     )  # fmt: skip
 
-    found = await kapture_api.select(destination, Window(NOON_S, NOON_S + DAY_S), http=http)
+    found = await api.select(destination, Window(NOON_S, NOON_S + DAY_S), http=http)
 
     assert ["1", "2"] == [customer.customer_id for customer in found]
     assert ["2026-03-03 12:00:00", "2026-03-03 00:00:00", "2026-03-03 12:00:00"] == [
@@ -155,18 +155,16 @@ async def test_a_minute_with_more_than_a_reply_holds_is_a_failure(destination):
     cut = make_response(b"x" * MAX_REPLY_BYTES)
 
     with pytest.raises(Permanent, match="too_long"):
-        await kapture_api.select(destination, Window(0, 60), http=ScriptedHttp(cut))
+        await api.select(destination, Window(0, 60), http=ScriptedHttp(cut))
     with pytest.raises(Permanent, match="too_long"):
-        await kapture_api.search(destination, by_id("1"), http=ScriptedHttp(cut))
+        await api.search(destination, by_id("1"), http=ScriptedHttp(cut))
 
 
 async def test_customers_without_an_id_are_told_apart_by_what_they_hold(destination):
     """Each once."""
     page = {"message": [{"name": "a", "contacts": []}, {"name": "b", "contacts": []}], "status": "success"}
 
-    found = await kapture_api.select(
-        destination, Window(0, 1), http=ScriptedHttp(make_response(page), make_response(page))
-    )
+    found = await api.select(destination, Window(0, 1), http=ScriptedHttp(make_response(page), make_response(page)))
 
     assert ["a", "b"] == [customer.name for customer in found]
 
@@ -185,8 +183,8 @@ async def test_a_change_is_done_when_kapture_says_so(destination, body):
     """Each operation with its own page and key, the customer's number in the body."""
     http = ScriptedHttp(make_response(body), make_response(body))
 
-    await kapture_api.update(destination, "272930", {"city": "Perth"}, http=http)
-    said = await kapture_api.add_contact(destination, "272930", {"name": "Ann"}, http=http)
+    await api.update(destination, "272930", {"city": "Perth"}, http=http)
+    said = await api.add_contact(destination, "272930", {"name": "Ann"}, http=http)
 
     assert "Successfully" in said.words[0]
     assert [
@@ -215,7 +213,7 @@ async def test_a_change_is_done_when_kapture_says_so(destination, body):
 async def test_a_change_that_kapture_did_not_confirm_is_a_failure(destination, body):
     """Not there is no success, nor is an answer without a status."""
     with pytest.raises(DeliveryError):
-        await kapture_api.update(destination, "1", {"city": "Perth"}, http=ScriptedHttp(make_response(body)))
+        await api.update(destination, "1", {"city": "Perth"}, http=ScriptedHttp(make_response(body)))
 
 
 async def test_an_operation_without_a_key_is_not_asked(destination):
@@ -223,7 +221,7 @@ async def test_an_operation_without_a_key_is_not_asked(destination):
     only = make_destination(SPEC, {"auth_key": None, "auth_keys": {"add": KEYS["add"], "update": KEYS["update"]}})
 
     with pytest.raises(LookupError, match="select"):
-        await kapture_api.select(only, Window(0, 1), http=ScriptedHttp())
+        await api.select(only, Window(0, 1), http=ScriptedHttp())
 
 
 @pytest.mark.parametrize(
@@ -256,25 +254,25 @@ async def test_the_stand_in_agrees(account, standins):
             "name": f"c{number}", "phone": f"049157{number:04d}", "email": "a@example.com",
             "customer_code": f"6149157{number:04d}",
         }  # fmt: skip
-        await kapture_api.update(destination, "", fields, http=http)  # the page adds whom it does not find
+        await api.update(destination, "", fields, http=http)  # the page adds whom it does not find
 
-    listed = await kapture_api.select_all(
+    listed = await api.select_all(
         destination, windows((now_s - 3 * DAY_S) * 1000, (now_s + 60) * 1000), http=http, advance=lambda _: None
     )
     first = listed[0]
-    await kapture_api.update(destination, first.customer_id, {"city": "Perth"}, http=http)
+    await api.update(destination, first.customer_id, {"city": "Perth"}, http=http)
     contact = {"name": "Ann", "phone": "0491570999", "email": "ann@example.com"}
-    await kapture_api.add_contact(destination, first.customer_id, contact, http=http)
+    await api.add_contact(destination, first.customer_id, contact, http=http)
 
     assert 120 == len({customer.customer_id for customer in listed}) == len(listed)
     for wanted in (by_id(first.customer_id), {"phone": "0491570000"}, {"phone": "0491570999"}):
-        [found] = await kapture_api.search(destination, wanted, http=http)
+        [found] = await api.search(destination, wanted, http=http)
         assert first.customer_id == found.customer_id
         assert {"0491570000", "0491570999"} == found.numbers
     assert "Perth" == found.record["city"]
-    [by_code] = await kapture_api.search(destination, {"customer_code": "61491570001"}, http=http)
+    [by_code] = await api.search(destination, {"customer_code": "61491570001"}, http=http)
     assert "c1" == by_code.name
-    assert [] == await kapture_api.search(destination, by_id("1"), http=http)
+    assert [] == await api.search(destination, by_id("1"), http=http)
 
 
 async def test_the_stand_in_refuses_windows_of_more_than_a_day(account):
@@ -282,7 +280,7 @@ async def test_the_stand_in_refuses_windows_of_more_than_a_day(account):
     destination, http = account
 
     with pytest.raises(DeliveryError) as caught:
-        await kapture_api.select(destination, Window(NOON_S, NOON_S + DAY_S + 1), http=http)
+        await api.select(destination, Window(NOON_S, NOON_S + DAY_S + 1), http=http)
     assert "24 hours" in caught.value.detail
 
 
@@ -293,7 +291,7 @@ async def test_a_lost_answer_to_a_change_is_unknown(account, standins):
     fields = {"name": "c", "phone": "0491570156", "email": "a@example.com"}
 
     with pytest.raises(Transient) as caught:
-        await kapture_api.update(destination, "", fields, http=http)
+        await api.update(destination, "", fields, http=http)
 
     assert caught.value.unknown
     assert 1 == len(standins.store.records("kapture"))

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.kapture.customer import SPEC
-from tasks.kapture import Kapture
+from tasks.vendors.kapture import Kapture
 from tests.destinations import ScriptedHttp, make_destination, make_order, make_response
 from worker.errors import Blocked, Permanent, Skipped, Transient
 

@@ -5,7 +5,7 @@ import time
 from random import Random
 
 from schemas.delivery import DeliveryKey
-from tasks.pump import CLAIM_LIMIT
+from tasks.delivery.pump import CLAIM_LIMIT
 from tests.ledgers import Driver, key_of
 from tests.tasks.hands import Hands, finished, make_pump
 from worker.ledger.ledger import Ledger

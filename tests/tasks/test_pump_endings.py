@@ -3,8 +3,8 @@
 import asyncio
 
 from schemas.captorra import SPEC
-from tasks.finishes import Finishes
-from tasks.pump import Pump
+from tasks.delivery.finish_writer import Finishes
+from tasks.delivery.pump import Pump
 from tests.destinations import make_destination
 from tests.ledgers import LEASE_MS, Driver, key_of
 from tests.tasks.hands import Hands, finished, make_pump

@@ -19,15 +19,15 @@ from schemas.delacon.events import read_event
 from schemas.delivery import DeliveryKey
 from schemas.destination import Destination
 from schemas.kapture.customer import SPEC
-from tasks.delivered_callers import Delivered, deliver_again, delivered_callers
-from tasks.deliverer import Deliverer
-from tasks.dispatch import dispatch
-from tasks.finishes import Finishes
-from tasks.planning import Planner
-from tasks.pump import Pump
-from tasks.reconcile import absent_among, read_listing, windows_of
-from tasks.registry import VENDORS
-from tasks.watcher import Watcher
+from tasks.delivery.finish_writer import Finishes
+from tasks.delivery.observer import Watcher
+from tasks.delivery.pump import Pump
+from tasks.delivery.runner import Deliverer
+from tasks.dispatch.dispatcher import dispatch
+from tasks.dispatch.planner import Planner
+from tasks.kapture_audit.delivered_callers import Delivered, deliver_again, delivered_callers
+from tasks.kapture_audit.reconcile import absent_among, read_listing, windows_of
+from tasks.vendors.registry import VENDORS
 from tests.destinations import ScriptedHttp, make_destination, make_response
 from worker.config.settings import load_settings
 from worker.errors import Blocked, DeliveryError, Permanent

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from schemas.destination import VendorSpec
-from tasks.registry import VENDORS
+from tasks.vendors.registry import VENDORS
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = "tests/tasks/test_destination_contract.py"

@@ -8,9 +8,9 @@ import pytest
 
 from schemas.captorra import SPEC
 from schemas.delivery import Blocked, Dead, Delivered, Outcome, Prepared, Receipt, Request, Retry, Skipped
-from tasks.attempt import Tried
-from tasks.interruption import interrupted, noting_interruption
-from tasks.settle import settle, unexpected
+from tasks.delivery.attempt import Tried
+from tasks.delivery.interruption import interrupted, noting_interruption
+from tasks.delivery.transitions import settle, unexpected
 from tests.destinations import make_destination, make_order
 from tests.ledgers import key_of
 from worker.ledger.claims import Claimed, Finish, Verdict

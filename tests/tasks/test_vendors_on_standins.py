@@ -10,7 +10,7 @@ from deploy.local.standins.faults import Fault
 from schemas.callcap.parameters import ProvisionParameters, SearchParameters
 from schemas.callcap.replies import Said, judge
 from schemas.callcap.wire import provision_request, search_request, update_request
-from tasks.registry import VENDORS
+from tasks.vendors.registry import VENDORS
 from tests.destinations import make_destination, make_order
 from worker.errors import Blocked, DeliveryError, Permanent, Transient
 from worker.http.client import HttpClient

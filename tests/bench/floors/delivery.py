@@ -16,7 +16,7 @@ from aiohttp import ClientSession, TCPConnector
 
 from schemas.delacon.events import merge
 from schemas.delivery import DeliveryKey, Order, Request
-from tasks.registry import VENDORS
+from tasks.vendors.registry import VENDORS
 from tests.acceptance.stack import CONFIG, TOKEN
 from tests.bench import bodies
 from worker.config.settings import Settings, load_settings

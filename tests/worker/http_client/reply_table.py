@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from schemas.delivery import Order, Response
-from tasks.captorra import Captorra
-from tasks.vendor import Http
+from tasks.vendors.captorra import Captorra
+from tasks.vendors.protocol import Http
 from tests.worker.http_client.loopback import post, raw_server
 from tests.worker.http_client.reply_rows import BROKEN, KEPT, NEW, OWN, TIMED_OUT, Row, sized
 from tests.worker.http_client.reply_rows_bodies import CHUNKED_BODIES, CODINGS, ENDS, STRAY

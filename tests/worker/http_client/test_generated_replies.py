@@ -13,7 +13,7 @@ from time import monotonic
 import pytest
 
 from schemas.delivery import Response
-from tasks import registry
+from tasks.vendors import registry
 from tests.destinations import make_destination, make_order
 from tests.worker.http_client.generated_replies import Generated, generate
 from tests.worker.http_client.loopback import post

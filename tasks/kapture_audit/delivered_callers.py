@@ -11,8 +11,8 @@ from schemas.destination import Destination
 from schemas.kapture.customer import fill_customer
 from schemas.kapture.options import KaptureOptions
 from schemas.kapture.reply import digits_of
-from tasks.kapture import CUSTOMER_ID
-from tasks.order import UNSURE
+from tasks.delivery.order import UNSURE
+from tasks.vendors.kapture import CUSTOMER_ID
 from worker.ledger import queries
 from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger

@@ -11,7 +11,7 @@ import structlog
 from schemas.blanking import blank
 from schemas.delivery import Blocked, Dead, Delivered, Order, Outcome, Prepared, Request, Response, Retry, Skipped
 from schemas.record import record
-from tasks.vendor import Http, Vendor
+from tasks.vendors.protocol import Http, Vendor
 from worker import errors
 from worker.backoff import parse_retry_after
 

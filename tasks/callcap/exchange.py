@@ -6,7 +6,7 @@ from schemas.callcap.replies import CallcapReply, Said, judge
 from schemas.callcap.requests import Kind, NumberRequest, Outcome, Parameters, RequestState
 from schemas.callcap.wire import Account, provision_request, search_request, update_request
 from schemas.delivery import Request
-from tasks.vendor import Http
+from tasks.vendors.protocol import Http
 from worker.errors import Transient
 
 TIMEOUT_S = 20.0

@@ -9,12 +9,12 @@ from redis import RedisError
 
 import tasks.callcap_tasks  # noqa: F401  makes its tasks known to the app
 from schemas.delivery import DeliveryKey
-from tasks.dispatch import Dispatched, WakeUp
-from tasks.dispatch import dispatch as dispatch_calls
-from tasks.planning import Planner
-from tasks.process import connect_signals
-from tasks.registry import VENDORS
-from tasks.watcher import Watcher
+from tasks.delivery.observer import Watcher
+from tasks.dispatch.dispatcher import Dispatched, WakeUp
+from tasks.dispatch.dispatcher import dispatch as dispatch_calls
+from tasks.dispatch.planner import Planner
+from tasks.vendors.registry import VENDORS
+from tasks.worker_process import connect_signals
 from worker.broker import direct_queue
 from worker.celery import app
 from worker.runtime import Runtime, runtime

@@ -11,8 +11,8 @@ from schemas.kapture.customer import page_request
 from schemas.kapture.listing import Customer
 from schemas.kapture.reply import KaptureReply
 from schemas.phones.phone import read_phone
-from tasks.kapture import failure_of, is_absent, read_said
-from tasks.vendor import Http
+from tasks.vendors.kapture import failure_of, is_absent, read_said
+from tasks.vendors.protocol import Http
 from worker.errors import Permanent
 from worker.http.reply import MAX_REPLY_BYTES
 

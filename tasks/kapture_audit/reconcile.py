@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from schemas.destination import Destination
 from schemas.kapture.listing import Customer
 from schemas.kapture.options import KaptureOptions
-from tasks import kapture_api
-from tasks.delivered_callers import Delivered
-from tasks.vendor import Http
+from tasks.kapture_audit import api
+from tasks.kapture_audit.delivered_callers import Delivered
+from tasks.vendors.protocol import Http
 from worker.errors import Permanent
 
 MARGIN_MS = 86_400_000
@@ -44,22 +44,22 @@ class Listing:
 
 
 async def read_listing(
-    destination: Destination, wanted: Sequence[kapture_api.Window], *, http: Http, advance: Callable[[int], None]
+    destination: Destination, wanted: Sequence[api.Window], *, http: Http, advance: Callable[[int], None]
 ) -> Listing:
     """Read Kapture's list; in mode contact the contacts of the one customer. Raises ``DeliveryError``."""
     options: KaptureOptions = destination.options
     if options.mode == "contact":
-        found = await kapture_api.search(destination, kapture_api.by_id(options.customer_id or ""), http=http)
+        found = await api.search(destination, api.by_id(options.customer_id or ""), http=http)
         if not found:
             raise Permanent("no_customer", f"customer {options.customer_id}, whose contacts they are, is not there")
         return Listing(found)
-    return Listing(await kapture_api.select_all(destination, wanted, http=http, advance=advance))
+    return Listing(await api.select_all(destination, wanted, http=http, advance=advance))
 
 
-def windows_of(since_ms: int, until_ms: int, *, now_ms: int) -> list[kapture_api.Window]:
+def windows_of(since_ms: int, until_ms: int, *, now_ms: int) -> list[api.Window]:
     """Give the windows in which the customers of calls received in a span were added."""
     latest = min(until_ms + DELIVERY_MS, max(now_ms, until_ms))
-    return kapture_api.windows(since_ms - MARGIN_MS, latest + MARGIN_MS)
+    return api.windows(since_ms - MARGIN_MS, latest + MARGIN_MS)
 
 
 async def absent_among(
@@ -91,7 +91,7 @@ async def is_absent(one: Delivered, destination: Destination, *, http: Http) -> 
     answered = False
     for wanted in _questions(one):
         try:
-            found = await kapture_api.search(destination, wanted, http=http)
+            found = await api.search(destination, wanted, http=http)
         except Permanent as error:  # not every edition searches by code or phone
             refusal = error
             continue
@@ -104,7 +104,7 @@ async def is_absent(one: Delivered, destination: Destination, *, http: Http) -> 
 
 
 def _questions(one: Delivered) -> list[Mapping[str, str]]:
-    asked = [kapture_api.by_id(one.customer_id)] if one.customer_id else []
+    asked = [api.by_id(one.customer_id)] if one.customer_id else []
     if one.code:
         asked.append({"customer_code": one.code})
     if one.phone:

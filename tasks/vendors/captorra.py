@@ -4,8 +4,8 @@ from schemas.captorra import SPEC, CaptorraOptions, fill_body, parse_reply
 from schemas.delivery import Order, Prepared, Receipt, Request, Response
 from schemas.destination import Destination, VendorSpec
 from schemas.reply import normal, read_reply
-from tasks.vendor import Http
-from tasks.verdict import post_and_judge, refused, require_caller, unanswered
+from tasks.vendors.protocol import Http
+from tasks.vendors.status_rules import post_and_judge, refused, require_caller, unanswered
 from worker.errors import Blocked, Permanent
 
 _EXISTS = "phone source already exists"

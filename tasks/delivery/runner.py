@@ -12,12 +12,12 @@ from redis import RedisError
 
 from schemas.delivery import Order
 from schemas.destination import Destination
-from tasks.attempt import Wire, attempt
-from tasks.finishes import Finishes
-from tasks.interruption import given_up, interrupted, killed_too_often, noting_interruption
-from tasks.order import order_of, sent_before, skip_reason
-from tasks.settle import settle, unexpected
-from tasks.vendor import Http, Vendor
+from tasks.delivery.attempt import Wire, attempt
+from tasks.delivery.finish_writer import Finishes
+from tasks.delivery.interruption import given_up, interrupted, killed_too_often, noting_interruption
+from tasks.delivery.order import order_of, sent_before, skip_reason
+from tasks.delivery.transitions import settle, unexpected
+from tasks.vendors.protocol import Http, Vendor
 from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt
 from worker.ledger.ledger import Ledger

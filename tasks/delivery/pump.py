@@ -10,7 +10,7 @@ from redis import RedisError
 
 from schemas.delivery import DeliveryKey
 from schemas.destination import Destination
-from tasks.giving_way import ALONE, GivingWay
+from tasks.delivery.backlog_throttle import ALONE, GivingWay
 from worker.ledger.claims import Claimed
 from worker.ledger.ledger import Ledger
 

@@ -20,8 +20,8 @@ from redis import RedisError
 
 from schemas.callcap.requests import Kind, Lookup, NumberRequest, Outcome, RequestState, read_key, read_request
 from schemas.callcap.wire import Account
-from tasks.callcap_exchange import search, send
-from tasks.vendor import Http
+from tasks.callcap.exchange import search, send
+from tasks.vendors.protocol import Http
 from worker.ledger.numbers import Claimed, NumberRecord, Numbers, Written
 
 log = structlog.get_logger(__name__)

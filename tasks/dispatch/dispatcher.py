@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from schemas.delivery import DeliveryKey
-from tasks.planning import Planner
+from tasks.dispatch.planner import Planner
 from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger
 from worker.ledger.plans import Plan

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from tasks.captorra import Captorra
-from tasks.comunik8 import Comunik8
-from tasks.kapture import Kapture
-from tasks.vendor import Vendor
+from tasks.vendors.captorra import Captorra
+from tasks.vendors.comunik8 import Comunik8
+from tasks.vendors.kapture import Kapture
+from tasks.vendors.protocol import Vendor
 
 _ALL: tuple[Vendor, ...] = (Captorra(), Comunik8(), Kapture())
 

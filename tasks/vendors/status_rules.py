@@ -6,7 +6,7 @@ from schemas.delivery import Order, Prepared, Receipt, Response
 from schemas.destination import VendorSpec
 from schemas.mapping import Filled
 from schemas.reply import Reply
-from tasks.vendor import Http
+from tasks.vendors.protocol import Http
 from worker.errors import Blocked, DeliveryError, Permanent, Skipped, Transient
 
 _ASKED_TO_WAIT = {408: "timeout", 425: "too_early", 429: "rate_limited"}

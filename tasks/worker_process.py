@@ -10,12 +10,12 @@ from typing import Any
 
 from celery.signals import celeryd_init, setup_logging, worker_init, worker_shutdown, worker_shutting_down
 
-from tasks.deliverer import Deliverer
-from tasks.finishes import Finishes
-from tasks.giving_way import GivingWay
-from tasks.pump import Pump
-from tasks.registry import VENDORS
-from tasks.watcher import Watcher
+from tasks.delivery.backlog_throttle import GivingWay
+from tasks.delivery.finish_writer import Finishes
+from tasks.delivery.observer import Watcher
+from tasks.delivery.pump import Pump
+from tasks.delivery.runner import Deliverer
+from tasks.vendors.registry import VENDORS
 from worker.config.environment import Environment
 from worker.config.settings import LEASE_MARGIN_S, Settings
 from worker.config.startup import read_startup

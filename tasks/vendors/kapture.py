@@ -6,8 +6,8 @@ from schemas.kapture.customer import SPEC, fill_contact, fill_customer, page_req
 from schemas.kapture.options import KaptureOptions
 from schemas.kapture.reply import KaptureReply, has_contact, parse_reply, repair
 from schemas.reply import Reply, normal, read_reply
-from tasks.vendor import Http
-from tasks.verdict import failing, post_and_judge, refused, require_caller, unanswered
+from tasks.vendors.protocol import Http
+from tasks.vendors.status_rules import failing, post_and_judge, refused, require_caller, unanswered
 from worker.errors import Blocked, DeliveryError, Permanent, Skipped, Transient
 
 KNOWN = "customer_known"

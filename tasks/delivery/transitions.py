@@ -9,8 +9,8 @@ import orjson
 from schemas.blanking import blank
 from schemas.delivery import Blocked, Dead, Delivered, Order, Prepared, Retry, Skipped
 from schemas.destination import Destination
-from tasks.attempt import Tried
-from tasks.order import UNSURE
+from tasks.delivery.attempt import Tried
+from tasks.delivery.order import UNSURE
 from worker.backoff import wait_s
 from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt

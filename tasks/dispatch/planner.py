@@ -8,7 +8,7 @@ from schemas.call import Call
 from schemas.delacon.events import Arrivals
 from schemas.delivery import State
 from tasks.merging import merged
-from tasks.vendor import Vendor
+from tasks.vendors.protocol import Vendor
 from worker.config.settings import Settings
 from worker.ledger.plans import FollowUp, NewDelivery, Plan
 from worker.ledger.records import StoredCall

@@ -7,8 +7,8 @@ from schemas.comunik8 import SPEC, Comunik8Options, Comunik8Reply, fill_lead, le
 from schemas.delivery import Order, Prepared, Receipt, Request, Response
 from schemas.destination import Destination, VendorSpec
 from schemas.reply import Reply, normal, read_reply
-from tasks.vendor import Http
-from tasks.verdict import failing, post_and_judge, refused, require_caller, unanswered
+from tasks.vendors.protocol import Http
+from tasks.vendors.status_rules import failing, post_and_judge, refused, require_caller, unanswered
 from worker.errors import Blocked, Skipped
 
 CANCEL = "cancel"

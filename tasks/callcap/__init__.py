@@ -1,0 +1,1 @@
+"""Requests about Callcap's numbers."""

@@ -1,0 +1,1 @@
+"""Kapture's customers, asked for and compared with what was delivered."""
