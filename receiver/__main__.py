@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 import uvloop
 
 from receiver.child import SERVES
-from receiver.master import Master
-from receiver.process import opened, raise_file_limit, serve, stop_on_signals
+from receiver.lifecycle import opened, raise_file_limit, serve, stop_on_signals
 from receiver.sockets import listen
-from receiver.spool_file import SpoolError, SpoolFile
+from receiver.spool.file import SpoolError, SpoolFile
+from receiver.supervisor import Master
 from tasks.vendors.registry import VENDORS
 from worker.config.environment import Environment
 from worker.config.receiver import faults_of_host

@@ -5,14 +5,14 @@ from functools import partial
 
 from aiohttp import web
 
-from receiver.answer import Answer, delacon_answer
 from receiver.auth import Network, Tokens, subnets
 from receiver.doors import Doors
+from receiver.health import Ready
 from receiver.inbox import Inbox
 from receiver.ops import Ops
 from receiver.quarantine import Quarantine
-from receiver.ready import Ready
 from receiver.refusals import Refusals
+from receiver.responses import Answer, delacon_answer
 from receiver.senders import Senders
 from receiver.server import Server
 from receiver.tally import Tally

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from receiver.gate import Gate
+from receiver.redis_breaker import Gate
 from worker.ledger.records import Accepted, Incoming
 
 log = structlog.get_logger(__name__)

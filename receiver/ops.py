@@ -4,9 +4,9 @@ from typing import Any
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from receiver.answer import Answer, json_answer
 from receiver.auth import Tokens, basic_password, bearer_token, is_direct_neighbour
-from receiver.ready import Ready
+from receiver.health import Ready
+from receiver.responses import Answer, json_answer
 from receiver.server import welcome
 from worker.metrics import Metrics
 

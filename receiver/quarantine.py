@@ -6,8 +6,8 @@ from typing import Protocol
 
 import structlog
 
-from receiver.gate import Gate, refuses_writes
-from receiver.spool_file import Body
+from receiver.redis_breaker import Gate, refuses_writes
+from receiver.spool.file import Body
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import structlog
 from aiohttp import web
 
-from receiver.answer import Answer, delacon_answer
 from receiver.doors import Doors, Visitor
+from receiver.responses import Answer, delacon_answer
 
 log = structlog.get_logger(__name__)
 

@@ -4,12 +4,12 @@ import time
 
 from aiohttp import hdrs, web
 
-from receiver.answer import Answer, delacon_answer
 from receiver.auth import Network, basic_password, query_tokens
-from receiver.body import TooLarge, Unreadable, read_body
 from receiver.inbox import Inbox, InboxFull, Outcome
 from receiver.quarantine import Quarantine
 from receiver.refusals import Refusals
+from receiver.request_body import TooLarge, Unreadable, read_body
+from receiver.responses import Answer, delacon_answer
 from receiver.senders import Sender, Senders
 from receiver.server import welcome
 from receiver.tally import Tally

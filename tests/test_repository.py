@@ -23,7 +23,7 @@ REASONS = {
     "deploy/local/running.py": "joins the stack in the next move",
     "deploy/local/standins/accounts.py": "read by tests and stand-ins alike",
     "deploy/local/standins/sayings.py": "what the documents print and no request brings about",
-    "receiver/drain_lock.py": "joins the spool's file in the next move",
+    "receiver/spool/drain_lock.py": "joins the spool's file in the next move",
     "receiver/tally.py": "joins the views in the next move",
     "receiver/wake_ups.py": "joins the waker in the next move",
     "schemas/durations.py": "joins the options in the next move",

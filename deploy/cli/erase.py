@@ -14,7 +14,7 @@ from deploy.cli.shapes import merged
 from deploy.cli.spool import look
 from deploy.cli.suppress import asked_number
 from deploy.cli.traces import Holding, calls_of, holdings, mentions_call, mentions_number
-from receiver.spool_file import SpoolError, SpoolFile
+from receiver.spool.file import SpoolError, SpoolFile
 from schemas.delacon.call_keys import CALLER
 from schemas.delivery import FINAL, State
 from schemas.phones.asked_number import AskedNumber

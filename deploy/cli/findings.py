@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from deploy.cli.console import Failed
 from deploy.cli.spool import look
 from receiver.auth import is_loopback
-from receiver.ready import durability
+from receiver.health import durability
 from worker.broker import open_redis
 from worker.config.environment import port_number
 from worker.ledger.ledger import Ledger

@@ -10,9 +10,9 @@ import click
 
 from deploy.cli.console import Failed, as_option, emit, json_option
 from deploy.cli.session import Session, read_environment, with_ledger
-from receiver.drainer import DrainStopped, drain
-from receiver.spool import Spool
-from receiver.spool_file import SpoolError, SpoolFile
+from receiver.spool.drainer import DrainStopped, drain
+from receiver.spool.file import SpoolError, SpoolFile
+from receiver.spool.spool import Spool
 from worker.ledger.audit import note
 
 

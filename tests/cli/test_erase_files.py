@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 from redis import Redis
 
-from receiver.spool_file import Body, SpoolFile
+from receiver.spool.file import Body, SpoolFile
 from tests.cli.conftest import CALLER
 from worker.ledger.claims import Verdict
 from worker.ledger.records import Incoming

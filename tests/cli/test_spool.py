@@ -2,8 +2,8 @@
 
 from contextlib import closing
 
-from receiver.drain_lock import drain_lock
-from receiver.spool_file import Body, SpoolFile
+from receiver.spool.drain_lock import drain_lock
+from receiver.spool.file import Body, SpoolFile
 from worker.ledger.records import Incoming
 
 

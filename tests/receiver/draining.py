@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 
-from receiver.drainer import Drainer
+from receiver.spool.drainer import Drainer
 from worker.ledger.records import Incoming
 
 

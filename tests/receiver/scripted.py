@@ -12,12 +12,12 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from receiver.app import create_app
-from receiver.gate import Gate
+from receiver.health import Ready
 from receiver.inbox import Inbox
 from receiver.quarantine import Quarantine
-from receiver.ready import Ready
+from receiver.redis_breaker import Gate
 from receiver.refusals import Refusals
-from receiver.spool import Spool
+from receiver.spool.spool import Spool
 from worker.config.receiver import ReceiverSettings
 from worker.ledger.records import Accepted, Incoming
 from worker.ledger.sign_ins import SignIn

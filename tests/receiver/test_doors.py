@@ -7,7 +7,7 @@ import pytest
 
 from receiver.auth import subnets
 from receiver.doors import AT_ONCE, HEADER_S, UNREAD_S, YOUNG_S, Doors, Visitor
-from receiver.process import within_files
+from receiver.lifecycle import within_files
 from tests.receiver.scripted import receiver_settings
 
 

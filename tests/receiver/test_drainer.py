@@ -7,10 +7,10 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from receiver.drainer import DrainStopped, Pace, drain
-from receiver.gate import Gate
-from receiver.spool import Spool
-from receiver.spool_file import Body, SpoolStatus
+from receiver.redis_breaker import Gate
+from receiver.spool.drainer import DrainStopped, Pace, drain
+from receiver.spool.file import Body, SpoolStatus
+from receiver.spool.spool import Spool
 from tests.receiver.draining import event, looking_after
 from tests.receiver.scripted import FakeLedger, until
 from worker.ledger.records import Incoming

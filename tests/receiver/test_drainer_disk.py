@@ -5,9 +5,9 @@ import threading
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from receiver.gate import Gate
-from receiver.spool import Spool
-from receiver.spool_file import SpoolError, SpoolFile
+from receiver.redis_breaker import Gate
+from receiver.spool.file import SpoolError, SpoolFile
+from receiver.spool.spool import Spool
 from tests.receiver.draining import event, looking_after
 from tests.receiver.scripted import FakeLedger, until
 

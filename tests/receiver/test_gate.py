@@ -4,7 +4,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from receiver.gate import refuses_writes
+from receiver.redis_breaker import refuses_writes
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError
 
-from receiver.gate import Gate
 from receiver.inbox import Inbox, InboxFull, Outcome
-from receiver.spool_file import SpoolError
+from receiver.redis_breaker import Gate
+from receiver.spool.file import SpoolError
 from tests.receiver.scripted import FakeLedger, until
 from worker.ledger.records import Incoming
 

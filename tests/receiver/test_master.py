@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from receiver.master import Master
+from receiver.supervisor import Master
 
 
 @pytest.mark.parametrize(

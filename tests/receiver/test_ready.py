@@ -4,10 +4,10 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, ResponseError
 
-from receiver.gate import Gate
-from receiver.ready import FRESH_S, Ready, durability
-from receiver.spool import Spool
-from receiver.spool_file import SpoolFile
+from receiver.health import FRESH_S, Ready, durability
+from receiver.redis_breaker import Gate
+from receiver.spool.file import SpoolFile
+from receiver.spool.spool import Spool
 from tests.receiver.scripted import OPS_TOKEN, FakeLedger, FakeRedis, Look, running_receiver
 from worker.ledger.records import Incoming
 from worker.ledger.sign_ins import SignIn

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from receiver.drain_lock import drain_lock
-from receiver.spool import MAX_JOBS, Spool
-from receiver.spool_file import MAX_BODIES, Body, SpoolError, SpoolFile
+from receiver.spool.drain_lock import drain_lock
+from receiver.spool.file import MAX_BODIES, Body, SpoolError, SpoolFile
+from receiver.spool.spool import MAX_JOBS, Spool
 from worker.ledger.records import Incoming
 
 
@@ -264,7 +264,7 @@ def test_a_locked_file_refuses_in_time(path):
 _WRITER = """
 import sys
 from pathlib import Path
-from receiver.spool_file import SpoolFile
+from receiver.spool.file import SpoolFile
 from worker.ledger.records import Incoming
 file = SpoolFile(Path(sys.argv[1]))
 for n in range(100000):

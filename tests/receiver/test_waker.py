@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from receiver.waker import MAX_MESSAGE, MAX_REST_S, MAX_WAITING, Waker, rest_s
+from receiver.notifier import MAX_MESSAGE, MAX_REST_S, MAX_WAITING, Waker, rest_s
 
 
 @pytest.mark.parametrize(

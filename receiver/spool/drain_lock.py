@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from receiver.spool_file import SpoolError
+from receiver.spool.file import SpoolError
 
 
 @contextmanager

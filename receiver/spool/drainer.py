@@ -8,9 +8,9 @@ from typing import Protocol
 import structlog
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from receiver.gate import Gate, refuses_writes
-from receiver.spool import Spool
-from receiver.spool_file import Spooled, SpoolError, SpoolStatus
+from receiver.redis_breaker import Gate, refuses_writes
+from receiver.spool.file import Spooled, SpoolError, SpoolStatus
+from receiver.spool.spool import Spool
 from worker.ledger.records import Accepted, Incoming
 from worker.ledger.sender_mark import sender_of
 

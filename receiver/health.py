@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import structlog
 from redis.exceptions import ResponseError
 
-from receiver.gate import Gate
-from receiver.spool import Spool
+from receiver.redis_breaker import Gate
+from receiver.spool.spool import Spool
 from worker.ledger.sign_ins import SignIn, differing
 
 log = structlog.get_logger(__name__)

@@ -13,16 +13,16 @@ import structlog
 from aiohttp import web
 
 from receiver.app import create_app
-from receiver.drainer import Drainer
-from receiver.gate import Gate
+from receiver.health import Ready
 from receiver.inbox import Inbox
+from receiver.notifier import Waker
 from receiver.quarantine import Quarantine
-from receiver.ready import Ready
+from receiver.redis_breaker import Gate
 from receiver.refusals import Refusals
 from receiver.server import Server
-from receiver.spool import Spool
-from receiver.spool_file import SpoolFile, SpoolStatus
-from receiver.waker import Waker
+from receiver.spool.drainer import Drainer
+from receiver.spool.file import SpoolFile, SpoolStatus
+from receiver.spool.spool import Spool
 from worker.broker import open_redis
 from worker.config.environment import Environment
 from worker.config.receiver import ReceiverSettings

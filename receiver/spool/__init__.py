@@ -1,0 +1,1 @@
+"""The spool: where events wait while Redis takes no write."""
