@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import emit, json_option, limit_of, limit_option, print_table
+from deploy.cli.output import emit, json_option, limit_of, limit_option, print_table
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.values import iso, since_option, until_option
 from worker.ledger.audit import Audited, audited

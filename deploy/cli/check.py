@@ -2,7 +2,7 @@
 
 import click
 
-from deploy.cli.console import Misconfigured, emit, json_option, say
+from deploy.cli.output import Misconfigured, emit, json_option, say
 from deploy.cli.session import read_settings
 from schemas.destination import Destination
 from schemas.zones import zones

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, emit, json_option, limit_of, limit_option, print_table, shown
 from deploy.cli.dead_actions import drop, replay
+from deploy.cli.output import Failed, emit, json_option, limit_of, limit_option, print_table, shown
+from deploy.cli.rendering import attempt_shape, dead_line, merged, print_attempts
 from deploy.cli.selection import Selection, letters, read_key
 from deploy.cli.session import Session, with_ledger
-from deploy.cli.shapes import attempt_shape, dead_line, merged, print_attempts
 from deploy.cli.values import since_option, until_option
 from worker.ledger import queries
 

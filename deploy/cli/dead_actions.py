@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from deploy import actions
-from deploy.cli.console import Failed, as_option, emit, json_option, say, yes_option
+from deploy.cli.output import Failed, as_option, emit, json_option, say, yes_option
 from deploy.cli.selection import SAVED_UNPROCESSED, Chosen, Selection, choose, selection_options
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.steps import Done, in_steps

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from deploy import actions
-from deploy.cli.console import Failed, as_option, emit, json_option, yes_option
+from deploy.cli.output import Failed, as_option, emit, json_option, yes_option
+from deploy.cli.rendering import in_order
 from deploy.cli.selection import Selection, destinations_meant, read_key, selection_options
 from deploy.cli.session import Session, with_ledger
-from deploy.cli.shapes import in_order
 from deploy.cli.steps import Act, Done, in_steps
 from schemas.delivery import FINAL, DeliveryKey, State
 from worker.ledger import admin, queries

@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from deploy import actions
-from deploy.cli.console import Failed, as_option, emit, json_option
+from deploy.cli.output import Failed, as_option, emit, json_option
 from deploy.cli.session import put_on_record, read_settings
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, as_option, emit, json_option, print_table
 from deploy.cli.destination_test import test
+from deploy.cli.output import Failed, as_option, emit, json_option, print_table
+from deploy.cli.rendering import Gates
 from deploy.cli.session import Session, with_ledger
-from deploy.cli.shapes import Gates
 from deploy.cli.values import iso
 from worker.ledger import admin, queries
 

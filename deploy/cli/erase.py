@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, as_option, emit, json_option, print_table, progress, say, yes_option
+from deploy.cli.output import Failed, as_option, emit, json_option, print_table, progress, say, yes_option
+from deploy.cli.rendering import merged
 from deploy.cli.session import Session, with_ledger
-from deploy.cli.shapes import merged
 from deploy.cli.spool import look
 from deploy.cli.suppress import asked_number
 from deploy.cli.traces import Holding, calls_of, holdings, mentions_call, mentions_number

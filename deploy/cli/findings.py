@@ -10,7 +10,7 @@ from typing import Any
 from redis import RedisError, ResponseError
 from redis.asyncio import Redis
 
-from deploy.cli.console import Failed
+from deploy.cli.output import Failed
 from deploy.cli.spool import look
 from receiver.auth import is_loopback
 from receiver.health import durability

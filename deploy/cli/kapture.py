@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from deploy.cli.console import Failed, as_option, json_option, progress
 from deploy.cli.kapture_account import (
     account_of,
     ask,
@@ -16,6 +15,7 @@ from deploy.cli.kapture_account import (
 )
 from deploy.cli.kapture_answers import pairs, show, tell
 from deploy.cli.kapture_reconcile import reconcile
+from deploy.cli.output import Failed, as_option, json_option, progress
 from deploy.cli.session import put_on_record, read_settings
 from schemas.destination import Destination
 from schemas.kapture.listing import Customer

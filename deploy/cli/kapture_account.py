@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import click
 
-from deploy.cli.console import Failed, Misconfigured
+from deploy.cli.output import Failed, Misconfigured
 from deploy.cli.values import Moment
 from schemas.blanking import blank
 from schemas.destination import Destination

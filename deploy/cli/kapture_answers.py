@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import emit, print_table, shown
+from deploy.cli.output import emit, print_table, shown
 from schemas.destination import Destination
 from schemas.kapture.listing import Customer
 from schemas.kapture.reply import KaptureReply

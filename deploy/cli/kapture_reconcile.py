@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import as_option, emit, json_option, print_table, progress, say
 from deploy.cli.kapture_account import account_of, ask_beside, destination_option, since_option, span, until_option
+from deploy.cli.output import as_option, emit, json_option, print_table, progress, say
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.values import iso
 from schemas.destination import Destination

@@ -12,7 +12,7 @@ COMMANDS = {
     "doctor": ("deploy.cli.doctor:doctor", "Look whether everything that should run does."),
     "preview": ("deploy.cli.preview:preview", "Show the requests that a call would make."),
     "send": ("deploy.cli.send:send", "Send webhooks to a receiver: a file of them, or generated calls."),
-    "import": ("deploy.cli.importing:import_file", "Take in calls that never came by webhook."),
+    "import": ("deploy.cli.import_events:import_file", "Take in calls that never came by webhook."),
     "calls": ("deploy.cli.calls:calls", "Look at calls, and route them again."),
     "deliveries": ("deploy.cli.deliveries:deliveries", "Look at deliveries; retry, cancel or redeliver them."),
     "dead": ("deploy.cli.dead:dead", "Look at dead letters, replay or drop them."),

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from deploy.cli.console import Misconfigured
+from deploy.cli.output import Misconfigured
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -8,9 +8,9 @@ import click
 from marshmallow import ValidationError
 from redis import RedisError
 
-from deploy.cli.console import Failed, Misconfigured, emit, say
 from deploy.cli.number_options import faults_of, given
 from deploy.cli.number_shapes import request_shape
+from deploy.cli.output import Failed, Misconfigured, emit, say
 from deploy.cli.session import Session, read_settings, with_ledger
 from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState, read_key, read_request
 from schemas.callcap.wire import provision_request, search_request, shown, update_request

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from deploy.cli import number_options as options
-from deploy.cli.console import Failed, as_option, emit, json_option, print_table, say
 from deploy.cli.number_list import open_requests, owned
 from deploy.cli.number_sending import carry_out, read, read_account, show
 from deploy.cli.number_shapes import number_rows, request_shape, search_shape
+from deploy.cli.output import Failed, as_option, emit, json_option, print_table, say
 from deploy.cli.session import Session, with_ledger
 from schemas.callcap.requests import Kind, Outcome, RequestState
 from tasks.callcap.exchange import search as search_numbers

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import click
 
-from deploy.cli.console import Failed, emit, json_option, shown
+from deploy.cli.output import Failed, emit, json_option, shown
 from deploy.cli.session import read_settings
 from schemas.blanking import BLANK, blank
 from schemas.call import Call

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from deploy.actions import retry_body
-from deploy.cli.console import Failed, as_option, emit, json_option, limit_of, limit_option, print_table, shown
+from deploy.cli.output import Failed, as_option, emit, json_option, limit_of, limit_option, print_table, shown
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.values import iso, since_option, until_option
 from worker.ledger import audit, queries

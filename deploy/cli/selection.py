@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from deploy.cli.console import Failed
+from deploy.cli.output import Failed
 from deploy.cli.session import Session
 from deploy.cli.values import iso, since_option, until_option
 from schemas.delivery import DeliveryKey

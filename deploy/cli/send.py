@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import click
 
-from deploy.cli.console import Failed, Misconfigured, emit, json_option, progress, say
-from deploy.cli.playing import Webhook, generate, read_file
+from deploy.cli.output import Failed, Misconfigured, emit, json_option, progress, say
 from deploy.cli.session import read_settings
 from deploy.cli.values import Rate
+from deploy.local.webhooks import Webhook, generate, read_file
 
 AT_ONCE = 50  # requests under way: enough to fill a receiver's group commits
 ANSWER_S = 30.0

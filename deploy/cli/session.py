@@ -11,7 +11,7 @@ from typing import TypeVar
 import click
 from redis import RedisError
 
-from deploy.cli.console import ACTING_AS, Failed, Misconfigured, say
+from deploy.cli.output import ACTING_AS, Failed, Misconfigured, say
 from schemas.destination import Destination
 from tasks.vendors.registry import VENDORS
 from worker.broker import open_redis

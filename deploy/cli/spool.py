@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, as_option, emit, json_option
+from deploy.cli.output import Failed, as_option, emit, json_option
 from deploy.cli.session import Session, read_environment, with_ledger
 from receiver.spool.drainer import DrainStopped, drain
 from receiver.spool.file import SpoolError, SpoolFile

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from deploy.cli.console import progress
+from deploy.cli.output import progress
 from schemas.delivery import DeliveryKey
 
 STEP = 200  # keys a round trip, each of which is whole

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.console import Failed, as_option, emit, json_option, say
+from deploy.cli.output import Failed, as_option, emit, json_option, say
 from deploy.cli.session import Session, with_ledger
 from schemas.phones.asked_number import AskedNumber, likely_meant
 from worker.ledger import admin, queries

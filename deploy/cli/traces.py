@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 
 import phonenumbers
 
-from deploy.cli.console import progress
+from deploy.cli.output import progress
 from deploy.cli.session import Session
 from schemas.delacon.call_keys import CALLER
 from schemas.delivery import State

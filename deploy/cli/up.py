@@ -8,13 +8,13 @@ from typing import Any
 import click
 from rich.console import Console
 
-from deploy.cli.console import Failed, Misconfigured, emit, json_option
+from deploy.cli.output import Failed, Misconfigured, emit, json_option
 from deploy.local.board import Board
+from deploy.local.display import Display
 from deploy.local.fault import StackFault
 from deploy.local.folder import Folder
 from deploy.local.interrupts import Interrupted
 from deploy.local.preparation import Wanted, prepare
-from deploy.local.table import Display
 from deploy.local.up import up as run_stack
 from worker.errors import SettingsError
 from worker.log import configure_logging

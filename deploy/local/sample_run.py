@@ -5,9 +5,9 @@ import asyncio
 from redis import RedisError
 
 from deploy.local.board import Board, Lookout
+from deploy.local.display import Display
 from deploy.local.running import Running
 from deploy.local.samples import Player, read_expected, read_samples
-from deploy.local.table import Display
 
 LANDING_S = 60.0  # the sample lands in about two seconds
 _SETTLED_S = 3.0  # what is settled and still wrong may be about to change: a withdrawal that follows its lead

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import aiohttp
 
-from deploy.cli.playing import Webhook, read_file
 from deploy.local.fault import StackFault
+from deploy.local.webhooks import Webhook, read_file
 
 _CALLS = Path(__file__).with_name("calls.jsonl")
 _EXPECTED = Path(__file__).with_name("expected.json")

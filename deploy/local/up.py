@@ -9,6 +9,7 @@ from redis import RedisError
 from deploy.local.addresses import address_lines, command_name
 from deploy.local.arrivals import Arrivals
 from deploy.local.board import Board
+from deploy.local.display import Display
 from deploy.local.fault import StackFault
 from deploy.local.folder import Folder
 from deploy.local.interrupts import Interrupts
@@ -18,7 +19,6 @@ from deploy.local.programs import programs
 from deploy.local.running import Running
 from deploy.local.sample_run import land_sample
 from deploy.local.stack import Stack, check_redis, start_server
-from deploy.local.table import Display
 from worker.broker import open_redis
 from worker.ledger.ledger import Ledger
 

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from itertools import pairwise
 
-from deploy.cli.shapes import CHANGED_SINCE
+from deploy.cli.rendering import CHANGED_SINCE
 from tests.acceptance.looks import command, request_log
 from tests.acceptance.stack import VENDORS, end_of, landed, start_of
 

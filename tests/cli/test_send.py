@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import deploy.local
-from deploy.cli.playing import read_file
+from deploy.local.webhooks import read_file
 from schemas.delacon.events import read_event
 
 TOKEN = "a-token-for-tests-only"

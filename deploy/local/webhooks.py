@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, cast
 
-from deploy.cli.console import Misconfigured
+from deploy.cli.output import Misconfigured
 from schemas.delacon.events import PathKind, UnusableBody, read_event
 
 _NOW = re.compile(r"\{\{\s*now_ms\s*([+-]\s*\d+)?\s*\}\}")

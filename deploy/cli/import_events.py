@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from deploy.cli.console import Failed, Misconfigured, as_option, emit, json_option, progress, say, shown
 from deploy.cli.import_columns import Columns
 from deploy.cli.import_lines import BadFile, Lines, Read, read_file
+from deploy.cli.output import Failed, Misconfigured, as_option, emit, json_option, progress, say, shown
 from deploy.cli.session import Session, with_ledger
 from schemas.delacon.import_row import ImportRows
 from tasks.import_events import Fate, Importer

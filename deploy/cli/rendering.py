@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.cli.console import print_table
+from deploy.cli.output import print_table
 from deploy.cli.session import Session
 from deploy.cli.values import iso
 from schemas.delacon.events import Merged, merge
