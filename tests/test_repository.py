@@ -26,7 +26,6 @@ REASONS = {
     "receiver/spool/drain_lock.py": "joins the spool's file in the next move",
     "receiver/tally.py": "joins the views in the next move",
     "receiver/wake_ups.py": "joins the waker in the next move",
-    "schemas/durations.py": "joins the options in the next move",
     "schemas/record.py": "used by every room",
     "tasks/merging.py": "joins the planning in the next move",
     "tasks/vendors/registry.py": "the one line of each vendor",

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from schemas.durations import parse_duration
+from schemas.options import parse_duration
 from worker.config.values import rate_per_s
 
 

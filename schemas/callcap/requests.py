@@ -10,8 +10,7 @@ from typing import Any, Self
 
 from marshmallow import ValidationError
 
-from schemas.callcap.callcap_values import phone
-from schemas.callcap.parameters import ProvisionParameters, SearchParameters, UpdateParameters
+from schemas.callcap.parameters import ProvisionParameters, SearchParameters, UpdateParameters, phone
 
 Parameters = Mapping[str, str | int | bool]
 """What a schema of ``schemas.callcap.parameters`` loaded, by the wire's names."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.durations import parse_duration, parse_duration_or_off
+from schemas.options import parse_duration, parse_duration_or_off
 
 
 @pytest.mark.parametrize(

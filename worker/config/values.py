@@ -10,9 +10,8 @@ from marshmallow import ValidationError
 from phonenumbers import SUPPORTED_REGIONS
 
 from schemas.delacon.import_row import check_date_format
-from schemas.durations import parse_duration_or_off
 from schemas.fields import read_result
-from schemas.options import duration_s, text
+from schemas.options import duration_s, parse_duration_or_off, text
 
 _T = TypeVar("_T")
 
