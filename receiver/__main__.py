@@ -19,8 +19,7 @@ from receiver.supervisor import Master
 from tasks.vendors.registry import VENDORS
 from worker.config.environment import Environment
 from worker.config.receiver import faults_of_host
-from worker.config.settings import Settings
-from worker.config.startup import read_startup
+from worker.config.settings import Settings, read_startup
 from worker.errors import SettingsError
 from worker.log import configure_logging
 

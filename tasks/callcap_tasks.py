@@ -7,9 +7,9 @@ from schemas.callcap.requests import Kind
 from tasks.callcap.requests import Callcap, NoSuchRequest, NotNoted
 from tasks.worker_process import CALLCAP_THREADS
 from worker.celery import app
+from worker.concurrency import Turns
 from worker.ledger.numbers import Numbers
 from worker.runtime import runtime
-from worker.turns import Turns
 
 log = structlog.get_logger(__name__)
 

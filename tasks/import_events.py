@@ -6,8 +6,8 @@ from hashlib import blake2b
 
 from schemas.delacon.call_keys import adds_nothing
 from schemas.delacon.events import Event, StoredEvent, merge
-from worker.ledger.known import look_up
 from worker.ledger.ledger import Ledger
+from worker.ledger.queries import look_up
 from worker.ledger.records import Accepted, Incoming
 
 _WHOLE_ENDS = frozenset("ec")

@@ -17,8 +17,7 @@ from tasks.delivery.pump import Pump
 from tasks.delivery.runner import Deliverer
 from tasks.vendors.registry import VENDORS
 from worker.config.environment import Environment
-from worker.config.settings import LEASE_MARGIN_S, Settings
-from worker.config.startup import read_startup
+from worker.config.settings import LEASE_MARGIN_S, Settings, read_startup
 from worker.dead_letters import DeadQueue
 from worker.errors import SettingsError
 from worker.log import configure_logging

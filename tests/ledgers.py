@@ -10,10 +10,22 @@ from fakeredis import FakeAsyncRedis, FakeServer
 from redis.asyncio import Redis
 
 from schemas.delivery import DeliveryKey
-from worker.ledger.claims import Claim, Claimed, Finish, Finished, Verdict
 from worker.ledger.ledger import Bounds, Ledger, Timings
-from worker.ledger.plans import FollowUp, NewDelivery, Plan, Planned
-from worker.ledger.records import Accepted, DeliveryRecord, Incoming, StoredCall
+from worker.ledger.records import (
+    Accepted,
+    Claim,
+    Claimed,
+    DeliveryRecord,
+    Finish,
+    Finished,
+    FollowUp,
+    Incoming,
+    NewDelivery,
+    Plan,
+    Planned,
+    StoredCall,
+    Verdict,
+)
 
 NOON = 1_772_452_800_000
 """2026-03-02 12:00 UTC in epoch milliseconds: where every test's time begins."""

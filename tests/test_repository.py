@@ -27,13 +27,9 @@ REASONS = {
     "receiver/tally.py": "joins the views in the next move",
     "receiver/wake_ups.py": "joins the waker in the next move",
     "schemas/record.py": "used by every room",
-    "tasks/merging.py": "joins the planning in the next move",
     "tasks/vendors/registry.py": "the one line of each vendor",
     "worker/build.py": "read by every process",
     "worker/celery.py": "celery -A worker finds the app here",
-    "worker/config/startup.py": "joins the settings in the next move",
-    "worker/gauges.py": "joins the clock in the next move",
-    "worker/ledger/redeliver.py": "joins the operator's part of the ledger in the next move",
     "worker/ledger/sender_mark.py": "the form that accept.lua and the receiver share",
 }
 """Why a file of the product has less than 40 lines, or any file more than 400."""

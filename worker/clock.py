@@ -12,11 +12,10 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from worker.config.settings import Settings
-from worker.gauges import refresh_gauges
 from worker.ledger.ledger import Ledger
 from worker.ledger.retention import Retention, rescue, sweep
 from worker.ledger.sign_ins import SignIn
-from worker.metrics import Metrics
+from worker.metrics import Metrics, refresh_gauges
 from worker.runtime import runtime
 
 log = structlog.get_logger(__name__)

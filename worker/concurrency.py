@@ -1,7 +1,9 @@
-"""Gathers what several tasks of a process were asked to do, so that one of them does it together."""
+"""Work of several threads: gathered into one batch, or run by a bounded number of them."""
 
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 BATCH = 256  # ids taken at a time: one round trip each way, and not too long before the next look
 
@@ -44,3 +46,42 @@ class Gathering:
         with self._lock:
             self._ids.clear()
             self._all = self._at_work = False
+
+
+T = TypeVar("T")
+
+
+class Turns(Generic[T]):
+    """Does work on items, at most ``most`` at a time in this process, in the order in which they came."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._busy = 0
+        self._line: deque[T] = deque()
+        self._lock = threading.Lock()
+
+    def take(self, item: T, work: Callable[[T], None]) -> None:
+        """Work on the item, then on whatever stands in line; or, when enough are at work, put it in line and return.
+
+        ``work`` must not raise: the items behind it would wait for the next one that comes.
+        """
+        with self._lock:
+            self._line.append(item)
+            if self._busy >= self._most:
+                return
+            self._busy += 1
+        try:
+            while (following := self._next()) is not None:
+                work(following)
+        except BaseException:
+            with self._lock:
+                self._busy -= 1
+            raise
+
+    def _next(self) -> T | None:
+        """Give the first in line; with none, this thread is done, and the next item starts another."""
+        with self._lock:
+            if self._line:
+                return self._line.popleft()
+            self._busy -= 1
+            return None

@@ -1,6 +1,6 @@
-"""The Prometheus metrics of contract section 9."""
+"""The Prometheus metrics of contract section 9, and the gauges that only the ledger and the broker can tell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 from prometheus_client import (
@@ -15,8 +15,10 @@ from prometheus_client import (
 )
 
 from worker.build import LEDGER_FORMAT, code_version
+from worker.ledger.ledger import Ledger
 
 log = structlog.get_logger(__name__)
+
 
 ACK_BUCKETS_S = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.0)
 """Seconds; the receiver answers within 2 s whatever Redis does."""
@@ -104,3 +106,21 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(f"switchboard_{name}", text, labels, buckets=buckets, registry=self.registry)
+
+
+Values = dict[str | tuple[str, ...], float]
+
+
+async def refresh_gauges(
+    metrics: Metrics, ledger: Ledger, *, destinations: Iterable[str], queues: Iterable[str]
+) -> None:
+    """Read the ledger's overview and the queues' lengths into the metrics; raises ``redis.RedisError``."""
+    overview = await ledger.overview(destinations)
+    overdue: Values = {d.name: d.overdue_s for d in overview.destinations}
+    dead: Values = {d.name: d.dead for d in overview.destinations}
+    shut: Values = {(d.name, d.shut_by): 1 for d in overview.destinations if d.shut_by}
+    depths: Values = dict((await ledger.queue_depths(queues)).items())
+    metrics.replace(metrics.due_oldest_seconds, overdue)
+    metrics.replace(metrics.dead_letters, dead | {"calls": overview.no_start})
+    metrics.replace(metrics.circuit_open, shut)
+    metrics.replace(metrics.queue_depth, depths)

@@ -18,8 +18,8 @@ from schemas.delivery import DeliveryKey, Order, Prepared
 from schemas.destination import Destination
 from tasks.delivery.attempt import check_wanted
 from tasks.vendors.registry import VENDORS
+from worker.config.routes import destinations_of
 from worker.errors import DeliveryError
-from worker.routes import destinations_of
 
 
 @dataclass(frozen=True, slots=True)

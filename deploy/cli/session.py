@@ -16,8 +16,7 @@ from schemas.destination import Destination
 from tasks.vendors.registry import VENDORS
 from worker.broker import open_redis
 from worker.config.environment import Environment
-from worker.config.settings import Settings
-from worker.config.startup import read_startup
+from worker.config.settings import Settings, read_startup
 from worker.errors import SettingsError
 from worker.ledger.audit import Action, Actor, note
 from worker.ledger.ledger import Ledger

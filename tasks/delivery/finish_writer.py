@@ -5,8 +5,8 @@ import asyncio
 import structlog
 from redis import RedisError
 
-from worker.ledger.claims import Finish, Finished
 from worker.ledger.ledger import Ledger
+from worker.ledger.records import Finish, Finished
 
 log = structlog.get_logger(__name__)
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt, History
+from worker.ledger.records import Claimed, Finish, Verdict
 
 LEAST_KILLS = 5  # in a row before a delivery is given up, however short its schedule
 

@@ -8,8 +8,8 @@ from typing import Any
 import structlog
 
 from schemas.destination import Destination
-from worker.ledger.claims import Finish
 from worker.ledger.history import Attempt
+from worker.ledger.records import Finish
 from worker.metrics import Metrics
 
 log = structlog.get_logger(__name__)

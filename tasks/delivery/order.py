@@ -4,9 +4,7 @@ import orjson
 
 from schemas.delivery import Order, State
 from schemas.destination import Destination
-from tasks.merging import merged
-from worker.ledger.claims import Claimed
-from worker.ledger.records import DeliveryRecord
+from worker.ledger.records import Claimed, DeliveryRecord, merged
 
 UNSURE = "unsure"
 """What the ledger remembers of a caller for whom something was sent of which nobody knows whether it landed.

@@ -11,8 +11,8 @@ from redis import RedisError
 from schemas.delivery import DeliveryKey
 from schemas.destination import Destination
 from tasks.delivery.backlog_throttle import ALONE, GivingWay
-from worker.ledger.claims import Claimed
 from worker.ledger.ledger import Ledger
+from worker.ledger.records import Claimed
 
 log = structlog.get_logger(__name__)
 

@@ -18,9 +18,9 @@ from tasks.delivery.interruption import given_up, interrupted, killed_too_often,
 from tasks.delivery.order import order_of, sent_before, skip_reason
 from tasks.delivery.transitions import settle, unexpected
 from tasks.vendors.protocol import Http, Vendor
-from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt
 from worker.ledger.ledger import Ledger
+from worker.ledger.records import Claimed, Finish, Verdict
 
 log = structlog.get_logger(__name__)
 

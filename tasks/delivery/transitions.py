@@ -12,8 +12,8 @@ from schemas.destination import Destination
 from tasks.delivery.attempt import Tried
 from tasks.delivery.order import UNSURE
 from worker.backoff import wait_s
-from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt
+from worker.ledger.records import Claimed, Finish, Verdict
 
 
 def settle(

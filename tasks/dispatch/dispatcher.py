@@ -10,8 +10,7 @@ from schemas.delivery import DeliveryKey
 from tasks.dispatch.planner import Planner
 from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger
-from worker.ledger.plans import Plan
-from worker.ledger.records import StoredCall
+from worker.ledger.records import Plan, StoredCall
 
 log = structlog.get_logger(__name__)
 

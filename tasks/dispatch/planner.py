@@ -7,12 +7,10 @@ from functools import cached_property
 from schemas.call import Call
 from schemas.delacon.events import Arrivals
 from schemas.delivery import State
-from tasks.merging import merged
 from tasks.vendors.protocol import Vendor
+from worker.config.routes import destinations_of, mark
 from worker.config.settings import Settings
-from worker.ledger.plans import FollowUp, NewDelivery, Plan
-from worker.ledger.records import StoredCall
-from worker.routes import destinations_of, mark
+from worker.ledger.records import FollowUp, NewDelivery, Plan, StoredCall, merged
 
 MISSED = frozenset({"unanswered", "busy"})
 

@@ -14,10 +14,10 @@ from schemas.kapture.reply import digits_of
 from tasks.delivery.order import UNSURE
 from tasks.vendors.kapture import CUSTOMER_ID
 from worker.ledger import queries
+from worker.ledger.admin import memories, redeliver
 from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import StoredCall
-from worker.ledger.redeliver import memories, redeliver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,7 @@ from tests.acceptance.strangers import Cores, strangers
 from tests.standins_process import running_standins
 from worker.ledger.admin import pause, resume
 from worker.ledger.ledger import Ledger
-from worker.ledger.plans import NewDelivery, Plan
-from worker.ledger.records import Incoming
+from worker.ledger.records import Incoming, NewDelivery, Plan
 
 HELD = int(os.environ.get("SWITCHBOARD_HELD", "5000"))
 """Deliveries held; the figure of the promise is 100,000."""

@@ -10,8 +10,7 @@ from tests.bench import bodies
 from tests.bench.system import DESTINATIONS
 from worker.ledger.admin import pause, resume
 from worker.ledger.ledger import Ledger
-from worker.ledger.plans import NewDelivery, Plan
-from worker.ledger.records import Incoming
+from worker.ledger.records import Incoming, NewDelivery, Plan
 
 BATCH = 500
 

@@ -21,10 +21,9 @@ from tasks.dispatch.planner import Planner
 from tasks.vendors.registry import VENDORS
 from tests.cli.callcap_standin import Standin, callcap_at, running
 from worker.config.settings import load_settings
-from worker.ledger.claims import Finish, Verdict
 from worker.ledger.history import Attempt, History
 from worker.ledger.ledger import Ledger
-from worker.ledger.records import Incoming
+from worker.ledger.records import Finish, Incoming, Verdict
 
 CONFIG = """
 [receiver]

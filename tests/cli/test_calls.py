@@ -1,6 +1,6 @@
 """``switchboard calls`` and ``deliveries``: what is shown of the ledger."""
 
-from worker.ledger.claims import Verdict
+from worker.ledger.records import Verdict
 
 
 async def _some_calls(book):

@@ -13,7 +13,7 @@ from pathlib import Path
 from redis import Redis
 
 from tasks.dispatch.dispatcher import dispatch
-from worker.ledger.claims import Verdict
+from worker.ledger.records import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 

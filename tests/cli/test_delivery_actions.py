@@ -4,7 +4,7 @@ import socket
 from pathlib import Path
 
 from worker.ledger import admin
-from worker.ledger.claims import Verdict
+from worker.ledger.records import Verdict
 
 NUMBER = "0491570156"
 

@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from worker.ledger.claims import Verdict
+from worker.ledger.records import Verdict
 
 
 def _states(cli):

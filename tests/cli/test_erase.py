@@ -7,8 +7,7 @@ from redis import Redis
 
 from deploy.cli.traces import mentions_number
 from tests.cli.conftest import CALLER
-from worker.ledger.claims import Verdict
-from worker.ledger.records import Accepted, Incoming
+from worker.ledger.records import Accepted, Incoming, Verdict
 
 OTHER = "+61491570157"
 

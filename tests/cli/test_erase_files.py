@@ -8,8 +8,7 @@ from redis import Redis
 
 from receiver.spool.file import Body, SpoolFile
 from tests.cli.conftest import CALLER
-from worker.ledger.claims import Verdict
-from worker.ledger.records import Incoming
+from worker.ledger.records import Incoming, Verdict
 
 NUMBER = re.compile(rb"[^0-9]{0,3}".join(str(digit).encode() for digit in "491570156"))
 """The national number in any form: with blanks, brackets and signs, after +61, 61, 0 or (0."""

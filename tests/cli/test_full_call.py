@@ -2,8 +2,7 @@
 
 from schemas.delacon.events import Event
 from tests.cli.conftest import CALLER, CONFIG
-from worker.ledger.claims import Verdict
-from worker.ledger.records import Incoming
+from worker.ledger.records import Incoming, Verdict
 
 FIRST_US = 1_772_452_800_000_000
 TRANSFERRED = CONFIG.replace('results = ["answered"]', 'results = ["transferred"]')

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import CALLER, CONFIG
 from tests.standins_process import running_standins
-from worker.ledger.claims import Verdict
+from worker.ledger.records import Verdict
 
 ANN = {"name": "Ann Lee", "phone": "0491570156", "email": "ann@example.com", "customer_code": "61491570156"}
 KEY = "standin-kapture-key"

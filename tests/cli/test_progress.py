@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.ledger.claims import Verdict
+from worker.ledger.records import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS, COLUMNS = 24, 100

@@ -14,9 +14,9 @@ from tasks.vendors.registry import VENDORS
 from tests.destinations import make_destination
 from tests.fakes import FakeHttp, reply
 from tests.ledgers import LEASE_MS, NOON, Driver
-from worker.ledger.claims import Finish
 from worker.ledger.history import Attempt
 from worker.ledger.ledger import Ledger
+from worker.ledger.records import Finish
 
 CALLER = "+61491570156"
 EVENT = {

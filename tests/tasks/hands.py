@@ -7,8 +7,8 @@ from schemas.captorra import SPEC
 from tasks.delivery.pump import Pump
 from tests.destinations import make_destination
 from tests.ledgers import LEASE_MS, Driver
-from worker.ledger.claims import Claimed
 from worker.ledger.ledger import Ledger
+from worker.ledger.records import Claimed
 
 
 class Hands:

@@ -9,8 +9,7 @@ from tasks.dispatch.planner import Planner
 from tasks.vendors.registry import VENDORS
 from tests.ledgers import NOON
 from tests.worker.configured import CONTRACT, load
-from worker.ledger.plans import Plan
-from worker.ledger.records import StoredCall
+from worker.ledger.records import Plan, StoredCall
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 START = {"PLA_CID": "123", "PLA_Caller_Phone_Number": "0491570156", "PLA_CallStartTime": str(NOON)}

@@ -9,8 +9,8 @@ from tests.fakes import reply
 from tests.ledgers import LEASE_MS, Driver
 from tests.tasks.desk import CALLER, make_desk
 from worker.ledger.admin import suppress
-from worker.ledger.claims import Claimed
 from worker.ledger.ledger import Ledger
+from worker.ledger.records import Claimed
 
 
 async def test_a_call_is_delivered_and_told(driver: Driver):

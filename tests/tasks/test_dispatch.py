@@ -13,8 +13,7 @@ from tasks.vendors.registry import VENDORS
 from tests.ledgers import Driver
 from tests.tasks.planned import END, HOUR_MS, START, record
 from tests.worker.configured import CONTRACT, load
-from worker.ledger.plans import Plan
-from worker.ledger.records import StoredCall
+from worker.ledger.records import Plan, StoredCall
 
 WHOLE = record("c", START | END)
 

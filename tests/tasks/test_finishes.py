@@ -7,9 +7,9 @@ import pytest
 
 from tasks.delivery.finish_writer import Finishes
 from tests.ledgers import Driver, key_of
-from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt, History
 from worker.ledger.ledger import Ledger
+from worker.ledger.records import Claimed, Finish, Verdict
 
 HALF_A_CHARACTER = History(notes=("\ud800",))
 """What no text can hold on the wire."""

@@ -10,9 +10,8 @@ from tasks.delivery.order import order_of, sent_before, skip_reason
 from tests.destinations import make_destination
 from tests.ledgers import NOON, key_of
 from tests.tasks.planned import END, START, record
-from worker.ledger.claims import Claimed
 from worker.ledger.history import Attempt, History
-from worker.ledger.records import DeliveryRecord
+from worker.ledger.records import Claimed, DeliveryRecord
 
 
 def sibling(action: str, state: State, *, reason: str = "", at_ms: int = 0, sent_fields: str = "") -> DeliveryRecord:

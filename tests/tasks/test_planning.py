@@ -8,8 +8,7 @@ import pytest
 from tests.ledgers import NOON
 from tests.tasks.planned import END, HOUR_MS, MINUTE_MS, PARTIAL_END, START, Desk, actions, record, stored
 from tests.worker.configured import CONTRACT
-from worker.ledger.plans import FollowUp, NewDelivery, Plan
-from worker.ledger.records import StoredCall
+from worker.ledger.records import FollowUp, NewDelivery, Plan, StoredCall
 
 WHOLE = START | END
 

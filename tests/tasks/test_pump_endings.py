@@ -8,7 +8,7 @@ from tasks.delivery.pump import Pump
 from tests.destinations import make_destination
 from tests.ledgers import LEASE_MS, Driver, key_of
 from tests.tasks.hands import Hands, finished, make_pump
-from worker.ledger.claims import Claimed, Finish, Verdict
+from worker.ledger.records import Claimed, Finish, Verdict
 
 
 async def test_stop_claims_nothing_more_and_lets_attempts_end(driver: Driver, hands: Hands):

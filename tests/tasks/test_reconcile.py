@@ -32,9 +32,9 @@ from tests.destinations import ScriptedHttp, make_destination, make_response
 from worker.config.settings import load_settings
 from worker.errors import Blocked, DeliveryError, Permanent
 from worker.http.client import HttpClient
+from worker.ledger.admin import memories, redeliver
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Incoming
-from worker.ledger.redeliver import memories, redeliver
 from worker.metrics import Metrics
 
 HOUR_MS = 3_600_000

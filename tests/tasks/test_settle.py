@@ -13,8 +13,8 @@ from tasks.delivery.interruption import interrupted, noting_interruption
 from tasks.delivery.transitions import settle, unexpected
 from tests.destinations import make_destination, make_order
 from tests.ledgers import key_of
-from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt, History
+from worker.ledger.records import Claimed, Finish, Verdict
 
 SECRET = "a-secret-key-0123456789"
 DESTINATION = make_destination(SPEC, retry_s=(100.0, 1000.0), secrets=(SECRET,))

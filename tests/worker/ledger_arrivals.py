@@ -10,8 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.ledgers import NOON, Driver, open_driver
 from tests.worker.ledger_model import Model
 from tests.worker.ledger_seen import check, look
-from worker.ledger.claims import Claimed
-from worker.ledger.plans import FollowUp, NewDelivery
+from worker.ledger.records import Claimed, FollowUp, NewDelivery
 
 SLOTS = ("c1", "c2", "c:3", "c4")
 """Places for calls: a call that was removed is followed by a new one with a new id."""

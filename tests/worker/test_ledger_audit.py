@@ -5,8 +5,8 @@ import pytest
 from schemas.delivery import State
 from tests.ledgers import NOON, key_of
 from worker.ledger import admin
+from worker.ledger.admin import redeliver
 from worker.ledger.audit import Actor, audited, named, note
-from worker.ledger.redeliver import redeliver
 
 ANN = Actor(who="ann", door="cli", address="desk-1")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.ledgers import LEASE_MS, Driver, ids, key_of
-from worker.ledger.claims import Claim
+from worker.ledger.records import Claim
 
 
 async def test_a_claim_hands_over_all_that_an_attempt_needs(driver: Driver):

@@ -3,9 +3,8 @@
 import pytest
 
 from tests.ledgers import LEASE_MS, Driver, ids, key_of
-from worker.ledger.claims import Claimed, Finish, Verdict
 from worker.ledger.history import Attempt, History
-from worker.ledger.plans import NewDelivery
+from worker.ledger.records import Claimed, Finish, NewDelivery, Verdict
 
 ATTEMPT = Attempt(
     number=1, at_ms=5, elapsed_ms=7, status=502, outcome="retry", reason="unavailable", reply="späte|Antwort\n2"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.ledgers import NOON, Driver, ids, key_of
 from worker.ledger.admin import replay
-from worker.ledger.plans import FollowUp, NewDelivery
+from worker.ledger.records import FollowUp, NewDelivery
 
 CANCEL = "cancel"
 

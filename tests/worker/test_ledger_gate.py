@@ -4,7 +4,7 @@ import pytest
 
 from tests.ledgers import Driver, ids, verdict
 from worker.ledger.admin import resume
-from worker.ledger.claims import Verdict
+from worker.ledger.records import Verdict
 
 TEN_MINUTES_S = 600.0
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.ledgers import Driver, ids, key_of
 from worker.ledger.admin import erase_calls
-from worker.ledger.plans import NewDelivery
+from worker.ledger.records import NewDelivery
 
 
 async def test_one_of_a_group_is_under_way_and_the_others_are_parked(driver: Driver):

@@ -10,7 +10,7 @@ from tests.ledgers import ENDS
 from tests.worker.ledger_arrivals import DESTINATION, SLOT, Arrivals
 from tests.worker.ledger_model import FINAL, Key
 from worker.ledger.admin import drop, erase_calls, pause, replay, resume
-from worker.ledger.claims import Claimed
+from worker.ledger.records import Claimed
 from worker.ledger.retention import Retention, sweep
 
 HOW = st.sampled_from(sorted(ENDS))

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.ledgers import Driver, ids, key_of
-from worker.ledger.plans import NewDelivery, Plan
+from worker.ledger.records import NewDelivery, Plan
 
 CREATE = NewDelivery(destination="crm", action="create")
 UPDATE = NewDelivery(destination="crm", action="update-1", after="create")

@@ -4,8 +4,7 @@ import pytest
 
 from tests.ledgers import NOON, Driver
 from worker.ledger.admin import drop, pause, replay
-from worker.ledger.plans import NewDelivery
-from worker.ledger.records import Accepted
+from worker.ledger.records import Accepted, NewDelivery
 from worker.ledger.retention import Retention, sweep
 
 DAY_S = 86_400

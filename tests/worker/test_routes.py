@@ -7,7 +7,7 @@ import pytest
 from schemas.call import Call
 from schemas.delacon.call_keys import CALLER, load_call
 from tests.worker.configured import CONTRACT, faults_of, load
-from worker.routes import Route, destinations_of
+from worker.config.routes import Route, destinations_of
 
 
 def call(**changes) -> Call:

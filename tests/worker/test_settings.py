@@ -3,9 +3,9 @@
 import pytest
 
 from tests.worker.configured import CONTRACT, ENVIRON, SPECS, faults_of, load
+from worker.config.routes import Route
 from worker.config.settings import lease_s, load_settings
 from worker.errors import SettingsError
-from worker.routes import Route
 
 
 def test_the_file_of_the_contract_loads(tmp_path):

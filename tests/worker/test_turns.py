@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from worker.turns import Turns
+from worker.concurrency import Turns
 
 
 def _wait(event: threading.Event) -> None:

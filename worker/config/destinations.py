@@ -12,8 +12,7 @@ from schemas.destination import Destination, VendorSpec
 from schemas.mapping import mapping_in_force
 from schemas.template import Template
 from worker.config import values
-from worker.config.faults import Faults
-from worker.config.lines import Path
+from worker.config.faults import Faults, Path
 from worker.config.tables import DestinationTable, read_table
 
 _NAME = re.compile(r"[a-z0-9-]{1,40}")

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from schemas.destination import Destination
+from worker.config.routes import Route
 from worker.config.settings import Settings
 from worker.config.values import is_monotonous
-from worker.routes import Route
 
 MISSED = frozenset({"unanswered", "busy"})
 KNOWN_RESULTS = MISSED | {"answered"}

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from worker.config.faults import Faults
-from worker.config.lines import Path
+from worker.config.faults import Faults, Path
 from worker.config.tables import ReceiverTable, SenderTable, read_table
 from worker.config.values import Network, is_loopback
 

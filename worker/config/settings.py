@@ -1,6 +1,6 @@
 """The settings of every process, read from the configuration file: frozen, and refused with all faults at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from schemas.destination import Destination, VendorSpec
 from worker.config.destinations import LoadedDestination, read_destination, read_url
+from worker.config.environment import Environment
 from worker.config.faults import Faults
 from worker.config.receiver import ReceiverSettings, read_receiver
-from worker.config.routes import read_routes
+from worker.config.routes import Route, read_routes
 from worker.config.tables import CallcapTable, CallsTable, DeadLettersTable, ImportTable, read_table
 from worker.config.toml import read_toml
 from worker.config.values import delacon_key
-from worker.routes import Route
+from worker.errors import SettingsError
 
 LEASE_MARGIN_S = 30.0
 """A lease outlives the attempt it covers by this much (contract, section 6)."""
@@ -154,3 +155,28 @@ def _import_columns(document: Mapping[str, Any], faults: Faults) -> dict[str, st
         except (TypeError, ValueError) as error:
             faults.add(("import", "columns", header), str(error))
     return columns
+
+
+def read_startup(
+    environ: Mapping[str, str],
+    *,
+    specs: Iterable[VendorSpec],
+    redis_required: bool = True,
+    check: Callable[[Settings], Sequence[str]] = lambda _: (),
+) -> tuple[Environment, Settings]:
+    """Read both; raises ``SettingsError`` with the faults of both at once, and with what ``check`` finds besides."""
+    faults: list[str] = []
+    environment: Environment | None = None
+    try:
+        environment = Environment.read(environ, redis_required=redis_required)
+    except SettingsError as error:
+        faults += error.faults
+    path = environment.config if environment else Path(environ.get("SWITCHBOARD_CONFIG") or "switchboard.toml")
+    try:
+        settings = load_settings(path, environ, specs=specs)
+    except SettingsError as error:
+        raise SettingsError([*faults, *error.faults]) from error
+    faults += check(settings)
+    if environment is None or faults:
+        raise SettingsError(faults)
+    return environment, settings

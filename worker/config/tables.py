@@ -9,8 +9,7 @@ from marshmallow import Schema, ValidationError, missing
 from schemas.delacon.import_row import DELACONS_DATE
 from schemas.options import Option, duration_s, flag, one_of, secret, text, zone
 from worker.config import values
-from worker.config.faults import Faults
-from worker.config.lines import Path
+from worker.config.faults import Faults, Path
 
 DEFAULT_RETRY_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 28800.0)
 """5s, 30s, 2m, 10m, 30m, 1h, 2h, 4h, 8h, 8h: a day and a bit."""

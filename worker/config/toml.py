@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from worker.config.faults import Faults
-from worker.config.lines import Path, lines_of
+from worker.config.faults import Faults, Path, lines_of
 from worker.errors import SettingsError
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")

@@ -3,7 +3,10 @@
 ``by`` is the operator's action; without it the change is nobody's, and stands in no audit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
 
 from schemas.delivery import DeliveryKey, State
 from worker.ledger.audit import Action, dumped
@@ -113,3 +116,16 @@ async def erase_follow_up(ledger: Ledger, caller: str, call_id: str, destination
     """Forget one call's part in the missed-call follow-up of its caller (E.164)."""
     for name in destinations:
         await ledger.redis.zrem(f"sb:follow:{name}:{caller}", f"a{call_id}", f"m{call_id}")
+
+
+async def redeliver(ledger: Ledger, keys: Sequence[DeliveryKey], *, by: Action | None = None) -> list[bool]:
+    """Make delivered deliveries due again and forget their callers; ``False`` for each that is not delivered."""
+    return await put_back(ledger, keys, by, letters="D", reason="reconciled", forgetting=True)
+
+
+async def memories(ledger: Ledger, destination: str, groups: Sequence[str]) -> list[Mapping[str, str]]:
+    """Give what is remembered of callers (their groups) at a destination; empty where nothing is."""
+    if not groups:
+        return []
+    texts: Any = await ledger.redis.mget([f"sb:memo:{destination}:{group}" for group in groups])
+    return [orjson.loads(text) if text else {} for text in texts]

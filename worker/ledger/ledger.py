@@ -9,11 +9,26 @@ import orjson
 from redis.asyncio import Redis
 
 from schemas.delivery import DeliveryKey
-from worker.ledger.claims import Claim, Claimed, Finish, Finished, Tick, Verdict
 from worker.ledger.history import History
 from worker.ledger.overview import Overview
-from worker.ledger.plans import Plan, Planned
-from worker.ledger.records import Accepted, DeliveryRecord, Incoming, StoredCall, as_body, digest_of, path_of, shape_of
+from worker.ledger.records import (
+    Accepted,
+    Claim,
+    Claimed,
+    DeliveryRecord,
+    Finish,
+    Finished,
+    Incoming,
+    Plan,
+    Planned,
+    StoredCall,
+    Tick,
+    Verdict,
+    as_body,
+    digest_of,
+    path_of,
+    shape_of,
+)
 from worker.ledger.scripts import Scripts
 from worker.ledger.sender_mark import foreign
 from worker.ledger.sign_ins import SignIn

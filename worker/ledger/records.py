@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha1
 
 import orjson
 
 from schemas.delacon.call_keys import CALL_ID
-from schemas.delacon.events import Arrivals, StoredEvent, arrivals_of, parse_record
+from schemas.delacon.events import Arrivals, Merged, StoredEvent, arrivals_of, merge, parse_record
 from schemas.delivery import DeliveryKey, State
+from schemas.record import record
 from worker.ledger.history import History
 from worker.ledger.sender_mark import unmarked
 
@@ -190,3 +192,166 @@ def read_stored(text: str) -> StoredEvent:
     received, record = text.split(" ", 1)
     kind, values = parse_record(record)
     return StoredEvent(received_us=int(received), kind=kind, values=values)
+
+
+@record
+class Claimed:
+    """A delivery in this worker's hands until its lease ends."""
+
+    key: DeliveryKey
+    fence: int
+    number: int
+    step: int
+    reason: str
+    """Why it was tried before, such as ``interrupted``; empty the first time."""
+    ready_at_ms: int
+    memory: str = field(repr=False)
+    history: History = field(repr=False)
+    siblings: Mapping[str, DeliveryRecord] = field(repr=False)
+    """The other deliveries of the call to this destination by action; only for an action that is not a create."""
+    version: int
+    """How many events the call has, folded ones counted."""
+    events: tuple[str, ...] = field(repr=False)
+    suppressing: bool
+    """Whether any number was suppressed when it was claimed; where none is, there is nothing to look up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The answer to a claim.
+
+    ``verdict``: ``ok``, ``empty``, ``limited`` (there is more: ask again in ``wait_ms``), ``paused``, ``blocked`` or
+    ``open``.
+    """
+
+    verdict: str
+    wait_ms: int
+    left: int
+    """How many more are due; 0 where none could be claimed."""
+    behind_ms: int
+    """Since when the longest of them is due."""
+    items: tuple[Claimed, ...]
+
+
+class Verdict(StrEnum):
+    """How a claim ends."""
+
+    DELIVERED = "D"
+    DEAD = "X"
+    SKIPPED = "S"
+    CANCELLED = "C"
+    RETRY = "r"
+    HOLD = "h"
+    UNCLAIM = "u"
+    INTERRUPTED = "i"
+
+
+@record
+class Finish:
+    """The end of a claim, and what it tells of the destination.
+
+    ``effect``: ``ok`` a success; ``fail`` a transient failure; ``refuse`` 403 or 3xx; ``none`` an answer that is
+    neither; ``skip`` nothing was sent; ``block:soon:REASON`` or ``block:never:REASON``.
+    ``unsure``: what was sent may have landed, which is remembered of the caller.
+    """
+
+    key: DeliveryKey
+    fence: int
+    verdict: Verdict
+    reason: str = ""
+    delay_ms: int = 0
+    effect: str = "none"
+    memory: str = field(default="", repr=False)
+    unsure: bool = False
+    history: History = field(default_factory=History, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Whether the finish was applied (the fence was still ours), and what it did to the destination."""
+
+    applied: bool
+    gate_event: str
+    """``blocked``, ``circuit_open``, ``opened`` or nothing."""
+    verdict: Verdict
+    """As applied: a retry or a dead letter becomes ``HOLD`` when its refusal shows that the destination is blocked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a clock tick found: how many leases had expired, and what has to be woken."""
+
+    expired: int
+    wake_calls: bool
+    wake: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDelivery:
+    """A delivery to be made; an existing one of the same key is left as it is."""
+
+    destination: str
+    action: str
+    group: str = field(default="", repr=False)
+    """Deliveries of one group run one at a time; empty: no group. Holds no ``|`` and no line break."""
+    after: str = ""
+    """``create``: becomes due only when the create of the same destination is final."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """A call's part in the missed-call follow-up of one destination (contract, section 6)."""
+
+    destination: str
+    caller: str = field(repr=False)
+    started_ms: int
+    window_ms: int
+    answered: bool
+    """True: withdraws the caller's missed calls of the window; False: is withdrawn by an answered one."""
+    marks: tuple[str, ...] = ()
+    """What other calls of the caller know it by: its routes and its service, as digests."""
+    asks: tuple[str, ...] = ()
+    """One of these marks the other call must have; none: any other call of the caller is meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What dispatch decided for a call."""
+
+    call_id: str
+    version: int
+    state: str
+    """The stored letter: w, r, u or x."""
+    revision: int
+    wait_until_ms: int
+    """When to look at the call again; 0: not before its next event."""
+    routes: tuple[str, ...] = ()
+    deliveries: tuple[NewDelivery, ...] = ()
+    follow_ups: tuple[FollowUp, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What came of a plan: whether it was applied, and the keys made due with their destination's backlog."""
+
+    applied: bool
+    created: tuple[tuple[DeliveryKey, int], ...]
+
+
+MAX_SHARED = 8192  # characters of a call's events; what is larger is rare, and would make the memory large
+
+
+def merged(call_id: str, events: tuple[str, ...], default_region: str) -> Merged:
+    """Merge a call's events, given as the ledger stores them; dispatch and all deliveries of a call share the work."""
+    if sum(map(len, events)) > MAX_SHARED:
+        return _merge(call_id, events, default_region)
+    return _shared(call_id, events, default_region)
+
+
+@lru_cache(maxsize=4096)  # calls: those under way between their dispatch and their last delivery; some 10 MB
+def _shared(call_id: str, events: tuple[str, ...], default_region: str) -> Merged:
+    return _merge(call_id, events, default_region)
+
+
+def _merge(call_id: str, events: tuple[str, ...], default_region: str) -> Merged:
+    return merge(call_id, [read_stored(event) for event in events], default_region=default_region)

@@ -14,8 +14,8 @@ from tests.bench.scale import Scale
 from tests.bench.seed import fill, resume_all, seed, settle
 from tests.bench.system import DESTINATIONS, System, drive, running, wait_until
 from tests.bench.usage import rss_mb
-from worker.ledger.claims import Finish, Verdict
 from worker.ledger.ledger import Ledger
+from worker.ledger.records import Finish, Verdict
 
 BACKED_UP, FRESH = "law", "dialler"  # all that is seeded waits for the one; what comes meanwhile goes to the other
 WEBHOOKS = 1_000  # acknowledged in a round

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.config.lines import lines_of
+from worker.config.faults import lines_of
 
 DOCUMENT = '''\
 # [not.a.table]
