@@ -1,4 +1,4 @@
-"""Joins the registry to the Celery app: the queues and the thin tasks."""
+"""The Celery tasks: thin, and joined to the app with the queues of the registry's vendors."""
 
 from contextlib import suppress
 from typing import Any
@@ -7,19 +7,57 @@ import structlog
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-import tasks.callcap_tasks  # noqa: F401  makes its tasks known to the app
+from schemas.callcap.requests import Kind
 from schemas.delivery import DeliveryKey
+from tasks.callcap.requests import Callcap, NoSuchRequest, NotNoted
 from tasks.delivery.observer import Watcher
 from tasks.dispatch.dispatcher import Dispatched, WakeUp
 from tasks.dispatch.dispatcher import dispatch as dispatch_calls
 from tasks.dispatch.planner import Planner
 from tasks.vendors.registry import VENDORS
-from tasks.worker_process import connect_signals
+from tasks.worker_process import CALLCAP_THREADS, connect_signals
 from worker.broker import direct_queue
 from worker.celery import app
+from worker.concurrency import Turns
+from worker.ledger.numbers import Numbers
 from worker.runtime import Runtime, runtime
 
 log = structlog.get_logger(__name__)
+
+
+# A Callcap that hangs must not hold the threads that the calls need.
+_turns = Turns[tuple[Kind, str]](CALLCAP_THREADS)
+
+
+def _carry_out(asked: tuple[Kind, str]) -> None:
+    kind, key = asked
+    owned = runtime()
+    if owned.settings.callcap is None:
+        log.error("callcap.not_configured", request_id=key)
+        return
+    if owned.stopping:
+        app.send_task(f"tasks.callcap.{kind}", args=[key], queue="callcap")
+        return
+    callcap = Callcap(owned.settings.callcap, http=owned.http, numbers=Numbers(owned.ledger))
+    try:
+        owned.run(callcap.carry_out(key, kind))
+    except NoSuchRequest:
+        log.warning("number_request.absent", request_id=key, kind=kind)
+    except (RedisError, NotNoted) as error:
+        # What was claimed and not settled becomes "unknown" after its lease; the same key never sends it again.
+        log.warning("number_request.ledger_failed", request_id=key, error=type(error).__name__)
+
+
+def _make_task(kind: Kind) -> None:
+    @app.task(name=f"tasks.callcap.{kind}")  # type: ignore[untyped-decorator]
+    def carry_out(key: str) -> None:
+        """Carry out the request of this key; a second message of the same key sends nothing."""
+        _turns.take((kind, key), _carry_out)
+
+
+for _kind in Kind:
+    _make_task(_kind)
+
 
 app.conf.task_queues = [direct_queue(name) for name in ("calls", *VENDORS, "callcap")]
 

@@ -14,7 +14,7 @@ from deploy.cli.values import iso
 from schemas.destination import Destination
 from schemas.kapture.options import KaptureOptions
 from tasks.kapture_audit import reconcile as task
-from tasks.kapture_audit.delivered_callers import Delivered, deliver_again, delivered_callers
+from tasks.kapture_audit.reconcile import Delivered, deliver_again, delivered_callers
 from tasks.vendors.protocol import Http
 from worker.ledger.audit import Action
 

@@ -14,9 +14,17 @@ from schemas.delivery import Order
 from schemas.destination import Destination
 from tasks.delivery.attempt import Wire, attempt
 from tasks.delivery.finish_writer import Finishes
-from tasks.delivery.interruption import given_up, interrupted, killed_too_often, noting_interruption
-from tasks.delivery.order import order_of, sent_before, skip_reason
-from tasks.delivery.transitions import settle, unexpected
+from tasks.delivery.transitions import (
+    given_up,
+    interrupted,
+    killed_too_often,
+    noting_interruption,
+    order_of,
+    sent_before,
+    settle,
+    skip_reason,
+    unexpected,
+)
 from tasks.vendors.protocol import Http, Vendor
 from worker.ledger.history import Attempt
 from worker.ledger.ledger import Ledger

@@ -1,5 +1,6 @@
-"""Turns what an attempt came to into the end of its claim: the verdict, the wait, the log; pure."""
+"""A delivery's transitions: from a claim to an order, from an outcome or an interruption to the finish; pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import assert_never
@@ -7,13 +8,123 @@ from typing import assert_never
 import orjson
 
 from schemas.blanking import blank
-from schemas.delivery import Blocked, Dead, Delivered, Order, Prepared, Retry, Skipped
+from schemas.delivery import Blocked, Dead, Delivered, Order, Prepared, Retry, Skipped, State
 from schemas.destination import Destination
 from tasks.delivery.attempt import Tried
-from tasks.delivery.order import UNSURE
 from worker.backoff import wait_s
-from worker.ledger.history import Attempt
-from worker.ledger.records import Claimed, Finish, Verdict
+from worker.ledger.history import Attempt, History
+from worker.ledger.records import Claimed, DeliveryRecord, Finish, Verdict, merged
+
+UNSURE = "unsure"
+"""What the ledger remembers of a caller for whom something was sent of which nobody knows whether it landed.
+
+A delivery of that caller, whichever it is, then looks before it adds; so while a contact's account cannot be searched,
+all calls of that caller fare as the one in doubt does. The next receipt ends the doubt."""
+
+
+def order_of(claimed: Claimed, *, destination: Destination, default_region: str) -> Order:
+    """Build the order: the call as it stands now, and what the ledger remembers of the caller."""
+    memory = orjson.loads(claimed.memory) if claimed.memory else {}
+    unknown = UNSURE in memory or any(past.unknown for past in claimed.history.attempts)
+    return Order(
+        key=claimed.key,
+        call=merged(claimed.key.call_id, claimed.events, default_region).call,
+        destination=destination,
+        number=claimed.number,
+        unknown_before=unknown,
+        memory=memory,
+        unmade=_without_caller(claimed) and all(d.state is not State.DELIVERED for d in claimed.siblings.values()),
+    )
+
+
+def skip_reason(claimed: Claimed) -> str:
+    """Say why an update or a withdrawal has nothing to follow (contract, sections 5 and 6); usually empty.
+
+    ``no_create``: its create was not delivered. ``duplicate``: the lead that the vendor has is not ours. An update
+    whose create was skipped for want of a caller, who may be known by now, makes what that create would have.
+    """
+    if claimed.key.action == "create" or _without_caller(claimed):
+        return ""
+    create = claimed.siblings.get("create")
+    if create is None or create.state is not State.DELIVERED:
+        return "no_create"
+    return "duplicate" if claimed.key.action == "cancel" and create.reason == "duplicate" else ""
+
+
+def _without_caller(claimed: Claimed) -> bool:
+    """Say whether this is an update of a call that had no caller when it was to be created."""
+    create = claimed.siblings.get("create")
+    return (
+        claimed.key.action.startswith("update")
+        and create is not None
+        and (create.state, create.reason) == (State.SKIPPED, "no_caller")
+    )
+
+
+def sent_before(claimed: Claimed) -> str:
+    """Give the digest of what the vendor last confirmed of this call; empty when nothing."""
+    delivered = [d for d in claimed.siblings.values() if d.state is State.DELIVERED]
+    return max(delivered, key=_at).history.sent_fields if delivered else ""
+
+
+def _at(delivery: DeliveryRecord) -> int:
+    return delivery.at_ms
+
+
+LEAST_KILLS = 5  # in a row before a delivery is given up, however short its schedule
+
+
+def killed_too_often(claimed: Claimed, schedule: Sequence[float]) -> bool:
+    """Say whether more attempts in a row than the schedule has waits ended without a word: its workers were killed.
+
+    A delivery that brings its worker down each time would do so for ever, an attempt each lease.
+    """
+    attempts = claimed.history.attempts
+    unlogged = claimed.number - 1 - (attempts[-1].number if attempts else 0)
+    return unlogged > max(LEAST_KILLS, len(schedule))
+
+
+def given_up(claimed: Claimed, *, at_ms: int) -> tuple[Finish, Attempt]:
+    """End a delivery that was killed too often, without another try: a dead letter, ``exhausted``."""
+    made = Attempt(
+        number=claimed.number, at_ms=at_ms, elapsed_ms=0, status=None, outcome="dead", reason="exhausted",
+        reply="each attempt ended with its worker", unknown=True,
+    )  # fmt: skip
+    finish = Finish(
+        key=claimed.key, fence=claimed.fence, verdict=Verdict.DEAD, reason="exhausted", effect="skip",
+        history=claimed.history.add(made),
+    )  # fmt: skip
+    return finish, made
+
+
+def interrupted(claimed: Claimed, *, at_ms: int, delay_ms: int, sent: bool) -> Finish:
+    """End a claim that was cut: unknown when its request had begun, as if never claimed when not."""
+    if not sent:
+        return Finish(
+            key=claimed.key, fence=claimed.fence, verdict=Verdict.UNCLAIM, reason=claimed.reason, effect="skip",
+            history=claimed.history,
+        )  # fmt: skip
+    return Finish(
+        key=claimed.key, fence=claimed.fence, verdict=Verdict.INTERRUPTED, reason="interrupted", delay_ms=delay_ms,
+        effect="skip", unsure=True,
+        history=with_interruption(claimed.history, number=claimed.number, at_ms=at_ms),
+    )  # fmt: skip
+
+
+def noting_interruption(claimed: Claimed, *, at_ms: int) -> Claimed:
+    """Log the attempt before this one when its worker was killed and nobody else could."""
+    attempts = claimed.history.attempts
+    if claimed.reason != "interrupted" or (attempts and attempts[-1].number == claimed.number - 1):
+        return claimed
+    return replace(claimed, history=with_interruption(claimed.history, number=claimed.number - 1, at_ms=at_ms))
+
+
+def with_interruption(history: History, *, number: int, at_ms: int) -> History:
+    """Log an attempt whose outcome nobody saw: a worker killed or stopped in the middle of it."""
+    cut = Attempt(
+        number=number, at_ms=at_ms, elapsed_ms=0, status=None, outcome="unknown", reason="interrupted", unknown=True
+    )
+    return history.add(cut)
 
 
 def settle(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.delivery.interruption import LEAST_KILLS
+from tasks.delivery.transitions import LEAST_KILLS
 from tests.ledgers import LEASE_MS, Driver
 from tests.tasks.desk import Desk, make_desk
 

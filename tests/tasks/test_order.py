@@ -6,7 +6,7 @@ import pytest
 
 from schemas.captorra import SPEC
 from schemas.delivery import State
-from tasks.delivery.order import order_of, sent_before, skip_reason
+from tasks.delivery.transitions import order_of, sent_before, skip_reason
 from tests.destinations import make_destination
 from tests.ledgers import NOON, key_of
 from tests.tasks.planned import END, START, record

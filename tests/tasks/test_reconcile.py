@@ -25,8 +25,14 @@ from tasks.delivery.pump import Pump
 from tasks.delivery.runner import Deliverer
 from tasks.dispatch.dispatcher import dispatch
 from tasks.dispatch.planner import Planner
-from tasks.kapture_audit.delivered_callers import Delivered, deliver_again, delivered_callers
-from tasks.kapture_audit.reconcile import absent_among, read_listing, windows_of
+from tasks.kapture_audit.reconcile import (
+    Delivered,
+    absent_among,
+    deliver_again,
+    delivered_callers,
+    read_listing,
+    windows_of,
+)
 from tasks.vendors.registry import VENDORS
 from tests.destinations import ScriptedHttp, make_destination, make_response
 from worker.config.settings import load_settings

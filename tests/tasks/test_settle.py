@@ -9,8 +9,7 @@ import pytest
 from schemas.captorra import SPEC
 from schemas.delivery import Blocked, Dead, Delivered, Outcome, Prepared, Receipt, Request, Retry, Skipped
 from tasks.delivery.attempt import Tried
-from tasks.delivery.interruption import interrupted, noting_interruption
-from tasks.delivery.transitions import settle, unexpected
+from tasks.delivery.transitions import interrupted, noting_interruption, settle, unexpected
 from tests.destinations import make_destination, make_order
 from tests.ledgers import key_of
 from worker.ledger.history import Attempt, History
