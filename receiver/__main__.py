@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import uvloop
 
-from receiver.child import SERVES
 from receiver.lifecycle import opened, raise_file_limit, serve, stop_on_signals
 from receiver.sockets import listen
 from receiver.spool.file import SpoolError, SpoolFile
-from receiver.supervisor import Master
+from receiver.supervisor import SERVES, Master
 from tasks.vendors.registry import VENDORS
 from worker.config.environment import Environment
 from worker.config.receiver import faults_of_host
@@ -41,7 +40,7 @@ def load(environ: Mapping[str, str]) -> tuple[Environment, Settings]:
 
 def connect_celery() -> Callable[[list[str]], bool]:
     """Give the function that sends wake-ups; imports Celery, which takes longer than all the rest."""
-    from receiver.wake_ups import WakeUps  # noqa: PLC0415  called in the waker's thread, while requests are served
+    from receiver.notifier import WakeUps  # noqa: PLC0415  called in the waker's thread, while requests are served
     from worker.celery import app  # noqa: PLC0415
 
     return WakeUps(app)

@@ -7,16 +7,14 @@ from aiohttp import web
 
 from receiver.auth import Network, Tokens, subnets
 from receiver.doors import Doors
-from receiver.health import Ready
+from receiver.health import Ops, Ready
 from receiver.inbox import Inbox
-from receiver.ops import Ops
 from receiver.quarantine import Quarantine
 from receiver.refusals import Refusals
 from receiver.responses import Answer, delacon_answer
 from receiver.senders import Senders
 from receiver.server import Server
-from receiver.tally import Tally
-from receiver.views import PATHS, Webhook
+from receiver.views import PATHS, Tally, Webhook
 from worker.config.receiver import ReceiverSettings
 from worker.metrics import Metrics
 

@@ -1,8 +1,10 @@
 """The webhook: authenticate, find the call id, hand the event to the inbox, answer when it is safe."""
 
 import time
+from collections.abc import Mapping
 
 from aiohttp import hdrs, web
+from prometheus_client import Counter, Histogram
 
 from receiver.auth import Network, basic_password, query_tokens
 from receiver.inbox import Inbox, InboxFull, Outcome
@@ -12,8 +14,33 @@ from receiver.request_body import TooLarge, Unreadable, read_body
 from receiver.responses import Answer, delacon_answer
 from receiver.senders import Sender, Senders
 from receiver.server import welcome
-from receiver.tally import Tally
 from schemas.delacon.events import PathKind, UnusableBody, read_event
+
+EVENTS: Mapping[str, str] = {"s": "start", "e": "end", "p": "end", "c": "complete", "q": "complete"}
+UNREAD = "unread"
+"""The event of a request that was refused before its body was read as one."""
+
+
+class Tally:
+    """The receiver's use of ``switchboard_webhooks_total`` and ``switchboard_ack_seconds``."""
+
+    def __init__(self, *, webhooks: Counter, ack_seconds: Histogram) -> None:
+        self._webhooks = webhooks
+        self._ack_seconds = ack_seconds
+        self._bound: dict[tuple[str, str], Counter] = {}
+
+    def count(self, outcome: str, *, kind: str = "") -> None:
+        """Count a webhook; ``kind`` is the letter of its event."""
+        child = self._bound.get((kind, outcome))
+        if child is None:
+            child = self._webhooks.labels(event=EVENTS.get(kind, UNREAD), outcome=outcome)
+            self._bound[kind, outcome] = child
+        child.inc()
+
+    def acknowledged(self, seconds: float) -> None:
+        """Note how long an acknowledgement took, from the request's headers to the answer."""
+        self._ack_seconds.observe(seconds)
+
 
 PATHS: dict[str, PathKind] = {
     "/services/calldata/create": "create",

@@ -7,8 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from receiver.spool.drain_lock import drain_lock
-from receiver.spool.file import Body, Spooled, SpoolError, SpoolFile, SpoolStatus
+from receiver.spool.file import Body, Spooled, SpoolError, SpoolFile, SpoolStatus, drain_lock
 from worker.ledger.records import Incoming
 
 P = ParamSpec("P")

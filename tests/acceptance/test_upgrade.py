@@ -73,9 +73,9 @@ class Installation:
         """Put other code there, as ``git pull`` does: another lock file, and another answer of /healthz."""
         with (self.folder / "deploy/requirements.lock").open("a") as lock:
             lock.write(f"# {answer}\n")
-        ops = self.folder / "receiver/ops.py"
+        ops = self.folder / "receiver/health.py"
         ops.write_text(
-            (ROOT / "receiver/ops.py").read_text().replace('{"status": "ok"}', f'{{"status": "{answer}"}}', 1)
+            (ROOT / "receiver/health.py").read_text().replace('{"status": "ok"}', f'{{"status": "{answer}"}}', 1)
         )
 
     def receiver(self, redis_url: str) -> ReceiverProcess:

@@ -2,8 +2,7 @@
 
 from contextlib import closing
 
-from receiver.spool.drain_lock import drain_lock
-from receiver.spool.file import Body, SpoolFile
+from receiver.spool.file import Body, SpoolFile, drain_lock
 from worker.ledger.records import Incoming
 
 

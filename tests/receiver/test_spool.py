@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.spool.drain_lock import drain_lock
-from receiver.spool.file import MAX_BODIES, Body, SpoolError, SpoolFile
+from receiver.spool.file import MAX_BODIES, Body, SpoolError, SpoolFile, drain_lock
 from receiver.spool.spool import MAX_JOBS, Spool
 from worker.ledger.records import Incoming
 

@@ -6,7 +6,7 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from receiver.wake_ups import LONGEST, LOOK_EVERY, QUEUE, WakeUps
+from receiver.notifier import LONGEST, LOOK_EVERY, QUEUE, WakeUps
 
 
 @pytest.fixture
