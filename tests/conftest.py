@@ -13,8 +13,7 @@ import structlog
 from hypothesis import settings
 from redis.asyncio import Redis
 
-from deploy.local.redis_binary import RedisServerError, find_binary
-from deploy.local.redis_server import RedisServer
+from deploy.local.redis_server import RedisServer, RedisServerError, find_binary
 from deploy.local.redis_server import free_port as find_free_port
 from deploy.local.standins.app import StandIns
 from schemas.call import Call

@@ -16,13 +16,6 @@ FOLDERS = ROOMS | {"tests", "docs", "findings"}
 TOP = FOLDERS | {"pyproject.toml", "README.md", "Makefile", "Procfile", "LICENSE", "CHANGELOG.md"}
 LONG, SHORT = 400, 40  # lines: a file beyond holds a second noun, one below is a helper of another
 REASONS = {
-    "deploy/cli/destination_test.py": "joins the command's group in the next move",
-    "deploy/local/fault.py": "joins the stack in the next move",
-    "deploy/local/leash.py": "joins the processes in the next move",
-    "deploy/local/number_sample.py": "joins the samples in the next move",
-    "deploy/local/running.py": "joins the stack in the next move",
-    "deploy/local/standins/accounts.py": "read by tests and stand-ins alike",
-    "deploy/local/standins/sayings.py": "what the documents print and no request brings about",
     "schemas/record.py": "used by every room",
     "tasks/vendors/registry.py": "the one line of each vendor",
     "worker/build.py": "read by every process",

@@ -5,11 +5,11 @@ from typing import Any
 import click
 
 from deploy import actions
+from deploy.cli.erase import forms_in
 from deploy.cli.output import Failed, as_option, emit, json_option, limit_of, limit_option, print_table, progress, shown
 from deploy.cli.rendering import Gates, call_line, call_shape, print_attempts
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.suppress import asked_number
-from deploy.cli.traces import forms_in
 from deploy.cli.values import iso, since_option, until_option
 from worker.ledger import queries
 from worker.ledger.audit import named

@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from deploy.cli.delivery_actions import cancel, redeliver, retry
+from deploy.cli.erase import forms_in
 from deploy.cli.output import emit, json_option, limit_of, limit_option, print_table
 from deploy.cli.rendering import Gates, delivery_line, in_order
 from deploy.cli.selection import destinations_meant
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.suppress import asked_number
-from deploy.cli.traces import forms_in
 from deploy.cli.values import since_option, until_option
 from schemas.delivery import State
 from schemas.phones.asked_number import AskedNumber

@@ -2,20 +2,125 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import click
+from marshmallow import ValidationError
+from redis import RedisError
 
 from deploy.cli import number_options as options
-from deploy.cli.number_list import open_requests, owned
-from deploy.cli.number_sending import carry_out, read, read_account, show
-from deploy.cli.number_shapes import number_rows, request_shape, search_shape
-from deploy.cli.output import Failed, as_option, emit, json_option, print_table, say
-from deploy.cli.session import Session, with_ledger
-from schemas.callcap.requests import Kind, Outcome, RequestState
+from deploy.cli.number_options import faults_of, given
+from deploy.cli.number_shapes import number_rows, open_requests, owned, request_shape, search_shape
+from deploy.cli.output import Failed, Misconfigured, as_option, emit, json_option, print_table, say
+from deploy.cli.session import Session, read_settings, with_ledger
+from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState, read_key, read_request
+from schemas.callcap.wire import provision_request, search_request, shown, update_request
 from tasks.callcap.exchange import search as search_numbers
+from tasks.callcap.requests import Callcap, NoSuchRequest, NotNoted, new_key
+from worker.config.settings import CallcapSettings
 from worker.http.client import HttpClient
-from worker.ledger.numbers import Numbers
+from worker.ledger.audit import note
+from worker.ledger.numbers import NumberRecord, Numbers, Written
+
+
+def read_account() -> CallcapSettings:
+    """Give ``[callcap]`` of the configuration; raises ``Misconfigured`` when there is none."""
+    environment, settings = read_settings()
+    if settings.callcap is None:
+        raise Misconfigured([f"{environment.config}: [callcap] is missing; it takes url and api_key"])
+    return settings.callcap
+
+
+def read(kind: Kind, values: Mapping[str, Any], *, number: str = "") -> NumberRequest:
+    """Check what is asked for; raises ``Misconfigured`` with every fault. Today is the day it is on this machine."""
+    today = datetime.now(UTC).astimezone().date()
+    try:
+        return read_request(kind, given(values), today=today, number=number)
+    except ValidationError as error:
+        raise faults_of(error.messages_dict) from None
+
+
+def show(account: CallcapSettings, request: NumberRequest, *, as_json: bool) -> None:
+    """Print the HTTP request that would be sent, its key blanked."""
+    match request.kind:
+        case Kind.SEARCH:
+            wire = search_request(account, request.parameters)
+        case Kind.PROVISION:
+            wire = provision_request(account, request.parameters)
+        case Kind.UPDATE:
+            wire = update_request(account, request.number, request.parameters)
+    found = shown(wire)
+    if as_json:
+        emit({"dry_run": True, "request": found})
+        return
+    click.echo(f"{found['method']} {found['url']}")
+    for name, value in found["headers"].items():
+        click.echo(f"{name}: {value}")
+    if found["body"] is not None:
+        click.echo(f"body, sent as {found['encoding']}:")
+        for name, value in found["body"].items():
+            click.echo(f"  {name} = {value}")
+    say("Nothing was sent.")
+
+
+def carry_out(account: CallcapSettings, request: NumberRequest, *, key: str | None, as_json: bool) -> None:
+    """Write a request down, send it once, and tell what became of it; status 1 unless it is done."""
+    if key is None:
+        key = new_key()
+        # Before anything is sent: whatever happens to this process, the key tells what became of the request.
+        say(f"The key of this request is {key}; with --key {key} it gives its result and is not sent twice.")
+    try:
+        key = read_key(key)
+    except ValueError as error:
+        raise Misconfigured([f"--key: {error}"]) from None
+    try:
+        _tell(with_ledger(lambda session: _send(session, account, request, key)), as_json=as_json)
+    except KeyboardInterrupt:
+        raise Failed(f"Interrupted. The same command with --key {key} tells what became of it.") from None
+
+
+async def _send(
+    session: Session, account: CallcapSettings, request: NumberRequest, key: str
+) -> tuple[NumberRecord, Outcome | None]:
+    """Write and carry out; gives the record, and the outcome where the ledger did not take it."""
+    numbers = Numbers(session.ledger)
+    try:
+        written = await numbers.write(key, request)
+    except RedisError as error:
+        raise Failed(f"Nothing was sent, for the ledger did not take the request: {error}") from None
+    if written is Written.OTHER:
+        raise Misconfigured([f"--key: {key} stands for a different request; nothing was sent"])
+    if written is Written.NEW:
+        await note(session.ledger, session.does(f"numbers.{request.kind}", f"request={key}"))
+    record = await numbers.read(key)
+    try:
+        async with HttpClient.open() as http:
+            return await Callcap(account, http=http, numbers=numbers).carry_out(key, request.kind), None
+    except NotNoted as error:
+        if record is None:
+            raise
+        return record, error.outcome
+    except (RedisError, NoSuchRequest) as error:
+        raise Failed(
+            f"The ledger failed ({error}). The same command with --key {key} tells what became of the request; "
+            "it is not sent twice."
+        ) from None
+
+
+def _tell(ended: tuple[NumberRecord, Outcome | None], *, as_json: bool) -> None:
+    record, unnoted = ended
+    found = request_shape(record, outcome=unnoted)
+    if as_json:
+        emit(found)
+    if unnoted is not None:
+        say(f"The ledger did not take this outcome and will call request {record.key} unknown; keep this output.")
+    if found["state"] != RequestState.DONE:
+        raise Failed(found["advice"])
+    if not as_json:
+        done = {Kind.PROVISION: "provisioned", Kind.UPDATE: "updated", Kind.SEARCH: "searched"}[record.request.kind]
+        click.echo(f"{found['number'] or 'a number'} is {done} (request {record.key})")
+
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print the request and send nothing.")
 key_option = click.option(

@@ -11,10 +11,10 @@ from rich.console import Console
 from deploy.cli.output import Failed, Misconfigured, emit, json_option
 from deploy.local.board import Board
 from deploy.local.display import Display
-from deploy.local.fault import StackFault
 from deploy.local.folder import Folder
-from deploy.local.interrupts import Interrupted
-from deploy.local.preparation import Wanted, prepare
+from deploy.local.processes import StackFault
+from deploy.local.stack import Wanted, prepare
+from deploy.local.up import Interrupted
 from deploy.local.up import up as run_stack
 from worker.errors import SettingsError
 from worker.log import configure_logging

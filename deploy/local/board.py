@@ -1,17 +1,126 @@
 """The board: every sample call at every destination, as the ledger has it and as the stand-ins have it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
-from deploy.local.landing import NOT_ROUTED, WITHDRAWN, Cell, cell_of, totals
-from deploy.local.witness import Records, count_landed, records_of
 from schemas.call import Call
 from schemas.delacon.events import merge
+from schemas.delivery import FINAL, State
 from schemas.destination import Destination
+from worker.ledger import queries
 from worker.ledger.ledger import Ledger
+from worker.ledger.overview import DestinationStatus
+from worker.ledger.records import DeliveryRecord, StoredCall
+
+NOT_ROUTED = "-"
+WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One call at one destination."""
+
+    outcome: str
+    """Such as ``delivered``, ``skipped: no_caller``, ``withdrawn``, ``retrying``; ``-`` when no route leads there."""
+    final: bool
+    notes: tuple[str, ...] = ()
+    """What the ledger noted beside it, such as a text that was cut."""
+    since_ms: int = 0
+    """When it became so."""
+    record: DeliveryRecord | None = None
+    """The delivery that tells it."""
+
+
+def cell_of(stored: StoredCall, destination: str, *, status: DestinationStatus | None, now_ms: int) -> Cell:
+    """Sum up a call's deliveries to a destination; ``status`` tells whether it is held."""
+    actions = {action: record for (name, action), record in stored.deliveries.items() if name == destination}
+    create = actions.get("create")
+    if create is None:
+        waits = stored.state in {"waiting", "no_start"} or destination in stored.routes
+        return Cell(outcome="waiting" if waits else NOT_ROUTED, final=not waits)
+    open_ones = [record for record in actions.values() if record.state not in FINAL]
+    if open_ones:
+        return Cell(outcome=_under_way(open_ones[0], status, now_ms), final=False, record=open_ones[0])
+    dead = [record for record in actions.values() if record.state is State.DEAD]
+    cancel = actions.get("cancel")
+    telling = dead[0] if dead else cancel or create
+    notes = tuple(dict.fromkeys(note for record in actions.values() for note in record.history.notes))
+    outcome = _fate(telling)
+    return Cell(outcome=outcome, final=True, notes=notes, since_ms=telling.at_ms, record=telling)
+
+
+def _fate(record: DeliveryRecord) -> str:
+    """Say how a delivery ended."""
+    if record.state is State.CANCELLED or (record.key.action == "cancel" and record.state is State.DELIVERED):
+        return WITHDRAWN
+    if record.state is State.DELIVERED:
+        return "delivered"
+    prefix = "" if record.key.action == "create" else f"{record.key.action} "
+    return f"{prefix}{record.state.value}: {record.reason}"
+
+
+def _under_way(record: DeliveryRecord, status: DestinationStatus | None, now_ms: int) -> str:
+    """Say where an unfinished delivery stands."""
+    if record.state is State.IN_FLIGHT:
+        return "in_flight"
+    if status is not None and not status.served:
+        why = "paused" if status.paused else status.blocked or "circuit_open"
+        return f"held: {why}"
+    if record.state is State.RETRYING:
+        wait_s = max(record.at_ms - now_ms, 0) / 1000
+        return f"retrying: {record.reason}, in {wait_s:.0f} s"
+    return record.state.value
+
+
+def totals(cells: Mapping[tuple[str, str], Cell]) -> dict[str, int]:
+    """Count the outcomes, but for those that no route leads to; the most frequent first."""
+    counts: dict[str, int] = {}
+    for cell in cells.values():
+        if cell.outcome != NOT_ROUTED:
+            counts[cell.outcome] = counts.get(cell.outcome, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+_LOOK = aiohttp.ClientTimeout(total=5)
+
+Records = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+async def records_of(url: str, session: aiohttp.ClientSession) -> Records:
+    """Read every record of the stand-ins by vendor; empty when they do not answer, as while they start again."""
+    try:
+        async with session.get(f"{url}/control/records", timeout=_LOOK) as reply:
+            found: Records = await reply.json()
+            return found
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return {}
+
+
+def count_landed(call: Call, destination: Destination, records: Records) -> int:
+    """Count the records that a call has at a destination's stand-in: 1 when it landed once.
+
+    Callers are recognised by their digits whatever the form, and a withdrawn lead does not count.
+    """
+    kept = records.get(destination.vendor, ())
+    match destination.vendor:
+        case "captorra":
+            account = str(destination.options.captorra_id)
+            return sum(record["id"] == call.call_id and record["account"] == account for record in kept)
+        case "comunik8":
+            type_ = destination.options.type
+            leads = [record for record in kept if record["account"] == type_ and record["state"] != "cancelled"]
+            return sum(_is_caller(call, record["values"].get("mobile")) for record in leads)
+        case _:
+            return sum(_is_caller(call, record["values"].get("phone")) for record in kept)
+
+
+def _is_caller(call: Call, number: object) -> bool:
+    """Say whether a number in any form is the caller's: its digits without trunk zeros end E.164's."""
+    digits = "".join(filter(str.isdigit, str(number))).lstrip("0")
+    return bool(digits and call.caller_digits and call.caller_digits.endswith(digits))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,3 +244,44 @@ def _against(cell: Cell, landed: int) -> str:
         case outcome if outcome == WITHDRAWN and landed:
             return "withdrawn, but its stand-in still has it"
     return ""
+
+
+class Arrivals:
+    """Looks at the newest calls again and again and tells each fate once.
+
+    ``since_ms`` is when the stack started; ``known`` are calls that are told of otherwise. Of a flood only the newest
+    page is looked at.
+    """
+
+    def __init__(self, ledger: Ledger, *, destinations: Iterable[str], since_ms: int, known: Collection[str]) -> None:
+        self._ledger = ledger
+        self._destinations = list(destinations)
+        self._since_ms = since_ms
+        self._known = frozenset(known)
+        self._told: dict[str, None] = {}
+
+    async def news(self) -> list[str]:
+        """Give what was not told yet; raises ``redis.RedisError``."""
+        newest: list[str] = []
+        async for page in queries.call_ids(self._ledger, since_ms=self._since_ms):
+            newest = [call_id for call_id in page if call_id not in self._known]
+            break
+        overview = await self._ledger.overview(self._destinations)
+        status = {one.name: one for one in overview.destinations}
+        lines = []
+        for stored in reversed(await self._ledger.load(newest)):
+            if stored.planned_version < stored.version:
+                continue  # nobody has looked at it yet
+            if stored.state == "waiting":
+                lines.append(f"{stored.call_id}  received, waits for its other event")
+            elif stored.state in {"unrouted", "no_start"}:
+                lines.append(f"{stored.call_id}  {stored.state}")
+            for name in self._destinations:
+                cell = cell_of(stored, name, status=status.get(name), now_ms=overview.now_ms)
+                if cell.final and cell.outcome != NOT_ROUTED:
+                    lines.append(f"{stored.call_id}  {name}  {cell.outcome}")
+        fresh = [line for line in lines if line not in self._told]
+        self._told = dict.fromkeys([*self._told, *fresh])
+        while len(self._told) > 10 * queries.PAGE:
+            del self._told[next(iter(self._told))]
+        return fresh

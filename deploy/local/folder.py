@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.local.fault import StackFault
-from deploy.local.redis_binary import ServerVersion
+from deploy.local.processes import StackFault
+from deploy.local.redis_server import ServerVersion
 
 
 class Folder:

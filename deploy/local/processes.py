@@ -1,13 +1,45 @@
 """One process of a local stack: started with a log of its own, watched, stopped."""
 
 import asyncio
+import ctypes
+import os
 import signal
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from deploy.local.fault import StackFault
-from deploy.local.leash import make_leash
+
+class StackFault(Exception):
+    """Raised when the stack cannot start or go on; its text is one plain sentence for the user."""
+
+    def __init__(self, sentence: str, *, details: str = "") -> None:
+        super().__init__(sentence)
+        self.details = details
+        """More lines for whoever looks into it, such as the end of a log."""
+
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def make_leash() -> Callable[[], None] | None:
+    """Give what a child must run before its program, as ``preexec_fn`` of ``Popen``; ``None`` beyond Linux.
+
+    The kernel watches the *thread* that starts the child: start children from a thread that
+    lives as long as the process, the main one.
+    """
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # looked up here: little may be done between fork and exec
+    parent = os.getpid()
+
+    def leash() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died in between: nobody would tell us
+            os._exit(1)
+
+    return leash
+
 
 READY_S = 60.0  # 4 s on two idle cores; a fresh clone compiles every module first, and the machine may be busy
 _POLL_S = 0.05

@@ -6,9 +6,17 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import aiohttp
+from redis import RedisError
 
-from deploy.local.fault import StackFault
+from deploy.local.board import Board, Lookout
+from deploy.local.display import Display
+from deploy.local.processes import StackFault
+from deploy.local.stack import Running
 from deploy.local.webhooks import Webhook, read_file
+from schemas.callcap.requests import RequestState
+from tasks.callcap.exchange import search
+from worker.config.settings import CallcapSettings
+from worker.http.client import HttpClient
 
 _CALLS = Path(__file__).with_name("calls.jsonl")
 _EXPECTED = Path(__file__).with_name("expected.json")
@@ -68,3 +76,60 @@ class Player:
         if _OUR_FAULT <= reply.status < _THEIR_FAULT:
             raise StackFault(f"the receiver refuses {webhook.call_id}: {answer['error']}")
         return "" if answer["success"] == "true" else f"{reply.status} {answer['error']}"
+
+
+LANDING_S = 60.0  # the sample lands in about two seconds
+_SETTLED_S = 3.0  # what is settled and still wrong may be about to change: a withdrawal that follows its lead
+_LOOK_S = 0.1
+
+
+async def land_sample(running: Running, display: Display) -> Board:
+    """Send the sample calls and watch them until all is settled or the time is over."""
+    preparation, loop = running.preparation, asyncio.get_running_loop()
+    webhooks = read_samples(now_ms=await running.ledger.now_ms())
+    call_ids = list(dict.fromkeys(webhook.call_id for webhook in webhooks))
+    # Their times are new each time: what was kept whole would only be changed.
+    kept = {stored.call_id for stored in await running.ledger.load(call_ids) if stored.state != "waiting"}
+    if kept:
+        display.say(f"{len(kept)} of {len(call_ids)} sample calls are in the ledger already and are not sent again")
+    lookout = Lookout(
+        ledger=running.ledger, session=running.session, standins_url=preparation.ports.standins_url,
+        destinations=preparation.settings.destinations, default_region=preparation.settings.calls.default_region,
+        call_ids=call_ids, expected=read_expected(), since_ms=running.since_ms,
+    )  # fmt: skip
+    player = Player(
+        url=preparation.ports.receiver_url, token=preparation.environment["DELACON_TOKEN"],
+        session=running.session, mend=running.stack.mend,
+    )  # fmt: skip
+    started = loop.time()
+    with display.watching():
+        await player.play(webhooks, leave_out=kept)
+        board, settled = None, started
+        while board is None or not board.landed:
+            running.stack.mend()
+            try:
+                board = await lookout.look()
+            except RedisError:  # killed, and started again by mend
+                if loop.time() - started > LANDING_S:
+                    raise
+            else:
+                display.show(board)
+                settled = settled if board.settled else loop.time()
+                if loop.time() - settled > _SETTLED_S or loop.time() - started > LANDING_S:
+                    break
+            await asyncio.sleep(_LOOK_S)
+    display.conclude(board, seconds=loop.time() - started)
+    return board
+
+
+AREA_CODE = "316"
+
+
+async def search_line(account: CallcapSettings) -> str:
+    """Search for numbers of one area and say what was found."""
+    async with HttpClient.open() as http:
+        found = await search(account, {"areaCode": AREA_CODE}, http=http)
+    if found.state is not RequestState.DONE:
+        return f"Callcap gave no numbers for area code {AREA_CODE}: {found.words or found.reason}"
+    examples = ", ".join(found.numbers[:2])
+    return f"Callcap offers {len(found.numbers)} numbers of area code {AREA_CODE}: {examples} ..."

@@ -1,19 +1,25 @@
 """The local stack as a whole: Redis first and last, the programs between, and what to do when one dies."""
 
 import asyncio
+import os
+import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+import aiohttp
 from redis import RedisError
 from redis.asyncio import Redis
 
-from deploy.local.fault import StackFault
+from deploy.local.environment import BUNDLED, Ports, StackEnvironment, asked_port, compose, spare_port, usual_port
 from deploy.local.folder import Folder
-from deploy.local.leash import make_leash
-from deploy.local.ports import spare_port
-from deploy.local.processes import Process, ended, until_ready
-from deploy.local.redis_binary import RedisServerError, ServerVersion, find_binary
-from deploy.local.redis_server import RedisServer
+from deploy.local.processes import Process, StackFault, ended, make_leash, until_ready
+from deploy.local.redis_server import RedisServer, RedisServerError, ServerVersion, find_binary
+from tasks.vendors.registry import VENDORS
+from worker.config.environment import Environment
+from worker.config.settings import Settings, load_settings
+from worker.ledger.ledger import Ledger
 
 _RESTARTS = 5  # of one process; more is no accident
 _LONGEST_SOCKET_PATH = 90  # bytes; the kernel takes 107 with the socket's own name
@@ -119,3 +125,142 @@ async def check_redis(redis: Redis) -> None:
         await redis.ping()
     except (RedisError, OSError) as error:
         raise StackFault(f"the Redis that REDIS_URL names does not answer ({type(error).__name__})") from error
+
+
+_FLOWER_PORT = 5555
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the user asked for."""
+
+    config: Path | None
+    """``None``: the bundled configuration, with stand-ins and sample calls."""
+    keep: bool
+    once: bool
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """What was decided."""
+
+    wanted: Wanted
+    ports: Ports
+    server: RedisServer | None
+    """``None``: the Redis is the user's own."""
+    environment: StackEnvironment
+    settings: Settings
+
+
+def prepare(wanted: Wanted, *, folder: Folder, environ: Mapping[str, str]) -> Preparation:
+    """Decide everything; raises ``StackFault`` for what is missing or taken, ``SettingsError`` for a configuration."""
+    given = Environment.read({**environ, "PORT": str(wanted.port)}, redis_required=False)
+    ports = Ports(
+        host=given.host,
+        receiver=asked_port(given.host, wanted.port, instead="choose another one with --port"),
+        flower=_flower_port(environ),
+        standins=spare_port() if wanted.config is None else None,
+        worker_metrics=spare_port(),
+    )
+    server = None if given.redis_url else make_server(folder, environ, keep=wanted.keep)
+    redis_url = server.url if server else given.redis_url
+    environment = compose(environ, folder=folder, config=wanted.config, redis_url=redis_url, ports=ports)
+    specs = [vendor.spec for vendor in VENDORS.values()]
+    settings = load_settings(wanted.config or BUNDLED, environment.variables, specs=specs)
+    return Preparation(wanted=wanted, ports=ports, server=server, environment=environment, settings=settings)
+
+
+def _flower_port(environ: Mapping[str, str]) -> int:
+    """Read Flower's own variable; without it take the usual port, or another one when that is taken."""
+    named = environ.get("FLOWER_PORT", "")
+    if not named.isdecimal():
+        return usual_port(_FLOWER_PORT)
+    return asked_port("127.0.0.1", int(named), instead="FLOWER_PORT names it, choose another one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A stack that is ready."""
+
+    preparation: Preparation
+    stack: Stack
+    ledger: Ledger
+    session: aiohttp.ClientSession
+    since_ms: int
+    """When it was started, by the ledger's clock."""
+
+
+_LOOK = aiohttp.ClientTimeout(total=2)
+_RECEIVER_STOP_S = 28.0  # it promises 25 s
+_WORKER_STOP_S = 30.0  # attempts under way get 25 s
+_STOP_S = 5.0
+
+
+def programs(
+    environment: StackEnvironment,
+    *,
+    folder: Folder,
+    ports: Ports,
+    ledger: Ledger,
+    destinations: Iterable[str],
+    session: aiohttp.ClientSession,
+) -> list[list[Process]]:
+    """Give the processes in the stages in which they are stopped: no calls in, none under way, then what they use."""
+    names = list(destinations)
+    celery = ("celery", "-A", "worker")
+
+    def page(url: str, *, login: str = "") -> Callable[[], Awaitable[bool]]:
+        user, _, password = login.partition(":")
+        headers = {"Authorization": aiohttp.encode_basic_auth(user, password)} if login else {}
+
+        async def answers() -> bool:
+            try:
+                async with session.get(url, headers=headers, timeout=_LOOK) as reply:
+                    return reply.status == 200  # noqa: PLR2004
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                return False
+
+        return answers
+
+    async def worker_ticks() -> bool:
+        try:
+            return (await ledger.overview(names)).workers > 0
+        except RedisError:
+            return False
+
+    def process(
+        name: str, *command: str, answers: Callable[[], Awaitable[bool]], stop_s: float = _STOP_S, **more: str
+    ) -> Process:
+        return Process(
+            name,
+            [sys.executable, "-m", *command],
+            environ={**environment.variables, **more},
+            log=folder.log_of(name),
+            answers=answers,
+            stop_s=stop_s,
+        )
+
+    receiver = process("receiver", "receiver", answers=page(f"{ports.receiver_url}/readyz"), stop_s=_RECEIVER_STOP_S)
+    worker = process(
+        "worker",
+        *(*celery, "worker", "--without-gossip", "--without-mingle", f"--hostname=up-{os.getpid()}@%h"),
+        answers=worker_ticks,
+        stop_s=_WORKER_STOP_S,
+        METRICS_HOST="127.0.0.1",
+        METRICS_PORT=str(ports.worker_metrics),
+    )
+    flower = process(
+        "flower",
+        *(*celery, "flower", f"--port={ports.flower}", "--read-only", "--max-tasks=5000"),
+        # With the password, which another Flower on this machine would not take.
+        answers=page(f"{ports.flower_url}/tasks", login=environment["FLOWER_BASIC_AUTH"].partition(",")[0]),
+        FLOWER_ADDRESS="127.0.0.1",
+    )
+    stages = [[receiver], [worker, flower]]
+    if ports.standins is not None:
+        health = page(f"{ports.standins_url}/control/health")
+        records = str(folder.data / "stand-ins.jsonl")
+        options = ("--port", str(ports.standins), "--records", records)
+        stages.append([process("stand-ins", "deploy.local.standins", *options, answers=health)])
+    return stages

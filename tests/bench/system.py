@@ -15,8 +15,7 @@ from typing import Any
 
 import redis as redis_client
 
-from deploy.local.redis_binary import find_binary
-from deploy.local.redis_server import RedisServer
+from deploy.local.redis_server import RedisServer, find_binary
 from tests.acceptance.stack import CONFIG, ROOT, Stack
 from tests.bench.usage import cpu_of, cpu_s, family
 

@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from random import Random
 
-from deploy.local.redis_binary import find_binary
+from deploy.local.redis_server import find_binary
 from tests.chaos.ear import Ear
 from tests.chaos.load import Load, Pushed
 from tests.chaos.rows import ROWS, Row, Scale

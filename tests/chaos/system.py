@@ -17,8 +17,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from deploy.local.redis_binary import find_binary
-from deploy.local.redis_server import RedisServer, free_port
+from deploy.local.redis_server import RedisServer, find_binary, free_port
 from tests.acceptance.stack import CONFIG, ROOT, Stack
 from tests.chaos.load import Pushed
 from tests.chaos.proxy import Proxy

@@ -5,7 +5,7 @@ import json
 import pytest
 from redis import Redis
 
-from deploy.cli.traces import mentions_number
+from deploy.cli.erase import mentions_number
 from tests.cli.conftest import CALLER
 from worker.ledger.records import Accepted, Incoming, Verdict
 

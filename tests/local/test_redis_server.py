@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import redis as redis_client
 
-from deploy.local.redis_binary import RedisServerError, ServerVersion, find_binary
-from deploy.local.redis_server import RedisServer
+from deploy.local.redis_server import RedisServer, RedisServerError, ServerVersion, find_binary
 
 
 def test_the_environment_names_the_binary_first(redis_binary: Path) -> None:

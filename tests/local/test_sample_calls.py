@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import deploy.local
-from deploy.local.standins.accounts import Accounts
+from deploy.local.standins.store import Accounts
 
 FOLDER = Path(deploy.local.__file__).parent
 LINES = [json.loads(line) for line in (FOLDER / "calls.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 
 import deploy.local.standins
-from deploy.local.standins.accounts import Accounts
+from deploy.local.standins.store import Accounts
 
 FOLDER = Path(deploy.local.standins.__file__).parent
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deploy.cli.main import main
-from deploy.local.redis_binary import HOW_TO_INSTALL
+from deploy.local.redis_server import HOW_TO_INSTALL
 
 OURS = ("REDIS_URL", "SWITCHBOARD_CONFIG", "DELACON_TOKEN", "SPOOL_PATH", "PORT", "HOST", "REDIS_SERVER_BIN")
 

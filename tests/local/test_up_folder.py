@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.fault import StackFault
+from deploy.local.environment import asked_port, spare_port, usual_port
 from deploy.local.folder import Folder
-from deploy.local.ports import asked_port, spare_port, usual_port
-from deploy.local.redis_binary import ServerVersion
+from deploy.local.processes import StackFault
+from deploy.local.redis_server import ServerVersion
 
 
 def test_one_stack_at_a_time(tmp_path: Path) -> None:

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.local.board import Board
-from deploy.local.landing import Cell, cell_of, totals
-from deploy.local.witness import count_landed
+from deploy.local.board import Board, Cell, cell_of, count_landed, totals
 from schemas.call import Call
 from schemas.delivery import DeliveryKey, State
 from worker.ledger.history import History

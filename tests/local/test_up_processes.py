@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.fault import StackFault
-from deploy.local.processes import Process, until_ready
+from deploy.local.processes import Process, StackFault, until_ready
 from deploy.local.stack import Stack
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +21,7 @@ IGNORES_TERM = (
 )
 PARENT = """
 import subprocess, sys
-from deploy.local.leash import make_leash
+from deploy.local.processes import make_leash
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], preexec_fn=make_leash(),
                          start_new_session=True)
 print(child.pid, flush=True)

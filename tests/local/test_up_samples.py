@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from deploy.local.environment import BUNDLED
-from deploy.local.fault import StackFault
+from deploy.local.processes import StackFault
 from deploy.local.samples import Player, read_expected, read_samples
 
 NOW_MS = 1_772_452_800_000

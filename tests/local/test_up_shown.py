@@ -6,12 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.local.addresses import address_lines
-from deploy.local.board import Board
-from deploy.local.display import Display
+from deploy.local.board import Board, Cell
+from deploy.local.display import Display, address_lines
 from deploy.local.environment import Ports, StackEnvironment, compose
 from deploy.local.folder import Folder
-from deploy.local.landing import Cell
 from schemas.call import Call
 
 PORTS = Ports(host="0.0.0.0", receiver=8080, flower=5555, standins=9000, worker_metrics=9101)

@@ -125,7 +125,7 @@ class Desk:
         return caught.value
 
     def let_say(self, vendor: str, saying: str) -> None:
-        """Let a vendor answer once as its document prints it (``deploy/local/standins/sayings.py``)."""
+        """Let a vendor answer once as its document prints it (``deploy/local/standins/faults.py``)."""
         self.standins.store.faults.append(Fault(vendor=vendor, says=saying, times=1))
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import uvloop
 
-from deploy.local.standins.accounts import Accounts
 from deploy.local.standins.app import StandIns
 from deploy.local.standins.journal import keep
-from deploy.local.standins.store import Store
+from deploy.local.standins.store import Accounts, Store
 
 
 def main() -> int:

@@ -5,16 +5,14 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from deploy.local.standins.accounts import Accounts
 from deploy.local.standins.callcap import Callcap
 from deploy.local.standins.callcap_pool import fictional_pool
 from deploy.local.standins.captorra import Captorra
 from deploy.local.standins.comunik8 import Comunik8
 from deploy.local.standins.control import Control
-from deploy.local.standins.faults import Fault
+from deploy.local.standins.faults import SAYINGS, Fault
 from deploy.local.standins.kapture import Kapture
-from deploy.local.standins.sayings import SAYINGS
-from deploy.local.standins.store import Logged, Store
+from deploy.local.standins.store import Accounts, Logged, Store
 from deploy.local.standins.wire import Answer, Asked, Handler, Route
 
 _BODY_BYTES = 4 * 1024 * 1024

@@ -9,9 +9,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from deploy.local.standins.accounts import Accounts
 from deploy.local.standins.callcap_pool import Number, SearchFault, found
-from deploy.local.standins.store import Shelf
+from deploy.local.standins.store import Accounts, Shelf
 from deploy.local.standins.wire import Answer, Asked, Route, digits, text
 
 _CAMPAIGN = ("campaignName", "notes", "memo1", "memo2", "mediaTypeID", "brand", "service", "target", "offer")

@@ -9,8 +9,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from deploy.local.standins.accounts import Accounts
-from deploy.local.standins.store import Shelf
+from deploy.local.standins.store import Accounts, Shelf
 from deploy.local.standins.wire import Answer, Asked, Route, text
 
 _LIMITS = (

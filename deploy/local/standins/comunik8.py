@@ -10,8 +10,7 @@ from typing import Any
 
 import orjson
 
-from deploy.local.standins.accounts import Accounts
-from deploy.local.standins.store import Record, Shelf
+from deploy.local.standins.store import Accounts, Record, Shelf
 from deploy.local.standins.wire import Answer, Asked, Route, digits, text
 
 _DIAL_AFTER_MS = 60_000

@@ -8,9 +8,8 @@ reading.
 from collections import defaultdict
 from typing import Any
 
-from deploy.local.standins.accounts import Accounts
 from deploy.local.standins.kapture_views import customer_view, listed, window
-from deploy.local.standins.store import Record, Shelf
+from deploy.local.standins.store import Accounts, Record, Shelf
 from deploy.local.standins.wire import Answer, Asked, Route, digits, text
 
 _FIRST_CUSTOMER = 272_929  # the document's own customer_id, 272930, is the first one given

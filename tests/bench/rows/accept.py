@@ -8,8 +8,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from deploy.local.redis_binary import find_binary
-from deploy.local.redis_server import RedisServer
+from deploy.local.redis_server import RedisServer, find_binary
 from schemas.delacon.events import read_event
 from tests.acceptance.stack import end_of, start_of
 from tests.bench.figures import Figure, Limit
