@@ -22,7 +22,7 @@ from tests.changes import changed, changes_of
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 150
 DOCUMENTS = ("Delacon", "Captorra", "Comunik8", "Kapture", "Callcap")
-OURS = ("tests/tasks/test_documented_answers.py", "tests/receiver/test_documented_events.py")
+OURS = ("tests/tasks/vendors/test_documented_answers.py", "tests/receiver/test_documented_events.py")
 _CODE = re.compile(r"(`+)(.+?)\1(?!`)")
 
 

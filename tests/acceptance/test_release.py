@@ -14,9 +14,9 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from schemas.delacon.events import read_event
+from tests.acceptance.busy_processes import Cores, strangers
 from tests.acceptance.looks import get
 from tests.acceptance.stack import CONFIG, Stack, start_of
-from tests.acceptance.strangers import Cores, strangers
 from tests.standins_process import running_standins
 from worker.ledger.admin import pause, resume
 from worker.ledger.ledger import Ledger

@@ -23,7 +23,7 @@ from pathlib import Path
 from random import Random
 
 from deploy.local.redis_server import find_binary
-from tests.chaos.ear import Ear
+from tests.chaos.leak_listener import Ear
 from tests.chaos.load import Load, Pushed
 from tests.chaos.rows import ROWS, Row, Scale
 from tests.chaos.system import System, wait_until_landed

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.ledgers import Driver, open_driver
-from tests.tasks.hands import Hands
+from tests.tasks.delivery.fake_deliverer import Hands
 
 
 @pytest.fixture
