@@ -14,7 +14,7 @@ import uvloop
 from receiver.lifecycle import opened, raise_file_limit, serve, stop_on_signals
 from receiver.sockets import listen
 from receiver.spool.file import SpoolError, SpoolFile
-from receiver.supervisor import SERVES, Master
+from receiver.supervisor import SERVES, Supervisor
 from tasks.vendors.registry import VENDORS
 from worker.config.environment import Environment
 from worker.config.receiver import faults_of_host
@@ -23,7 +23,7 @@ from worker.errors import SettingsError
 from worker.log import configure_logging
 
 SWITCH_S = 0.0005
-"""How long the waker's thread keeps the interpreter from the loop: a tenth of Python's 5 ms took a sixth of the CPU off
+"""How long the notifier's thread keeps the interpreter from the loop: a tenth of Python's 5 ms took a sixth of the CPU off
 an acknowledgement at 500 a second."""
 
 
@@ -40,10 +40,10 @@ def load(environ: Mapping[str, str]) -> tuple[Environment, Settings]:
 
 def connect_celery() -> Callable[[list[str]], bool]:
     """Give the function that sends wake-ups; imports Celery, which takes longer than all the rest."""
-    from receiver.notifier import WakeUps  # noqa: PLC0415  called in the waker's thread, while requests are served
+    from receiver.notifier import WakeUpPublisher  # noqa: PLC0415  called in the notifier's thread, while requests are served
     from worker.celery import app  # noqa: PLC0415
 
-    return WakeUps(app)
+    return WakeUpPublisher(app)
 
 
 async def run(
@@ -77,12 +77,12 @@ async def run(
 
 async def run_master(places: Sequence[Sequence[socket.socket]], command: Sequence[str]) -> int:
     """Keep a receiver a place until SIGTERM or SIGINT; SIGHUP replaces them. Gives the exit status."""
-    master = Master(places, command=command)
+    supervisor = Supervisor(places, command=command)
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, master.stop)
-    loop.add_signal_handler(signal.SIGINT, master.stop)
-    loop.add_signal_handler(signal.SIGHUP, master.reload)
-    return await master.run()
+    loop.add_signal_handler(signal.SIGTERM, supervisor.stop)
+    loop.add_signal_handler(signal.SIGINT, supervisor.stop)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
+    return await supervisor.run()
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:

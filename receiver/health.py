@@ -11,7 +11,7 @@ from aiohttp import HttpVersion11, hdrs, web
 from redis.exceptions import ResponseError
 
 from receiver.auth import Tokens, basic_password, bearer_token, is_direct_neighbour
-from receiver.redis_breaker import Gate
+from receiver.redis_breaker import RedisBreaker
 from receiver.responses import Answer, json_answer
 from receiver.server import welcome
 from receiver.spool.spool import Spool
@@ -48,7 +48,7 @@ class Overview(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class HealthLedger(Protocol):
     """What readiness needs of the ledger; every method raises ``redis.RedisError``."""
 
     async def ping(self) -> None:
@@ -99,10 +99,10 @@ class Ready:
     def __init__(  # noqa: PLR0913  it looks at every part
         self,
         *,
-        ledger: Ledger,
+        ledger: HealthLedger,
         redis: RedisConfig,
         spool: Spool | None,
-        gate: Gate,
+        breaker: RedisBreaker,
         destinations: Collection[str],
         config: str,
         now_us: Callable[[], int],
@@ -112,7 +112,7 @@ class Ready:
         self._ledger = ledger
         self._redis = redis
         self._spool = spool
-        self._gate = gate
+        self._breaker = breaker
         self._destinations = destinations
         self._config = config
         self._now_us = now_us
@@ -123,11 +123,11 @@ class Ready:
         self._durability: tuple[float, str] | None = None
 
     async def check(self) -> Readiness:
-        """Look, or give what was found within the last second, unless the gate has shut or opened since."""
+        """Look, or give what was found within the last second, unless the breaker was tripped or reset since."""
         async with self._lock:
-            now, gate_open = self._monotonic(), self._gate.is_open
-            if self._found is None or now - self._found[0] >= FRESH_S or self._found[1] is not gate_open:
-                self._found = (now, gate_open, await self._look())
+            now, closed = self._monotonic(), self._breaker.is_closed
+            if self._found is None or now - self._found[0] >= FRESH_S or self._found[1] is not closed:
+                self._found = (now, closed, await self._look())
             return self._found[2]
 
     async def _look(self) -> Readiness:
@@ -160,7 +160,7 @@ class Ready:
         return found
 
     async def _redis_takes_writes(self) -> bool:
-        if not self._gate.is_open:
+        if not self._breaker.is_closed:
             return False
         try:
             async with asyncio.timeout(REDIS_TIMEOUT_S):

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from receiver.redis_breaker import Gate
+from receiver.redis_breaker import RedisBreaker
 from worker.ledger.records import Accepted, Incoming
 
 log = structlog.get_logger(__name__)
@@ -22,7 +22,7 @@ ANSWER_BUDGET_S = 1.9
 MAX_GROUP_CHARS = 512 * 1024  # some 5 ms of Redis, whatever a sender posts
 
 
-class Outcome(Enum):
+class EventOutcome(Enum):
     """What became of an event."""
 
     STORED = "stored"
@@ -39,7 +39,7 @@ class Outcome(Enum):
     """Nowhere: the sender must try again."""
 
 
-class Ledger(Protocol):
+class EventLedger(Protocol):
     """What the inbox needs of the ledger."""
 
     async def accept(self, items: Sequence[Incoming]) -> list[Accepted]:
@@ -47,7 +47,7 @@ class Ledger(Protocol):
         ...
 
 
-class Spool(Protocol):
+class EventSpool(Protocol):
     """What the inbox needs of the spool."""
 
     @property
@@ -68,15 +68,15 @@ class InboxFull(Exception):
 class _Waiting:
     item: Incoming
     since: float
-    answer: asyncio.Future[Outcome] = field(repr=False)
+    answer: asyncio.Future[EventOutcome] = field(repr=False)
 
 
 _OUTCOMES = {
-    Accepted.NEW: Outcome.STORED,
-    Accepted.SAME: Outcome.SAME,
-    Accepted.REMEMBERED: Outcome.REMEMBERED,
-    Accepted.QUARANTINED: Outcome.QUARANTINED,
-    Accepted.FOREIGN: Outcome.FOREIGN,
+    Accepted.NEW: EventOutcome.STORED,
+    Accepted.SAME: EventOutcome.SAME,
+    Accepted.REMEMBERED: EventOutcome.REMEMBERED,
+    Accepted.QUARANTINED: EventOutcome.QUARANTINED,
+    Accepted.FOREIGN: EventOutcome.FOREIGN,
 }
 
 
@@ -91,9 +91,9 @@ class Inbox:
     def __init__(
         self,
         *,
-        ledger: Ledger,
-        spool: Spool | None,
-        gate: Gate,
+        ledger: EventLedger,
+        spool: EventSpool | None,
+        breaker: RedisBreaker,
         wake: Callable[[Sequence[str]], None],
         now_us: Callable[[], int],
         max_group: int = 512,
@@ -102,7 +102,7 @@ class Inbox:
     ) -> None:
         self._ledger = ledger
         self._spool = spool
-        self._gate = gate
+        self._breaker = breaker
         self._wake = wake
         self._now_us = now_us
         self._max_group = max_group
@@ -118,7 +118,7 @@ class Inbox:
         self._last_us = max(self._last_us + 1, self._now_us())
         return self._last_us
 
-    def put(self, call_id: str, record: str) -> asyncio.Future[Outcome]:
+    def put(self, call_id: str, record: str) -> asyncio.Future[EventOutcome]:
         """Hand in an event; the future tells what became of it. Raises ``InboxFull``."""
         if self._closed or len(self._waiting) >= self._max_waiting or self._room < len(record):
             raise InboxFull
@@ -148,7 +148,7 @@ class Inbox:
             finally:
                 for waiting in group:
                     self._room += len(waiting.item.record)
-                    _answer(waiting, Outcome.REFUSED)
+                    _answer(waiting, EventOutcome.REFUSED)
 
     def _next_group(self) -> list[_Waiting]:
         """Take what waited longest, as many as a group may hold; of large ones no more than Redis takes at a stroke."""
@@ -174,7 +174,7 @@ class Inbox:
     async def _store(self, group: Sequence[_Waiting]) -> None:
         if not group:
             return
-        accepted = await self._write(group) if self._gate.is_open else None
+        accepted = await self._write(group) if self._breaker.is_closed else None
         if accepted is None:
             await self._put_aside(group)
             return
@@ -194,14 +194,14 @@ class Inbox:
             await self._put_aside(failed)
 
     async def _write(self, group: Sequence[_Waiting]) -> Sequence[Accepted] | None:
-        """Write a group to Redis; ``None``, and a shut gate, when it did not take it in time."""
+        """Write a group to Redis; ``None``, and a tripped breaker, when it did not take it in time."""
         waited = asyncio.get_running_loop().time() - group[0].since
         budget = max(LEAST_BUDGET_S, min(WRITE_BUDGET_S, REDIS_BUDGET_S - waited))
         try:
             async with asyncio.timeout(budget):
                 return await self._ledger.accept([waiting.item for waiting in group])
         except Exception as error:  # noqa: BLE001  whatever it was, the events must reach the spool
-            self._gate.shut(error)
+            self._breaker.trip(error)
             return None
 
     async def _put_aside(self, group: Sequence[_Waiting]) -> None:
@@ -217,9 +217,9 @@ class Inbox:
             log.error("spool.refused", error=type(error).__name__, events=len(group))  # noqa: TRY400
             return
         for waiting in group:
-            _answer(waiting, Outcome.KEPT if self._spool.volatile else Outcome.SPOOLED)
+            _answer(waiting, EventOutcome.KEPT if self._spool.volatile else EventOutcome.SPOOLED)
 
 
-def _answer(waiting: _Waiting, outcome: Outcome) -> None:
+def _answer(waiting: _Waiting, outcome: EventOutcome) -> None:
     if not waiting.answer.done():
         waiting.answer.set_result(outcome)

@@ -15,9 +15,9 @@ from aiohttp import web
 from receiver.app import create_app
 from receiver.health import Ready
 from receiver.inbox import Inbox
-from receiver.notifier import Waker
+from receiver.notifier import Notifier
 from receiver.quarantine import Quarantine
-from receiver.redis_breaker import Gate
+from receiver.redis_breaker import RedisBreaker
 from receiver.refusals import Refusals
 from receiver.server import Server
 from receiver.spool.drainer import Drainer
@@ -63,26 +63,26 @@ async def opened(
     metrics.tell_build(settings.digest)
     redis = open_redis(environment.redis_url, timeout_s=REDIS_TIMEOUT_S)
     ledger = Ledger(redis)
-    gate = Gate()
+    breaker = RedisBreaker()
     spool = None if spool_file is None else Spool(spool_file, volatile=environment.spool_volatile)
-    waker = Waker(connect)
+    notifier = Notifier(connect)
 
     def tell_depth(status: SpoolStatus) -> None:
         metrics.spooled_events.set(status.events)
 
     refusals = Refusals(metrics.refused, senders=[sender.name for sender in settings.receiver.senders])
 
-    inbox = Inbox(ledger=ledger, spool=spool, gate=gate, wake=waker.wake, now_us=now_us)
+    inbox = Inbox(ledger=ledger, spool=spool, breaker=breaker, wake=notifier.wake, now_us=now_us)
     drainer = Drainer(
-        spool=spool, ledger=ledger, gate=gate, wake=waker.wake, depth=tell_depth, now_us=now_us,
+        spool=spool, ledger=ledger, breaker=breaker, wake=notifier.wake, depth=tell_depth, now_us=now_us,
         foreign=lambda sender, call_id: refusals.note("conflict", sender=sender, call_id=call_id),
     )  # fmt: skip
     app = create_app(
         settings=within_files(settings.receiver, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         inbox=inbox,
-        quarantine=Quarantine(ledger=ledger, spool=spool, gate=gate, receipt_us=inbox.receipt_us),
+        quarantine=Quarantine(ledger=ledger, spool=spool, breaker=breaker, receipt_us=inbox.receipt_us),
         ready=Ready(
-            ledger=ledger, redis=redis, spool=spool, gate=gate, destinations=settings.destinations, now_us=now_us,
+            ledger=ledger, redis=redis, spool=spool, breaker=breaker, destinations=settings.destinations, now_us=now_us,
             config=settings.digest, refused=refusals.totals,
         ),
         metrics=metrics,
@@ -101,7 +101,7 @@ async def opened(
             # Again and again: wait_for of Python 3.11, which redis-py sends with, may swallow a cancellation.
             draining.cancel()
             await asyncio.wait({draining}, timeout=CANCEL_AGAIN_S)
-        await asyncio.to_thread(waker.close, timeout_s=WAKER_SHUTDOWN_S)
+        await asyncio.to_thread(notifier.close, timeout_s=WAKER_SHUTDOWN_S)
         if spool is not None:
             await spool.close()
         await redis.aclose()

@@ -1,4 +1,4 @@
-"""The waker: sends wake-ups from a thread of its own, one at a time, and gathers what comes meanwhile."""
+"""The notifier: sends wake-ups from a thread of its own; while the queue is long, holds ids back and batches them."""
 
 import threading
 import time
@@ -16,8 +16,8 @@ LONGEST = 8  # messages waiting; a worker that is well has none
 LOOK_EVERY = 8  # messages between two looks at the queue, for each look is a round trip
 
 
-class WakeUps:
-    """Publishes call ids, as ``Waker`` wants it: blocking, and raising when the broker is away.
+class WakeUpPublisher:
+    """Publishes call ids, as ``Notifier`` wants it: blocking, and raising when the broker is away.
 
     So messages are bounded, as they are everywhere else, however long no worker takes them. Where workers take them
     slower than they come, each holds more ids, and costs a worker hardly more.
@@ -44,25 +44,25 @@ class WakeUps:
 # The clock looks at as many calls a tick; a message stays small.
 MAX_MESSAGE = 500
 # Kombu's bookkeeping takes 1-2 ms of CPU a message, in the same interpreter as the answers: back to back it costs a
-# quarter of the acknowledgements. So the thread rests at least as long as it worked, and the longer, the more ids come:
+# quarter of the acknowledgements. So the thread pauses at least as long as it worked, and the longer, the more ids come:
 # 2 ms at 100 a second, up to 50 ms at 2,500. A lone call is never kept waiting.
-REST_S_A_RATE = 2e-5
-MAX_REST_S = 0.05
+PAUSE_S_A_RATE = 2e-5
+MAX_PAUSE_S = 0.05
 # What is dropped beyond this the clock finds by itself: a wake-up is a hint.
 MAX_WAITING = 20_000
 
 
-def rest_s(*, worked_s: float, ids: int, within_s: float) -> float:
-    """Give the rest, in seconds, after a message that took ``worked_s`` of CPU for ids that came ``within_s``."""
+def pause_s(*, worked_s: float, ids: int, within_s: float) -> float:
+    """Give the pause, in seconds, after a message that took ``worked_s`` of CPU for ids that came ``within_s``."""
     rate = ids / within_s if within_s > 0 else float("inf")
-    return min(MAX_REST_S, max(worked_s, rate * REST_S_A_RATE))
+    return min(MAX_PAUSE_S, max(worked_s, rate * PAUSE_S_A_RATE))
 
 
-class Waker:
+class Notifier:
     """Publishes call ids without ever holding up an answer.
 
     ``connect`` gives the function that publishes; it is called in the thread too, for importing Celery takes long.
-    It says whether it did; what it put off goes with what comes meanwhile.
+    It says whether it did; unpublished ids join the next batch.
 
     A Celery publish blocks, for seconds when the broker is away, so at most one is under way; ids that come
     meanwhile go together in the next. A failure is logged and harmless, for the ledger knows what is due.
@@ -102,11 +102,11 @@ class Waker:
                 log.warning("wake.failed", error=type(error).__name__, calls=len(batch))
                 sent = True
             if sent:
-                self._rest(rest_s(worked_s=time.thread_time() - begun, ids=len(batch), within_s=now - before))
+                self._pause(pause_s(worked_s=time.thread_time() - begun, ids=len(batch), within_s=now - before))
                 before = now
             else:
                 self._put_back(batch)
-                self._rest(MAX_REST_S)
+                self._pause(MAX_PAUSE_S)
 
     def _put_back(self, call_ids: list[str]) -> None:
         """Let ids wait again, before what came meanwhile; at the end there is no again."""
@@ -114,7 +114,7 @@ class Waker:
             if not self._closed:
                 self._ids = dict.fromkeys(call_ids) | self._ids
 
-    def _rest(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._closed, seconds)
 

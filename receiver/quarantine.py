@@ -6,7 +6,7 @@ from typing import Protocol
 
 import structlog
 
-from receiver.redis_breaker import Gate, refuses_writes
+from receiver.redis_breaker import RedisBreaker, refuses_writes
 from receiver.spool.file import Body
 
 log = structlog.get_logger(__name__)
@@ -20,7 +20,7 @@ MAX_WAITING = 64
 WRITERS = 4
 
 
-class Ledger(Protocol):
+class BodyLedger(Protocol):
     """What quarantine needs of the ledger."""
 
     async def quarantine(self, body: bytes, *, reason: str, path_kind: str, received_us: int) -> str:
@@ -28,7 +28,7 @@ class Ledger(Protocol):
         ...
 
 
-class Spool(Protocol):
+class BodySpool(Protocol):
     """What quarantine needs of the spool."""
 
     async def keep(self, body: Body) -> bool:
@@ -39,10 +39,12 @@ class Spool(Protocol):
 class Quarantine:
     """Keeps what it can and never fails: the sender is told that the body is unusable either way."""
 
-    def __init__(self, *, ledger: Ledger, spool: Spool | None, gate: Gate, receipt_us: Callable[[], int]) -> None:
+    def __init__(
+        self, *, ledger: BodyLedger, spool: BodySpool | None, breaker: RedisBreaker, receipt_us: Callable[[], int]
+    ) -> None:
         self._ledger = ledger
         self._spool = spool
-        self._gate = gate
+        self._breaker = breaker
         self._receipt_us = receipt_us
         self._waiting = 0
         self._writers = asyncio.Semaphore(WRITERS)
@@ -60,7 +62,7 @@ class Quarantine:
             self._waiting -= 1
 
     async def _in_ledger(self, body: Body) -> bool:
-        if not self._gate.is_open:
+        if not self._breaker.is_closed:
             return False
         try:
             async with asyncio.timeout(WRITE_BUDGET_S), self._writers:
@@ -69,7 +71,7 @@ class Quarantine:
                 )
         except Exception as error:  # noqa: BLE001  then the spool may take it
             if refuses_writes(error):
-                self._gate.shut(error)
+                self._breaker.trip(error)
             log.warning("quarantine.failed", error=type(error).__name__)
             return False
         return True

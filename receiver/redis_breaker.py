@@ -1,4 +1,4 @@
-"""The gate to Redis: open while it takes writes, shut from its first refusal until a probe succeeds."""
+"""The breaker before Redis: closed while Redis takes writes, tripped from its first refusal until a probe succeeds."""
 
 import asyncio
 import re
@@ -23,31 +23,31 @@ def refuses_writes(error: BaseException) -> bool:
     return isinstance(error, _REFUSING) or (isinstance(error, RedisError) and _REFUSALS.search(str(error)) is not None)
 
 
-class Gate:
-    """What this process last saw of Redis; the inbox shuts it, the drainer opens it again."""
+class RedisBreaker:
+    """What this process last saw of Redis; the inbox trips it, the drainer resets it."""
 
     def __init__(self) -> None:
-        self.is_open = True
-        self._was_shut = asyncio.Event()
+        self.is_closed = True
+        self._tripped = asyncio.Event()
 
-    def shut(self, error: BaseException) -> None:
+    def trip(self, error: BaseException) -> None:
         """Stop writing to Redis: it refused, or did not answer in time."""
-        if self.is_open:
-            self.is_open = False
+        if self.is_closed:
+            self.is_closed = False
             log.warning("redis.refused", error=type(error).__name__)
-        self._was_shut.set()
+        self._tripped.set()
 
-    def open(self) -> None:
+    def reset(self) -> None:
         """Let writes through again."""
-        if not self.is_open:
-            self.is_open = True
+        if not self.is_closed:
+            self.is_closed = True
             log.info("redis.recovered")
-        self._was_shut.clear()
+        self._tripped.clear()
 
-    async def wait_shut(self, timeout_s: float) -> None:
-        """Wait until the gate is shut, at most ``timeout_s``."""
+    async def wait_tripped(self, timeout_s: float) -> None:
+        """Wait until it trips, at most ``timeout_s``."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._was_shut.wait()
+                await self._tripped.wait()
         except TimeoutError:
             return

@@ -72,7 +72,7 @@ RESTART_S = 1.0  # between tries to start, so that a receiver that dies at once 
 CONFIGURATION_FAULT = 2  # exit status: starting again would not mend it
 
 
-class Master:
+class Supervisor:
     """Keeps one receiver a place; make it on the loop it runs on.
 
     ``places`` are the listening sockets of each: they stay open here, so that what waits in them while a receiver is

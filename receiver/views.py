@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 from prometheus_client import Counter, Histogram
 
 from receiver.auth import Network, basic_password, query_tokens
-from receiver.inbox import Inbox, InboxFull, Outcome
+from receiver.inbox import EventOutcome, Inbox, InboxFull
 from receiver.quarantine import Quarantine
 from receiver.refusals import Refusals
 from receiver.request_body import TooLarge, Unreadable, read_body
@@ -104,13 +104,13 @@ class Webhook:
         try:
             outcome = await self._inbox.put(event.call_id, record)
         except InboxFull:
-            outcome = Outcome.REFUSED
-        if outcome is Outcome.FOREIGN:
+            outcome = EventOutcome.REFUSED
+        if outcome is EventOutcome.FOREIGN:
             self._refusals.note("conflict", sender=sender.name, address=request.remote, call_id=event.call_id)
         self._tally.count(outcome.value, kind=event.kind)
-        if outcome is Outcome.REFUSED:
+        if outcome is EventOutcome.REFUSED:
             return delacon_answer(503, call_id=event.call_id, error="the event cannot be stored now; try again")
-        if outcome is Outcome.KEPT:
+        if outcome is EventOutcome.KEPT:
             return delacon_answer(503, call_id=event.call_id, error="the event is kept, but not safely; try again")
         self._tally.acknowledged(time.perf_counter() - begun)
         return delacon_answer(200, call_id=event.call_id)

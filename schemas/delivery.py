@@ -81,7 +81,7 @@ class Order:
     """An earlier attempt may have reached the vendor without our seeing its answer."""
     memory: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the ledger remembers of this caller at this destination, such as ``customer_id``."""
-    unmade: bool = False
+    create_skipped: bool = False
     """An update of a call of which nothing is delivered, because it had no caller when it was to be created."""
 
 

@@ -1,4 +1,4 @@
-"""Frozen records at the price of plain ones."""
+"""A dataclass that is frozen for the type checker only."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform

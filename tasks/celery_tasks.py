@@ -10,7 +10,7 @@ from redis import RedisError
 from schemas.callcap.requests import Kind
 from schemas.delivery import DeliveryKey
 from tasks.callcap.requests import Callcap, NoSuchRequest, NotNoted
-from tasks.delivery.observer import Watcher
+from tasks.delivery.observer import Observer
 from tasks.dispatch.dispatcher import Dispatched, WakeUp
 from tasks.dispatch.dispatcher import dispatch as dispatch_calls
 from tasks.dispatch.planner import Planner
@@ -18,7 +18,7 @@ from tasks.vendors.registry import VENDORS
 from tasks.worker_process import CALLCAP_THREADS, connect_signals
 from worker.broker import direct_queue
 from worker.celery import app
-from worker.concurrency import Turns
+from worker.concurrency import BoundedExecutor
 from worker.ledger.numbers import Numbers
 from worker.runtime import Runtime, runtime
 
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 # A Callcap that hangs must not hold the threads that the calls need.
-_turns = Turns[tuple[Kind, str]](CALLCAP_THREADS)
+_turns = BoundedExecutor[tuple[Kind, str]](CALLCAP_THREADS)
 
 
 def _carry_out(asked: tuple[Kind, str]) -> None:
@@ -94,7 +94,7 @@ def _dispatch(call_ids: list[str], owned: Runtime) -> None:
     for wake_up in to_wake:
         vendor = owned.settings.destinations[wake_up.destination].vendor
         _wake(f"tasks.{vendor}.deliver", [wake_up.destination, [str(key) for key in wake_up.keys]], vendor)
-    Watcher(owned.metrics, owned.publish_dead).no_start(done.no_start)
+    Observer(owned.metrics, owned.publish_dead).no_start(done.no_start)
 
 
 async def _plan_and_hand(call_ids: list[str], owned: Runtime, planner: Planner) -> tuple[Dispatched, list[WakeUp]]:

@@ -10,15 +10,15 @@ from typing import Any
 
 from celery.signals import celeryd_init, setup_logging, worker_init, worker_shutdown, worker_shutting_down
 
-from tasks.delivery.backlog_throttle import GivingWay
-from tasks.delivery.finish_writer import Finishes
-from tasks.delivery.observer import Watcher
+from tasks.delivery.backlog_throttle import BacklogThrottle
+from tasks.delivery.finish_writer import FinishWriter
+from tasks.delivery.observer import Observer
 from tasks.delivery.pump import Pump
-from tasks.delivery.runner import Deliverer
+from tasks.delivery.runner import Runner
 from tasks.vendors.registry import VENDORS
 from worker.config.environment import Environment
 from worker.config.settings import LEASE_MARGIN_S, Settings, read_startup
-from worker.dead_letters import DeadQueue
+from worker.dead_letters import DeadLetterQueue
 from worker.errors import SettingsError
 from worker.log import configure_logging
 from worker.metrics import Metrics
@@ -53,20 +53,20 @@ def connect_signals() -> None:
 
 def build_pumps(owned: Runtime, *, lease_margin_s: float) -> Mapping[str, Pump]:
     """Make a pump for every destination; they share the session, the writer of finishes and the jitter."""
-    finishes = Finishes(owned.ledger)
-    watcher = Watcher(owned.metrics, owned.publish_dead)
+    finish_writer = FinishWriter(owned.ledger)
+    observer = Observer(owned.metrics, owned.publish_dead)
     rng = Random()
-    giving_way = GivingWay()
+    throttle = BacklogThrottle()
     pumps = {}
     for name, destination in owned.settings.destinations.items():
         lease_ms = round((destination.timeout_s + lease_margin_s) * 1000)
-        deliverer = Deliverer(
+        runner = Runner(
             destination,
             vendor=VENDORS[destination.vendor],
             ledger=owned.ledger,
             http=owned.http,
-            finishes=finishes,
-            watcher=watcher,
+            finish_writer=finish_writer,
+            observer=observer,
             now=_now,
             rng=rng,
             default_region=owned.settings.calls.default_region,
@@ -75,10 +75,10 @@ def build_pumps(owned: Runtime, *, lease_margin_s: float) -> Mapping[str, Pump]:
         pumps[name] = Pump(
             destination,
             ledger=owned.ledger,
-            deliver=deliverer.deliver,
+            deliver=runner.deliver,
             lease_ms=lease_ms,
-            giving_way=giving_way,
-            in_lines=VENDORS[destination.vendor].one_at_a_time,
+            throttle=throttle,
+            serialize_by_caller=VENDORS[destination.vendor].one_at_a_time,
             linger_s=LINGER_S,
         )
     return pumps
@@ -114,7 +114,7 @@ def _start_runtime(*, sender: Any, **_: Any) -> None:
         metrics.serve(environment.metrics_host, environment.metrics_port)
     made = Runtime(settings=settings, environment=environment, metrics=metrics)
     if settings.publish_dead_letters:
-        made.publish_dead = DeadQueue(sender.app).publish
+        made.publish_dead = DeadLetterQueue(sender.app).publish
     conf = sender.app.conf
     margin_s = conf.get("switchboard_lease_margin_s", LEASE_MARGIN_S)
     start(made, pumps=partial(build_pumps, lease_margin_s=margin_s), timings=conf.get("switchboard_timings"))

@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 BATCH = 256  # ids taken at a time: one round trip each way, and not too long before the next look
 
 
-class Gathering:
+class IdBatcher:
     """Ids that wait for whoever is at work; for threads.
 
     ``join`` says whether the caller is to do the work; if so, it must take batches until there is none, and ``leave``
-    when it fails. Who is not to do it may return at once: its ids are in good hands.
+    when it fails. Who is not to do it may return at once: the running caller will process these ids.
     """
 
     def __init__(self) -> None:
@@ -51,8 +51,8 @@ class Gathering:
 T = TypeVar("T")
 
 
-class Turns(Generic[T]):
-    """Does work on items, at most ``most`` at a time in this process, in the order in which they came."""
+class BoundedExecutor(Generic[T]):
+    """A bounded executor: at most ``most`` items are worked on at a time in this process; the others queue in their order."""
 
     def __init__(self, most: int) -> None:
         self._most = most

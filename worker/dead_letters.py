@@ -16,7 +16,7 @@ KEPT = 10_000  # messages a queue (contract, section 4)
 TRIM_EVERY = 100  # messages between two trims, so that a queue never holds more than a few over
 
 
-class DeadQueue:
+class DeadLetterQueue:
     """Sends from a thread of its own: a publish blocks, and a dead letter is safe in the ledger already."""
 
     def __init__(self, app: Celery, *, kept: int = KEPT, trim_every: int = TRIM_EVERY) -> None:

@@ -13,7 +13,7 @@ import uvloop
 
 from schemas.delivery import DeliveryKey
 from worker.broker import open_redis
-from worker.concurrency import Gathering
+from worker.concurrency import IdBatcher
 from worker.config.environment import Environment
 from worker.config.settings import Settings
 from worker.http.client import HttpClient
@@ -62,7 +62,7 @@ class Runtime:
         self.http: HttpClient
         self.pumps: Mapping[str, Pump] = {}
         self.publish_dead: Callable[[str, dict[str, Any]], None] | None = None
-        self.calls = Gathering()
+        self.calls = IdBatcher()
         """Calls that wait for the process's one dispatch."""
         self.leaves_planning = False
         """Another worker has a newer configuration, and plans the calls."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from deploy.cli.values import iso
 from schemas.callcap.replies import numbers_in
-from schemas.callcap.requests import Kind, Lookup, Outcome, RequestState
+from schemas.callcap.requests import Kind, Lookup, NumberOutcome, RequestState
 from worker.ledger.numbers import NumberRecord
 
 _OFFERED = (
@@ -27,9 +27,9 @@ _CHOSEN_BY_CALLCAP = (
 _UPDATE = "Look at {number} in Callcap; sending the same update once more, with a new key, does no harm."
 
 
-def request_shape(record: NumberRecord, *, outcome: Outcome | None = None) -> dict[str, Any]:
+def request_shape(record: NumberRecord, *, outcome: NumberOutcome | None = None) -> dict[str, Any]:
     """Give a request whole; ``outcome``: a newer one than the ledger has."""
-    outcome = outcome or record.outcome or Outcome(state=record.state)
+    outcome = outcome or record.outcome or NumberOutcome(state=record.state)
     state = record.state if outcome is record.outcome else outcome.state
     return {
         "key": record.key,
@@ -50,7 +50,7 @@ def request_shape(record: NumberRecord, *, outcome: Outcome | None = None) -> di
     }
 
 
-def search_shape(outcome: Outcome) -> dict[str, Any]:
+def search_shape(outcome: NumberOutcome) -> dict[str, Any]:
     """Give what a search found."""
     return {
         "state": outcome.state.value,
@@ -61,7 +61,7 @@ def search_shape(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def advice(record: NumberRecord, outcome: Outcome, *, state: RequestState) -> str:
+def advice(record: NumberRecord, outcome: NumberOutcome, *, state: RequestState) -> str:
     """Say in plain words what is the matter and what to do; empty when it is done."""
     key, number = record.key, outcome.number or record.request.about
     match state:
@@ -81,7 +81,7 @@ def advice(record: NumberRecord, outcome: Outcome, *, state: RequestState) -> st
             )
 
 
-def _next_step(record: NumberRecord, outcome: Outcome, number: str) -> str:
+def _next_step(record: NumberRecord, outcome: NumberOutcome, number: str) -> str:
     if record.request.kind is not Kind.PROVISION:
         return _UPDATE
     if not number:
@@ -89,11 +89,11 @@ def _next_step(record: NumberRecord, outcome: Outcome, number: str) -> str:
     return {Lookup.OFFERED: _OFFERED, Lookup.NOT_OFFERED: _NOT_OFFERED}.get(outcome.lookup, _NOT_LOOKED_UP)
 
 
-def _why(outcome: Outcome) -> str:
+def _why(outcome: NumberOutcome) -> str:
     return f"{outcome.reason}: {outcome.words}" if outcome.words else outcome.reason
 
 
-def number_rows(outcome: Outcome) -> tuple[list[str], list[list[Any]]]:
+def number_rows(outcome: NumberOutcome) -> tuple[list[str], list[list[Any]]]:
     """Give columns and rows of what a search found: beside each number whatever simple values its object has.
 
     The shape of the reply is not documented, so the columns are what Callcap sends.

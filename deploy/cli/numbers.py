@@ -14,7 +14,7 @@ from deploy.cli.number_options import faults_of, given
 from deploy.cli.number_shapes import number_rows, open_requests, owned, request_shape, search_shape
 from deploy.cli.output import Failed, Misconfigured, as_option, emit, json_option, print_table, say
 from deploy.cli.session import Session, read_settings, with_ledger
-from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState, read_key, read_request
+from schemas.callcap.requests import Kind, NumberOutcome, NumberRequest, RequestState, read_key, read_request
 from schemas.callcap.wire import provision_request, search_request, shown, update_request
 from tasks.callcap.exchange import search as search_numbers
 from tasks.callcap.requests import Callcap, NoSuchRequest, NotNoted, new_key
@@ -82,7 +82,7 @@ def carry_out(account: CallcapSettings, request: NumberRequest, *, key: str | No
 
 async def _send(
     session: Session, account: CallcapSettings, request: NumberRequest, key: str
-) -> tuple[NumberRecord, Outcome | None]:
+) -> tuple[NumberRecord, NumberOutcome | None]:
     """Write and carry out; gives the record, and the outcome where the ledger did not take it."""
     numbers = Numbers(session.ledger)
     try:
@@ -108,7 +108,7 @@ async def _send(
         ) from None
 
 
-def _tell(ended: tuple[NumberRecord, Outcome | None], *, as_json: bool) -> None:
+def _tell(ended: tuple[NumberRecord, NumberOutcome | None], *, as_json: bool) -> None:
     record, unnoted = ended
     found = request_shape(record, outcome=unnoted)
     if as_json:
@@ -148,7 +148,7 @@ def search(*, dry_run: bool, as_json: bool, **values: Any) -> None:
         show(account, request, as_json=as_json)
         return
 
-    async def work() -> Outcome:
+    async def work() -> NumberOutcome:
         async with HttpClient.open() as http:
             return await search_numbers(account, request.parameters, http=http)
 

@@ -1,4 +1,4 @@
-"""The drainer: opens the gate again when Redis is back, and moves what was spooled into the ledger, in order."""
+"""The drainer: resets the breaker when Redis is back, and moves what was spooled into the ledger, in order."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from receiver.redis_breaker import Gate, refuses_writes
+from receiver.redis_breaker import RedisBreaker, refuses_writes
 from receiver.spool.file import Spooled, SpoolError, SpoolStatus
 from receiver.spool.spool import Spool
 from worker.ledger.records import Accepted, Incoming
@@ -25,7 +25,7 @@ PING_TIMEOUT_S = 1.0
 POSTPONE_S = 60.0
 
 
-class Ledger(Protocol):
+class DrainLedger(Protocol):
     """What draining needs of the ledger; every method raises ``redis.RedisError``."""
 
     async def ping(self) -> None:
@@ -71,7 +71,7 @@ class Pace:
 async def drain(
     spool: Spool,
     *,
-    ledger: Ledger,
+    ledger: DrainLedger,
     now_us: Callable[[], int],
     moved: Callable[[Sequence[str]], None] = lambda _: None,
     foreign: Callable[[str, str], None] = lambda _sender, _call_id: None,
@@ -140,7 +140,7 @@ async def _set_aside(spool: Spool, events: Sequence[Spooled], *, now_us: int, er
     log.error("spool.set_aside", events=len(events), error=type(error).__name__ if error else None)
 
 
-async def answers(ledger: Ledger) -> bool:
+async def answers(ledger: DrainLedger) -> bool:
     """Say whether Redis gives a sign of life."""
     try:
         async with asyncio.timeout(PING_TIMEOUT_S):
@@ -150,7 +150,7 @@ async def answers(ledger: Ledger) -> bool:
     return True
 
 
-async def _quarantine(body: bytes, *, ledger: Ledger, fields: tuple[str, str, int]) -> None:
+async def _quarantine(body: bytes, *, ledger: DrainLedger, fields: tuple[str, str, int]) -> None:
     reason, path_kind, received_us = fields
     try:
         async with asyncio.timeout(WRITE_TIMEOUT_S):
@@ -160,9 +160,9 @@ async def _quarantine(body: bytes, *, ledger: Ledger, fields: tuple[str, str, in
 
 
 class Drainer:
-    """Looks after the gate and the spool for as long as the receiver lives.
+    """Looks after the breaker and the spool for as long as the receiver lives.
 
-    While the gate is shut: a PING every ``probe_every_s``; when it is answered, draining is the proof that Redis
+    While the breaker is tripped: a PING every ``probe_every_s``; when it is answered, draining is the proof that Redis
     takes writes, and where there is nothing to drain the next group is. ``depth`` is told how many events are spooled.
     """
 
@@ -170,8 +170,8 @@ class Drainer:
         self,
         *,
         spool: Spool | None,
-        ledger: Ledger,
-        gate: Gate,
+        ledger: DrainLedger,
+        breaker: RedisBreaker,
         wake: Callable[[Sequence[str]], None],
         depth: Callable[[SpoolStatus], None],
         now_us: Callable[[], int],
@@ -181,7 +181,7 @@ class Drainer:
     ) -> None:
         self._spool = spool
         self._ledger = ledger
-        self._gate = gate
+        self._breaker = breaker
         self._wake = wake
         self._depth = depth
         self._now_us = now_us
@@ -199,12 +199,12 @@ class Drainer:
                 log.warning("spool.stuck", error=type(error.__cause__ or error).__name__)
             except Exception:
                 log.exception("drainer.failed")
-            if self._gate.is_open:
-                await self._gate.wait_shut(self._look_every_s)
+            if self._breaker.is_closed:
+                await self._breaker.wait_tripped(self._look_every_s)
             await asyncio.sleep(self._probe_every_s)
 
     async def _turn(self) -> None:
-        if not self._gate.is_open and not await answers(self._ledger):
+        if not self._breaker.is_closed and not await answers(self._ledger):
             await self._tell_depth()
             return
         if self._spool is not None:
@@ -214,9 +214,9 @@ class Drainer:
                     await self._drain(self._spool)
             except SpoolError:
                 if await answers(self._ledger):
-                    self._gate.open()  # for there is nothing else
+                    self._breaker.reset()  # for there is nothing else
                 raise
-        self._gate.open()
+        self._breaker.reset()
 
     async def _drain(self, spool: Spool) -> None:
         with spool.drain_lock() as mine:
@@ -228,14 +228,14 @@ class Drainer:
                     pace=self._pace,
                 )  # fmt: skip
             except DrainStopped as stopped:
-                self._gate.shut(stopped.__cause__ or stopped)
+                self._breaker.trip(stopped.__cause__ or stopped)
                 raise
             finally:
                 await self._tell_depth()
 
     def _moved(self, call_ids: Sequence[str]) -> None:
         # Redis takes writes: new events need not wait for the rest of the spool.
-        self._gate.open()
+        self._breaker.reset()
         self._wake(call_ids)
 
     async def _tell_depth(self) -> SpoolStatus | None:

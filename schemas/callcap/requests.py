@@ -85,7 +85,7 @@ class NumberRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class NumberOutcome:
     """What became of a request."""
 
     state: RequestState

@@ -18,11 +18,11 @@ from typing import Any
 import structlog
 from redis import RedisError
 
-from schemas.callcap.requests import Kind, Lookup, NumberRequest, Outcome, RequestState, read_key, read_request
+from schemas.callcap.requests import Kind, Lookup, NumberOutcome, NumberRequest, RequestState, read_key, read_request
 from schemas.callcap.wire import Account
 from tasks.callcap.exchange import search, send
 from tasks.vendors.protocol import Http
-from worker.ledger.numbers import Claimed, NumberRecord, Numbers, Written
+from worker.ledger.numbers import NumberClaim, NumberRecord, Numbers, Written
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class DifferentRequest(Exception):
 class NotNoted(Exception):
     """Raised when Callcap's answer is known but Redis did not take it; ``outcome`` is what it is."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: NumberOutcome) -> None:
         super().__init__("the ledger did not take the outcome")
         self.outcome = outcome
 
@@ -94,7 +94,7 @@ class Callcap:
         if record is None or record.request.kind is not kind:
             raise NoSuchRequest(key)
         token = secrets.token_hex(16)
-        if await self._numbers.claim(key, token) is Claimed.OURS:
+        if await self._numbers.claim(key, token) is NumberClaim.OURS:
             try:
                 outcome = await self._attempt(record.request)
             except asyncio.CancelledError:
@@ -110,7 +110,7 @@ class Callcap:
             raise NoSuchRequest(key)
         return record
 
-    async def _attempt(self, request: NumberRequest) -> Outcome:
+    async def _attempt(self, request: NumberRequest) -> NumberOutcome:
         """Send a request; whatever happens, it ends in an outcome."""
         try:
             return await send(self._account, request, http=self._http)
@@ -118,7 +118,7 @@ class Callcap:
             log.exception("number_request.unexpected", kind=request.kind)
             return _broken_off(request.kind, "unexpected")
 
-    async def _settle(self, key: str, token: str, outcome: Outcome) -> None:
+    async def _settle(self, key: str, token: str, outcome: NumberOutcome) -> None:
         """Note an outcome; where Redis fails, again and again, for nobody else knows it."""
         for pause_s in (*SETTLE_PAUSES_S, None):
             try:
@@ -146,7 +146,7 @@ class Callcap:
         return await self._read(record.key)
 
 
-def _broken_off(kind: Kind, reason: str) -> Outcome:
+def _broken_off(kind: Kind, reason: str) -> NumberOutcome:
     """Give the outcome of a request whose sending ended in between: only a search may simply be repeated."""
     state = RequestState.WAITING if kind is Kind.SEARCH else RequestState.UNKNOWN
-    return Outcome(state=state, reason=reason)
+    return NumberOutcome(state=state, reason=reason)

@@ -1,4 +1,4 @@
-"""How the backlog of one destination gives way to fresh deliveries for others in the same process."""
+"""Throttles the backlog of one destination while others in the same process have fresh deliveries."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 FRESH_S = 1.0  # how long a destination that keeps up with its deliveries counts as having fresh ones
 BEHIND_S = 2.0  # for so long, a delivery is not due before it is claimed, where a destination keeps up
-REST = 10.0
-"""A backlog rests so many times as long as the loop was busy, beside fresh deliveries only, and while it shrinks.
+PAUSE = 10.0
+"""A backlog pauses so many times as long as the loop was busy, beside fresh deliveries only, and while it shrinks.
 
 20,000 released beside 17 calls a second for another destination, on two cores, each in turn with a time without a
-backlog and one with strangers that wanted as much CPU. The others' p50 and p95 in ms (2026-11-28):
+backlog and one with unrelated CPU-bound processes that wanted as much CPU. The others' p50 and p95 in ms (2026-11-28):
 
-| rest | without | beside the backlog | beside strangers | the backlog's pace |
+| pause | without | beside the backlog | beside unrelated processes | the backlog's pace |
 | --- | --- | --- | --- | --- |
 | 8 times, claims of 64 | 6, 8 | 7, 10 | 7, 9 | 730/s |
 | 10 times, claims of 8 | 5.9, 7.2 | 6.5, 8.6 | 6.9, 8.4 | 557/s |
@@ -27,20 +27,20 @@ LOOK_S, FORGOTTEN_S = 1.0, 10.0  # between two looks at whether a backlog shrink
 LEAST_SHRUNK, DRAINED_S = 100, 300
 """How much a backlog must shrink in a second, as new deliveries come too: by 100, and so that it is gone in 5 minutes.
 
-One that does not rests half as long, and at last not at all: at 600 calls a second a destination that rested ten times
+One that does not pauses half as long, and at last not at all: at 600 calls a second a destination that paused ten times
 got less done than came in, for good.
 """
 
-LEAST_REST = 0.5  # times; less is none
-LONGEST_REST_S = 0.02
-"""What was claimed must begin soon, however long the loop was kept: a claim of 64 deliveries rests 0.6 s at most."""
+LEAST_PAUSE = 0.5  # times; less is none
+LONGEST_PAUSE_S = 0.02
+"""What was claimed must begin soon, however long the loop was kept: a claim of 64 deliveries pauses 0.6 s at most."""
 
 
 class Pace(NamedTuple):
     """How many deliveries a destination takes at a time, for what is taken at once keeps others waiting.
 
     64 attempts started in one pass kept the loop for 20 ms, and a call for another destination waited that long at each
-    of its steps: beside a flood of 100,000 it took 280 ms (8 a pass: 95 ms, 2: 55 ms, before there was a rest). A claim
+    of its steps: beside a flood of 100,000 it took 280 ms (8 a pass: 95 ms, 2: 55 ms, before there was a pause). A claim
     of 64 keeps Redis and the loop for a millisecond. Fewer cost more passes and round trips: 2 attempts a pass instead
     of 8 take a tenth more CPU, 1 a fifth.
     """
@@ -54,11 +54,11 @@ ALONE = Pace(claimed=64, started=8)
 BESIDE_FRESH = Pace(claimed=8, started=2)
 
 
-class GivingWay:
+class BacklogThrottle:
     """Shared by the pumps of a process; ``sleep`` takes seconds.
 
     ``clock`` gives monotonic seconds, ``busy`` those that the loop's thread has worked: what other processes take of
-    the machine is no reason to rest longer.
+    the machine is no reason to pause longer.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class GivingWay:
         self._backlogs: dict[str, _Backlog] = {}
 
     def claimed(self, destination: str, *, left: int, behind_s: float) -> None:
-        """Note a claim that found something: how many more are due, and since when the longest of them."""
+        """Note a claim that found something: how many more are due, and the age of the oldest."""
         if left == 0 or behind_s < BEHIND_S:
             self._backlogs.pop(destination, None)
             self._fresh_at[destination] = self._clock()
@@ -92,12 +92,12 @@ class GivingWay:
         return BESIDE_FRESH if destination in self._backlogs and self._is_any_fresh() else ALONE
 
     async def step(self, destination: str) -> None:
-        """Let the loop's other work go on; as a backlog beside fresh deliveries, rest."""
+        """Let the loop's other work go on; as a backlog beside fresh deliveries, pause."""
         began = self._busy()
         await self._sleep(0)
         backlog = self._backlogs.get(destination)
         if backlog is not None and self._is_any_fresh():
-            await self._sleep(min((self._busy() - began) * backlog.rest, LONGEST_REST_S))
+            await self._sleep(min((self._busy() - began) * backlog.pause, LONGEST_PAUSE_S))
 
     def _is_any_fresh(self) -> bool:
         now = self._clock()
@@ -105,20 +105,20 @@ class GivingWay:
 
 
 class _Backlog:
-    """What is due at a destination, seen from time to time, and how long to rest for it to shrink."""
+    """What is due at a destination, seen from time to time, and how long to pause for it to shrink."""
 
     def __init__(self, left: int, now: float) -> None:
-        self.rest = REST
+        self.pause = PAUSE
         self._left = left
         self.seen = now
 
     def look(self, left: int, now: float) -> None:
-        """Rest half as long where it does not shrink as it should, and longer again where it does."""
+        """Pause half as long where it does not shrink as it should, and longer again where it does."""
         passed_s = now - self.seen
         if passed_s < LOOK_S:
             return
         shrinks = self._left - left >= max(LEAST_SHRUNK, left / DRAINED_S) * passed_s
-        self.rest = min(REST, max(self.rest, LEAST_REST) * 1.5) if shrinks else self.rest / 2
-        if self.rest < LEAST_REST:
-            self.rest = 0.0
+        self.pause = min(PAUSE, max(self.pause, LEAST_PAUSE) * 1.5) if shrinks else self.pause / 2
+        if self.pause < LEAST_PAUSE:
+            self.pause = 0.0
         self._left, self.seen = left, now

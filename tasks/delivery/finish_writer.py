@@ -14,7 +14,7 @@ RETRY_S = 0.5  # between tries while Redis is away; the vendor has answered, so 
 BATCH = 128  # ends a write
 
 
-class Finishes:
+class FinishWriter:
     """The one writer of finishes in a process.
 
     A write that fails is tried again until it succeeds: a verdict that is lost would send its delivery twice.

@@ -15,7 +15,7 @@ from worker.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 
-class Watcher:
+class Observer:
     """Counts attempts, and hands each dead letter to ``publish`` (queue, message) when that is given.
 
     A message holds the key, the reason and the time: ids only.

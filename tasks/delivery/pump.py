@@ -10,7 +10,7 @@ from redis import RedisError
 
 from schemas.delivery import DeliveryKey
 from schemas.destination import Destination
-from tasks.delivery.backlog_throttle import ALONE, GivingWay
+from tasks.delivery.backlog_throttle import ALONE, BacklogThrottle
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Claimed
 
@@ -24,8 +24,8 @@ class Pump:
     """Delivers what is due at one destination; at most one run at a time in a process.
 
     ``deliver`` takes claimed deliveries through their attempts, one call each; it must not raise.
-    ``giving_way`` is shared by the process's pumps.
-    ``in_lines``: deliveries of one caller stand in line, so the end of one may make the next one due.
+    ``throttle`` is shared by the process's pumps.
+    ``serialize_by_caller``: deliveries of one caller run one at a time, so the end of one may make the next one due.
     ``linger_s``: how long a run that has nothing left stays, so that this process may hand it more.
     """
 
@@ -36,8 +36,8 @@ class Pump:
         ledger: Ledger,
         deliver: Callable[[Claimed], Awaitable[None]],
         lease_ms: int,
-        giving_way: GivingWay | None = None,
-        in_lines: bool = False,
+        throttle: BacklogThrottle | None = None,
+        serialize_by_caller: bool = False,
         linger_s: float = 0.0,
     ) -> None:
         self.destination = destination
@@ -45,8 +45,8 @@ class Pump:
         self._deliver = deliver
         self._lease_ms = lease_ms
         self._margin_s = lease_ms / 1000 - destination.timeout_s
-        self._giving_way = giving_way or GivingWay()
-        self._in_lines = in_lines
+        self._throttle = throttle or BacklogThrottle()
+        self._serialize_by_caller = serialize_by_caller
         self._linger_s = linger_s
         self._handed: list[DeliveryKey] = []
         self._under_way: set[asyncio.Task[None]] = set()
@@ -109,7 +109,7 @@ class Pump:
             pause_s = self._not_before - clock()
             if self._more and free > 0 and pause_s <= 0:
                 self._more = False
-                self._claiming = min(free, self._giving_way.pace(self.destination.name).claimed)
+                self._claiming = min(free, self._throttle.pace(self.destination.name).claimed)
                 await self._claim(self._claiming)
                 self._claiming = 0
                 continue
@@ -137,19 +137,24 @@ class Pump:
     async def _claim(self, want: int) -> None:
         """Claim and start attempts; note whether there is more to claim, and from when the rate allows it."""
         keys, self._handed = self._handed, []
-        first, self._woken = self._woken, False
+        clear_wakeup, self._woken = self._woken, False
         rate = self.destination.rate_per_s
         until = monotonic() + self._margin_s
         try:
             claim = await self._ledger.claim(
-                self.destination.name, want=want, lease_ms=self._lease_ms, rate_per_s=rate, keys=keys, first=first
+                self.destination.name,
+                want=want,
+                lease_ms=self._lease_ms,
+                rate_per_s=rate,
+                keys=keys,
+                clear_wakeup=clear_wakeup,
             )
         except RedisError as error:
             # What is due stays due: the clock sends the next wake-up when Redis is back.
             log.warning("ledger.unavailable", destination=self.destination.name, error=type(error).__name__)
             return
         if claim.items:
-            self._giving_way.claimed(self.destination.name, left=claim.left, behind_s=claim.behind_ms / 1000)
+            self._throttle.claimed(self.destination.name, left=claim.left, behind_s=claim.behind_ms / 1000)
         await self._begin(claim.items, until=until)
         if claim.verdict == "limited":
             self._not_before = asyncio.get_running_loop().time() + max(claim.wait_ms, 1) / 1000
@@ -159,7 +164,7 @@ class Pump:
     async def _begin(self, items: Sequence[Claimed], *, until: float) -> None:
         """Start attempts, a few in each pass of the loop; after ``until`` none, for it could outlive its lease."""
         self._claiming = len(items)
-        a_pass = self._giving_way.pace(self.destination.name).started
+        a_pass = self._throttle.pace(self.destination.name).started
         for item in items:
             if self._cut_until is not None or monotonic() > until:
                 log.warning("delivery.not_begun", destination=self.destination.name, count=self._claiming)
@@ -169,11 +174,11 @@ class Pump:
             self._claiming -= 1
             task.add_done_callback(self._done)
             if self._claiming % a_pass == 0:
-                await self._giving_way.step(self.destination.name)
+                await self._throttle.step(self.destination.name)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        self._more = self._more or self._in_lines
+        self._more = self._more or self._serialize_by_caller
         self._changed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("delivery.failed", destination=self.destination.name, exc_info=error)

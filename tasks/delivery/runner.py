@@ -13,7 +13,7 @@ from redis import RedisError
 from schemas.delivery import Order
 from schemas.destination import Destination
 from tasks.delivery.attempt import Wire, attempt
-from tasks.delivery.finish_writer import Finishes
+from tasks.delivery.finish_writer import FinishWriter
 from tasks.delivery.transitions import (
     given_up,
     interrupted,
@@ -33,7 +33,7 @@ from worker.ledger.records import Claimed, Finish, Verdict
 log = structlog.get_logger(__name__)
 
 
-class Watcher(Protocol):
+class Observer(Protocol):
     """Is told what became of each attempt."""
 
     def attempted(self, destination: Destination, end: Finish, made: Attempt, *, call_to_crm_s: float | None) -> None:
@@ -45,7 +45,7 @@ class Watcher(Protocol):
         ...
 
 
-class Deliverer:
+class Runner:
     """Delivers to one destination; ``now`` gives aware UTC, ``rng`` the jitter."""
 
     def __init__(  # noqa: PLR0913  collaborators, by keyword
@@ -55,8 +55,8 @@ class Deliverer:
         vendor: Vendor,
         ledger: Ledger,
         http: Http,
-        finishes: Finishes,
-        watcher: Watcher,
+        finish_writer: FinishWriter,
+        observer: Observer,
         now: Callable[[], datetime],
         rng: Random,
         default_region: str,
@@ -66,8 +66,8 @@ class Deliverer:
         self._vendor = vendor
         self._ledger = ledger
         self._http = http
-        self._finishes = finishes
-        self._watcher = watcher
+        self._finish_writer = finish_writer
+        self._observer = observer
         self._now = now
         self._rng = rng
         self._default_region = default_region
@@ -96,12 +96,12 @@ class Deliverer:
         except asyncio.CancelledError:
             delay_ms = 0 if self._vendor.resend_is_safe(self._destination) else self._lease_ms
             end = interrupted(claimed, at_ms=at_ms, delay_ms=delay_ms, sent=wire.request is not None)
-            await self._finishes.write(end)
+            await self._finish_writer.write(end)
             return
         except RedisError as error:
             # What is not known of the call cannot be sent: it goes back as if it had not been claimed.
             log.warning("ledger.unavailable", delivery_id=str(claimed.key), error=type(error).__name__)
-            await self._finishes.write(interrupted(claimed, at_ms=at_ms, delay_ms=0, sent=False))
+            await self._finish_writer.write(interrupted(claimed, at_ms=at_ms, delay_ms=0, sent=False))
             return
         except Exception as error:
             log.exception("delivery.attempt_failed", delivery_id=str(claimed.key), error=type(error).__name__)
@@ -123,7 +123,7 @@ class Deliverer:
         return "suppressed" if any(held) else ""
 
     async def _write(self, end: Finish, made: Attempt, *, claimed: Claimed) -> None:
-        finished = await self._finishes.write(end)
+        finished = await self._finish_writer.write(end)
         key = str(end.key)
         if not finished.applied:
             self._log.warning("delivery.late_finish_ignored", delivery_id=key, attempt=made.number)
@@ -136,9 +136,9 @@ class Deliverer:
         call_to_crm_s = None
         if made.outcome == "delivered" and claimed.ready_at_ms:
             call_to_crm_s = max(0.0, (made.at_ms + made.elapsed_ms - claimed.ready_at_ms) / 1000)
-        self._watcher.attempted(self._destination, end, made, call_to_crm_s=call_to_crm_s)
+        self._observer.attempted(self._destination, end, made, call_to_crm_s=call_to_crm_s)
         if finished.verdict is Verdict.DEAD:
             self._log.error("delivery.dead_lettered", delivery_id=key, reason=end.reason)
-            self._watcher.dead(self._destination, end)
+            self._observer.dead(self._destination, end)
         if finished.gate_event:
             self._log.warning("destination.changed", change=finished.gate_event, reason=end.reason)

@@ -33,7 +33,8 @@ def order_of(claimed: Claimed, *, destination: Destination, default_region: str)
         number=claimed.number,
         unknown_before=unknown,
         memory=memory,
-        unmade=_without_caller(claimed) and all(d.state is not State.DELIVERED for d in claimed.siblings.values()),
+        create_skipped=_without_caller(claimed)
+        and all(d.state is not State.DELIVERED for d in claimed.siblings.values()),
     )
 
 

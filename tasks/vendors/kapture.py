@@ -58,7 +58,7 @@ class Kapture:
         for one that makes the contact.
         """
         options: KaptureOptions = order.destination.options
-        updating = order.key.action.startswith("update") and not order.unmade
+        updating = order.key.action.startswith("update") and not order.create_skipped
         if options.mode == "contact":
             if updating:
                 raise Skipped("contained")

@@ -45,7 +45,7 @@ def _used_s() -> float:
 
 
 @contextmanager
-def strangers(cores: float) -> Iterator[None]:
+def busy_processes(cores: float) -> Iterator[None]:
     """Keep so many cores busy (0.5: half of one), in slices of 2 ms."""
     work_s = SLICE_S * min(cores / PROCESSES, MOST)
     command = [sys.executable, "-c", BURN, str(work_s), str(SLICE_S - work_s)]

@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 import uvloop
 
-from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState
+from schemas.callcap.requests import Kind, NumberOutcome, NumberRequest, RequestState
 from schemas.delivery import Request, Response
 from tasks.callcap.requests import Callcap, ask
 from worker.broker import open_redis
 from worker.config.settings import CallcapSettings
 from worker.http.client import HttpClient
 from worker.ledger.ledger import Ledger
-from worker.ledger.numbers import Claimed, NumberRecord, Numbers
+from worker.ledger.numbers import NumberClaim, NumberRecord, Numbers
 
 T = TypeVar("T")
 POLL_S = 0.02
@@ -60,11 +60,11 @@ class WatchedNumbers(Numbers):
         """Write."""
         return await self.job.through("write", super().write(key, request))
 
-    async def claim(self, key: str, token: str) -> Claimed:
+    async def claim(self, key: str, token: str) -> NumberClaim:
         """Claim."""
         return await self.job.through("claim", super().claim(key, token))
 
-    async def settle(self, key: str, token: str, outcome: Outcome) -> bool:
+    async def settle(self, key: str, token: str, outcome: NumberOutcome) -> bool:
         """Settle."""
         return await self.job.through("settle", super().settle(key, token, outcome))
 

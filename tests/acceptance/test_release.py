@@ -14,7 +14,7 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from schemas.delacon.events import read_event
-from tests.acceptance.busy_processes import Cores, strangers
+from tests.acceptance.busy_processes import Cores, busy_processes
 from tests.acceptance.looks import get
 from tests.acceptance.stack import CONFIG, Stack, start_of
 from tests.standins_process import running_standins
@@ -141,7 +141,7 @@ def told(latencies_ms: list[float]) -> str:
 def test_what_was_held_is_released_without_a_flood(redis_url, neighbour, make_stack):
     """No Celery list is ever longer than 100, all is delivered once, and a healthy destination goes on as before.
 
-    Now and then the backlog is held again, to measure the neighbour without it, and beside strangers that want as much
+    Now and then the backlog is held again, to measure the neighbour without it, and beside busy processes that want as much
     of the machine: what a machine gives changes from minute to minute.
     """
     asyncio.run(with_ledger(redis_url, hold))
@@ -165,7 +165,7 @@ def test_what_was_held_is_released_without_a_flood(redis_url, neighbour, make_st
             seconds += busy.seconds()
             taken = busy.used() - usual
             asyncio.run(with_ledger(redis_url, lambda ledger: pause(ledger, "law")))
-            with strangers(taken):
+            with busy_processes(taken):
                 control += calls.push(for_s=ALONE_S)
         asyncio.run(with_ledger(redis_url, lambda ledger: resume(ledger, "law")))
     stack.wait_for(lambda: asyncio.run(with_ledger(redis_url, left)) == 0, 30, "the ends of the last attempts")
@@ -173,7 +173,7 @@ def test_what_was_held_is_released_without_a_flood(redis_url, neighbour, make_st
     print(f"{HELD} released in {seconds:.1f} s; longest lists {lengths.longest}")
     print(f"neighbour alone: {told(alone)}")
     print(f"beside the backlog: {told(beside)}")
-    print(f"beside strangers that want as much CPU: {told(control)}")
+    print(f"beside busy processes that want as much CPU: {told(control)}")
     assert HELD == stack.requests("captorra")
     assert max(lengths.longest.values()) <= LONGEST_LIST
     assert statistics.median(beside) < MOST_MS

@@ -23,7 +23,7 @@ from pathlib import Path
 from random import Random
 
 from deploy.local.redis_server import find_binary
-from tests.chaos.leak_listener import Ear
+from tests.chaos.leak_listener import LeakListener
 from tests.chaos.load import Load, Pushed
 from tests.chaos.rows import ROWS, Row, Scale
 from tests.chaos.system import System, wait_until_landed
@@ -91,17 +91,17 @@ def main() -> int:
     print(f"{about()}; {scale.calls} calls a row, logs in {folder}\n")
     print(f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS), sep="\n", flush=True)
     try:
-        with Ear(system.redis.url) as ear:
+        with LeakListener(system.redis.url) as listener:
             system.start()
             for place, row in enumerate(ROWS):
                 if place >= options.first and options.only in row.name:
-                    with nullcontext() if row.p99_s == math.inf else ear.deaf():
+                    with nullcontext() if row.p99_s == math.inf else listener.deaf():
                         line, holds = play(system, row, scale, place=place, rng=Random(options.seed + place))
                     failed |= not holds
                     print(line, flush=True)
-            ear.read(folder, [system.stack.port, *system.metrics.values()])
-        print(f"\n{ear.told()}", flush=True)
-        failed |= bool(ear.leaks)
+            listener.read(folder, [system.stack.port, *system.metrics.values()])
+        print(f"\n{listener.told()}", flush=True)
+        failed |= bool(listener.leaks)
     finally:
         system.stop()
     return int(failed)

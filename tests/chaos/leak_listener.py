@@ -16,7 +16,7 @@ _LEAK = re.compile("|".join([_NUMBER, *(re.escape(form) for secret in SECRETS fo
 _SHOWN = 20
 
 
-class Ear:
+class LeakListener:
     """Counts what it looked through and keeps the first leaks: where they stand, not what they are."""
 
     def __init__(self, redis_url: str) -> None:

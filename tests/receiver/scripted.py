@@ -15,7 +15,7 @@ from receiver.app import create_app
 from receiver.health import Ready
 from receiver.inbox import Inbox
 from receiver.quarantine import Quarantine
-from receiver.redis_breaker import Gate
+from receiver.redis_breaker import RedisBreaker
 from receiver.refusals import Refusals
 from receiver.spool.spool import Spool
 from worker.config.receiver import ReceiverSettings
@@ -140,7 +140,7 @@ class Receiver:
     url: str
     port: int
     ledger: FakeLedger
-    gate: Gate
+    breaker: RedisBreaker
     spool: Spool | None
     inbox: Inbox
     registry: CollectorRegistry
@@ -163,17 +163,17 @@ async def running_receiver(
 ) -> AsyncIterator[Receiver]:
     """Run a receiver on a free port of loopback."""
     metrics = Metrics()
-    gate = Gate()
+    breaker = RedisBreaker()
     spool = None if spool_path is None else Spool.at(spool_path)
     woken: list[str] = []
-    inbox = Inbox(ledger=ledger, spool=spool, gate=gate, wake=woken.extend, now_us=lambda: 1_000_000)
+    inbox = Inbox(ledger=ledger, spool=spool, breaker=breaker, wake=woken.extend, now_us=lambda: 1_000_000)
     settings = receiver_settings(**changes)
     refusals = Refusals(metrics.refused, senders=[sender.name for sender in settings.senders])
     ready = Ready(
-        ledger=ledger, redis=FakeRedis(), spool=spool, gate=gate, destinations=(), now_us=lambda: 1_000_000,
+        ledger=ledger, redis=FakeRedis(), spool=spool, breaker=breaker, destinations=(), now_us=lambda: 1_000_000,
         config="abc", refused=refusals.totals, monotonic=time.monotonic if clock is None else clock,
     )  # fmt: skip
-    quarantine = Quarantine(ledger=ledger, spool=spool, gate=gate, receipt_us=inbox.receipt_us)
+    quarantine = Quarantine(ledger=ledger, spool=spool, breaker=breaker, receipt_us=inbox.receipt_us)
     app = create_app(
         settings=settings, inbox=inbox, quarantine=quarantine, ready=ready, metrics=metrics, refusals=refusals,
     )  # fmt: skip
@@ -184,7 +184,7 @@ async def running_receiver(
     await site.start()
     try:
         yield Receiver(
-            url=f"http://127.0.0.1:{site.port}", port=site.port, ledger=ledger, gate=gate, spool=spool, inbox=inbox,
+            url=f"http://127.0.0.1:{site.port}", port=site.port, ledger=ledger, breaker=breaker, spool=spool, inbox=inbox,
             registry=metrics.registry, woken=woken,
         )  # fmt: skip
     finally:

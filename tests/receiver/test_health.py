@@ -5,7 +5,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, ResponseError
 
 from receiver.health import FRESH_S, Ready, durability
-from receiver.redis_breaker import Gate
+from receiver.redis_breaker import RedisBreaker
 from receiver.spool.file import SpoolFile
 from receiver.spool.spool import Spool
 from tests.receiver.scripted import OPS_TOKEN, FakeLedger, FakeRedis, Look, running_receiver
@@ -47,10 +47,10 @@ class Clock:
         return self.now
 
 
-def make_ready(ledger, *, gate=None, spool=None, clock=None, now_us=0):
+def make_ready(ledger, *, breaker=None, spool=None, clock=None, now_us=0):
     """Make what is asked."""
     return Ready(
-        ledger=ledger, redis=FakeRedis(), spool=spool, gate=gate or Gate(), destinations=("crm",), config="abc",
+        ledger=ledger, redis=FakeRedis(), spool=spool, breaker=breaker or RedisBreaker(), destinations=("crm",), config="abc",
         now_us=lambda: now_us, monotonic=clock or Clock(),
     )  # fmt: skip
 
@@ -79,13 +79,13 @@ async def test_what_was_found_serves_for_a_second():
 
 async def test_what_was_found_does_not_outlive_a_refused_webhook():
     """Whoever was just answered 503 is not told that an event can be stored, nor the other way round."""
-    gate = Gate()
-    ready = make_ready(FakeLedger(), gate=gate)
+    breaker = RedisBreaker()
+    ready = make_ready(FakeLedger(), breaker=breaker)
     assert (await ready.check()).ok
-    gate.shut(RedisConnectionError("gone"))
+    breaker.trip(RedisConnectionError("gone"))
 
     assert not (await ready.check()).ok
-    gate.open()
+    breaker.reset()
     assert (await ready.check()).ok
 
 
@@ -103,12 +103,12 @@ async def test_the_spool_makes_it_ready_without_redis(tmp_path):
     assert ("ok", 1, 7.0) == tuple(readiness.parts["spool"][key] for key in ("state", "events", "oldest_seconds"))
 
 
-async def test_a_shut_gate_is_a_redis_that_is_down():
+async def test_a_tripped_breaker_is_a_redis_that_is_down():
     """It may answer a PING and still take no write."""
-    gate = Gate()
-    gate.shut(ResponseError("READONLY"))
+    breaker = RedisBreaker()
+    breaker.trip(ResponseError("READONLY"))
 
-    assert not (await make_ready(FakeLedger(), gate=gate).check()).ok
+    assert not (await make_ready(FakeLedger(), breaker=breaker).check()).ok
 
 
 async def test_a_full_disk_is_told(tmp_path):

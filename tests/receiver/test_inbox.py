@@ -11,8 +11,8 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError
 
-from receiver.inbox import Inbox, InboxFull, Outcome
-from receiver.redis_breaker import Gate
+from receiver.inbox import EventOutcome, Inbox, InboxFull
+from receiver.redis_breaker import RedisBreaker
 from receiver.spool.file import SpoolError
 from tests.receiver.scripted import FakeLedger, until
 from worker.ledger.records import Incoming
@@ -39,7 +39,7 @@ class FakeSpool:
 @asynccontextmanager
 async def running(ledger: FakeLedger, **changes) -> AsyncIterator[Inbox]:
     """Run an inbox whose clock stands still."""
-    options = {"spool": None, "gate": Gate(), "wake": lambda _: None, "now_us": lambda: 1000}
+    options = {"spool": None, "breaker": RedisBreaker(), "wake": lambda _: None, "now_us": lambda: 1000}
     inbox = Inbox(ledger=ledger, **options | changes)
     task = asyncio.create_task(inbox.run())
     try:
@@ -61,7 +61,7 @@ async def test_large_events_go_a_few_at_a_time_and_delay_no_small_one():
         answers += [inbox.put(f"small{i}", "s") for i in range(3)]
         ledger.free.set()
 
-        assert {Outcome.STORED} == set(await asyncio.gather(*answers))
+        assert {EventOutcome.STORED} == set(await asyncio.gather(*answers))
 
     small = ["small0", "small1", "small2"]
     assert [["0"], ["large0", *small, "large1"], ["large2", "large3"], ["large4"]] == [
@@ -73,8 +73,8 @@ async def test_an_event_that_its_call_has_no_room_for_is_answered_and_wakes_nobo
     """It is kept in quarantine, and is no failure."""
     ledger, woken = FakeLedger(full="1"), list[str]()
     async with running(ledger, wake=woken.extend) as inbox:
-        assert Outcome.QUARANTINED is await inbox.put("1", "s1")
-        assert Outcome.STORED is await inbox.put("2", "s2")
+        assert EventOutcome.QUARANTINED is await inbox.put("1", "s1")
+        assert EventOutcome.STORED is await inbox.put("2", "s2")
 
     assert ["2"] == woken
 
@@ -90,7 +90,7 @@ async def test_what_arrives_during_a_write_goes_as_one_group():
         ledger.free.set()
         outcomes = await asyncio.gather(*answers)
 
-    assert {Outcome.STORED} == set(outcomes)
+    assert {EventOutcome.STORED} == set(outcomes)
     assert [1, 99] == [len(group) for group in ledger.groups]
     assert [str(i) for i in range(1, 100)] == [item.call_id for item in ledger.groups[1]]
 
@@ -120,7 +120,7 @@ async def test_tells_new_from_same_from_remembered_and_wakes_only_what_is_new():
     async with running(ledger, wake=woken.extend) as inbox:
         outcomes = [await inbox.put("1", "s"), await inbox.put("1", "s"), await inbox.put("old", "s")]
 
-    assert [Outcome.STORED, Outcome.SAME, Outcome.REMEMBERED] == outcomes
+    assert [EventOutcome.STORED, EventOutcome.SAME, EventOutcome.REMEMBERED] == outcomes
     assert ["1"] == woken
 
 
@@ -129,14 +129,14 @@ async def test_tells_new_from_same_from_remembered_and_wakes_only_what_is_new():
 )
 async def test_what_redis_refuses_goes_to_the_spool_and_the_next_ones_straight_there(fault):
     """After one refused group nobody waits for Redis again until a probe succeeds."""
-    ledger, spool, gate = FakeLedger(fault=fault), FakeSpool(), Gate()
-    async with running(ledger, spool=spool, gate=gate) as inbox:
+    ledger, spool, breaker = FakeLedger(fault=fault), FakeSpool(), RedisBreaker()
+    async with running(ledger, spool=spool, breaker=breaker) as inbox:
         outcomes = [await inbox.put(str(i), "s") for i in range(3)]
 
-    assert [Outcome.SPOOLED] * 3 == outcomes
+    assert [EventOutcome.SPOOLED] * 3 == outcomes
     assert ["0", "1", "2"] == [item.call_id for item in spool.items]
     assert 1 == len(ledger.groups)
-    assert not gate.is_open
+    assert not breaker.is_closed
 
 
 async def test_a_volatile_spool_keeps_and_acknowledges_nothing():
@@ -148,25 +148,25 @@ async def test_a_volatile_spool_keeps_and_acknowledges_nothing():
         spool.fault = SpoolError("full")
         nowhere = await inbox.put("1", "s")
 
-    assert (Outcome.KEPT, Outcome.REFUSED) == (kept, nowhere)
+    assert (EventOutcome.KEPT, EventOutcome.REFUSED) == (kept, nowhere)
     assert ["0"] == [item.call_id for item in spool.items]
 
 
 async def test_an_item_that_fails_alone_spoils_no_other():
-    """The others are stored; it goes to the spool, and the gate stays open."""
-    ledger, spool, gate = FakeLedger(failing="bad"), FakeSpool(), Gate()
-    async with running(ledger, spool=spool, gate=gate) as inbox:
+    """The others are stored; it goes to the spool, and the breaker stays closed."""
+    ledger, spool, breaker = FakeLedger(failing="bad"), FakeSpool(), RedisBreaker()
+    async with running(ledger, spool=spool, breaker=breaker) as inbox:
         outcomes = await asyncio.gather(*(inbox.put(call_id, "s") for call_id in ("1", "bad", "2")))
 
-    assert [Outcome.STORED, Outcome.SPOOLED, Outcome.STORED] == outcomes
+    assert [EventOutcome.STORED, EventOutcome.SPOOLED, EventOutcome.STORED] == outcomes
     assert ["bad"] == [item.call_id for item in spool.items]
-    assert gate.is_open
+    assert breaker.is_closed
 
 
 async def test_without_a_spool_a_refused_group_is_refused():
     """Never a false acknowledgement."""
     async with running(FakeLedger(fault=RedisConnectionError("gone"))) as inbox:
-        assert Outcome.REFUSED is await inbox.put("1", "s")
+        assert EventOutcome.REFUSED is await inbox.put("1", "s")
 
 
 async def test_a_full_disk_refuses():
@@ -174,7 +174,7 @@ async def test_a_full_disk_refuses():
     spool = FakeSpool()
     spool.fault = SpoolError("disk full")
     async with running(FakeLedger(fault=RedisConnectionError("gone")), spool=spool) as inbox:
-        assert Outcome.REFUSED is await inbox.put("1", "s")
+        assert EventOutcome.REFUSED is await inbox.put("1", "s")
 
 
 @pytest.mark.parametrize("disk_hangs", [False, True])
@@ -189,7 +189,7 @@ async def test_answers_within_two_seconds_when_redis_hangs(disk_hangs):
         first = inbox.put("1", "s")
         await until(lambda: ledger.groups)
         second = inbox.put("2", "s")
-        expected = Outcome.REFUSED if disk_hangs else Outcome.SPOOLED
+        expected = EventOutcome.REFUSED if disk_hangs else EventOutcome.SPOOLED
 
         assert expected is await first
         assert loop.time() - begun < 2.0
@@ -211,7 +211,7 @@ async def test_waits_are_bounded_in_number_and_in_size():
         ledger.free.set()
         await asyncio.gather(*waiting)
 
-        assert Outcome.STORED is await inbox.put("4", "x" * 90)
+        assert EventOutcome.STORED is await inbox.put("4", "x" * 90)
 
 
 async def test_what_waits_at_the_close_is_stored_and_nothing_more_is_taken():
@@ -224,18 +224,18 @@ async def test_what_waits_at_the_close_is_stored_and_nothing_more_is_taken():
         with pytest.raises(InboxFull):
             inbox.put("9", "s")
 
-    assert [Outcome.STORED] * 5 == outcomes
+    assert [EventOutcome.STORED] * 5 == outcomes
 
 
-async def test_a_waker_that_breaks_its_promise_costs_no_acknowledgement():
+async def test_a_notifier_that_breaks_its_promise_costs_no_acknowledgement():
     """The answers are given before the wake-up, and the inbox lives on."""
 
     def wake(ids):
         raise RuntimeError("broken")
 
     async with running(FakeLedger(), wake=wake) as inbox:
-        assert Outcome.STORED is await inbox.put("1", "s")
-        assert Outcome.STORED is await inbox.put("2", "s")
+        assert EventOutcome.STORED is await inbox.put("1", "s")
+        assert EventOutcome.STORED is await inbox.put("2", "s")
 
 
 async def test_somebody_who_left_disturbs_nobody():
@@ -247,4 +247,4 @@ async def test_somebody_who_left_disturbs_nobody():
         first.cancel()
         ledger.free.set()
 
-        assert Outcome.STORED is await second
+        assert EventOutcome.STORED is await second

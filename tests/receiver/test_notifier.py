@@ -5,17 +5,17 @@ import time
 
 import pytest
 
-from receiver.notifier import MAX_MESSAGE, MAX_REST_S, MAX_WAITING, Waker, rest_s
+from receiver.notifier import MAX_MESSAGE, MAX_PAUSE_S, MAX_WAITING, Notifier, pause_s
 
 
 @pytest.mark.parametrize(
-    ("ids", "within_s", "rest"),
-    [(1, 3600.0, 0.001), (1, 0.01, 0.002), (50, 0.05, 0.02), (500, 0.05, MAX_REST_S), (1, 0.0, MAX_REST_S)],
+    ("ids", "within_s", "pause"),
+    [(1, 3600.0, 0.001), (1, 0.01, 0.002), (50, 0.05, 0.02), (500, 0.05, MAX_PAUSE_S), (1, 0.0, MAX_PAUSE_S)],
     ids=["lone", "100 a second", "1,000 a second", "10,000 a second", "no time between"],
 )
-def test_the_rest_grows_with_the_rate_of_ids_alone(ids: int, within_s: float, rest: float):
-    """At least as long as the work; a rest that was long once is not long for ever."""
-    assert rest == pytest.approx(rest_s(worked_s=0.001, ids=ids, within_s=within_s))
+def test_the_pause_grows_with_the_rate_of_ids_alone(ids: int, within_s: float, pause: float):
+    """At least as long as the work; a pause that was long once is not long for ever."""
+    assert pause == pytest.approx(pause_s(worked_s=0.001, ids=ids, within_s=within_s))
 
 
 def test_what_comes_while_one_is_under_way_goes_together_in_the_next():
@@ -27,13 +27,13 @@ def test_what_comes_while_one_is_under_way_goes_together_in_the_next():
         begun.set()
         return free.wait(10)
 
-    waker = Waker(lambda: publish)
-    waker.wake(["1"])
+    notifier = Notifier(lambda: publish)
+    notifier.wake(["1"])
     begun.wait(10)
     for i in range(100):
-        waker.wake([str(i % 10), "x"])
+        notifier.wake([str(i % 10), "x"])
     free.set()
-    waker.close(timeout_s=10)
+    notifier.close(timeout_s=10)
 
     assert [["1"], ["0", "x", *map(str, range(1, 10))]] == sent
 
@@ -48,13 +48,13 @@ def test_a_failure_is_harmless_and_the_next_one_goes():
             raise OSError("no broker")
         return True
 
-    waker = Waker(lambda: publish)
-    waker.wake(["1"])
+    notifier = Notifier(lambda: publish)
+    notifier.wake(["1"])
     deadline = time.monotonic() + 10
     while not sent and time.monotonic() < deadline:
         time.sleep(0.001)
-    waker.wake(["2"])
-    waker.close(timeout_s=10)
+    notifier.wake(["2"])
+    notifier.close(timeout_s=10)
 
     assert [["1"], ["2"]] == sent
 
@@ -71,16 +71,16 @@ def test_what_was_put_off_goes_with_what_comes_meanwhile():
         sent.append(ids)
         return True
 
-    waker = Waker(lambda: publish)
-    waker.wake(["1"])
+    notifier = Notifier(lambda: publish)
+    notifier.wake(["1"])
     while not asked:
         time.sleep(0.001)
-    waker.wake(["2"])
+    notifier.wake(["2"])
     looked.set()
     deadline = time.monotonic() + 10
     while not sent and time.monotonic() < deadline:
         time.sleep(0.001)
-    waker.close(timeout_s=10)
+    notifier.close(timeout_s=10)
 
     assert [["1", "2"]] == sent
 
@@ -94,13 +94,13 @@ def test_messages_and_what_waits_are_bounded():
         begun.set()
         return free.wait(10)
 
-    waker = Waker(lambda: publish)
-    waker.wake(["first"])
+    notifier = Notifier(lambda: publish)
+    notifier.wake(["first"])
     begun.wait(10)
     for i in range(MAX_WAITING * 2):
-        waker.wake([str(i)])
+        notifier.wake([str(i)])
     free.set()
-    waker.close(timeout_s=10)
+    notifier.close(timeout_s=10)
 
     assert MAX_WAITING == sum(len(ids) for ids in sent[1:])
     assert MAX_MESSAGE == max(len(ids) for ids in sent)
@@ -113,10 +113,10 @@ def test_a_publish_that_hangs_does_not_hold_up_the_end():
     def publish(ids):
         return free.wait(10)
 
-    waker = Waker(lambda: publish)
-    waker.wake(["1"])
+    notifier = Notifier(lambda: publish)
+    notifier.wake(["1"])
     begun = time.monotonic()
-    waker.close(timeout_s=0.05)
+    notifier.close(timeout_s=0.05)
 
     assert time.monotonic() - begun < 5
     free.set()

@@ -6,7 +6,7 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from receiver.notifier import LONGEST, LOOK_EVERY, QUEUE, WakeUps
+from receiver.notifier import LONGEST, LOOK_EVERY, QUEUE, WakeUpPublisher
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def app(redis_url):
 
 def test_a_queue_that_nobody_empties_stays_short(app, client):
     """Thousands of webhooks without a worker leave a bounded list, and what was not sent is told."""
-    send = WakeUps(app)
+    send = WakeUpPublisher(app)
     told = [send([f"call-{number}"]) for number in range(500)]
 
     assert LONGEST <= client.llen(QUEUE) < LONGEST + LOOK_EVERY
@@ -35,7 +35,7 @@ def test_a_queue_that_nobody_empties_stays_short(app, client):
 
 def test_it_sends_again_as_soon_as_the_queue_is_short(app, client):
     """A worker that came back is woken by messages again."""
-    send = WakeUps(app)
+    send = WakeUpPublisher(app)
     for number in range(100):
         send([f"call-{number}"])
     client.delete(QUEUE)
@@ -45,10 +45,10 @@ def test_it_sends_again_as_soon_as_the_queue_is_short(app, client):
 
 
 def test_a_broker_that_is_away_is_told(make_redis_server):
-    """The waker notes it and goes on; a broker that is back is used again."""
+    """The notifier notes it and goes on; a broker that is back is used again."""
     server = make_redis_server(appendonly=False)
     app = Celery("test", broker=server.url)
-    send = WakeUps(app)
+    send = WakeUpPublisher(app)
     send(["call-1"])
     server.kill()
     with pytest.raises((OperationalError, RedisConnectionError)):

@@ -1,4 +1,4 @@
-"""What shuts the gate to Redis."""
+"""What trips the breaker to Redis."""
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError

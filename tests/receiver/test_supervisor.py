@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from receiver.supervisor import Master
+from receiver.supervisor import Supervisor
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,4 @@ async def test_a_first_receiver_that_does_not_serve_ends_the_master(command: lis
         for sock in (first, second):
             sock.bind(("127.0.0.1", 0))
 
-        assert status == await Master([[first], [second]], command=command).run()
+        assert status == await Supervisor([[first], [second]], command=command).run()

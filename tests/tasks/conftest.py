@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.ledgers import Driver, open_driver
-from tests.tasks.delivery.fake_deliverer import Hands
+from tests.tasks.delivery.fake_deliverer import FakeDeliverer
 
 
 @pytest.fixture
@@ -16,6 +16,6 @@ async def driver() -> AsyncIterator[Driver]:
 
 
 @pytest.fixture
-def hands(driver: Driver) -> Hands:
-    """Give hands that deliver."""
-    return Hands(driver)
+def fake(driver: Driver) -> FakeDeliverer:
+    """Give a fake deliverer."""
+    return FakeDeliverer(driver)

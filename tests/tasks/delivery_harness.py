@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from schemas.destination import Destination
-from tasks.delivery.finish_writer import Finishes
-from tasks.delivery.runner import Deliverer
+from tasks.delivery.finish_writer import FinishWriter
+from tasks.delivery.runner import Runner
 from tasks.vendors.registry import VENDORS
 from tests.destinations import make_destination
 from tests.fakes import FakeHttp, reply
@@ -43,14 +43,14 @@ class Watched:
 
 
 @dataclass
-class Desk:
+class DeliveryHarness:
     """A deliverer for one destination, and what is around it."""
 
     driver: Driver
     http: FakeHttp
     destination: Destination
     watched: Watched
-    deliverer: Deliverer
+    runner: Runner
 
     async def make(self, call_id: str = "c1", *, group: str = "", caller: str = "0491570156") -> None:
         """Accept a call and make its delivery."""
@@ -65,7 +65,7 @@ class Desk:
 
     async def again(self, call_id: str = "c1") -> str:
         """Claim and deliver what is due."""
-        await self.deliverer.deliver(await self.driver.take_one())
+        await self.runner.deliver(await self.driver.take_one())
         return str((await self.driver.delivery(call_id)).state)
 
     async def last(self) -> tuple[str, str, int | None, str]:
@@ -74,14 +74,16 @@ class Desk:
         return attempt.outcome, attempt.reason, attempt.status, attempt.reply
 
 
-def make_desk(driver: Driver, vendor: str = "comunik8", *, ledger: Ledger | None = None, **changes: Any) -> Desk:
-    """Make a desk."""
+def make_harness(
+    driver: Driver, vendor: str = "comunik8", *, ledger: Ledger | None = None, **changes: Any
+) -> DeliveryHarness:
+    """Make a harness."""
     destination = make_destination(VENDORS[vendor].spec, **changes)
     http, watched = FakeHttp(always=SAVED), Watched()
-    deliverer = Deliverer(
+    runner = Runner(
         destination, vendor=VENDORS[vendor], ledger=ledger or driver.ledger, http=http,
-        finishes=Finishes(driver.ledger), watcher=watched,
+        finish_writer=FinishWriter(driver.ledger), observer=watched,
         now=lambda: datetime.fromtimestamp(driver.time.ms / 1000, UTC), rng=Random(1), default_region="AU",
         lease_ms=LEASE_MS,
     )  # fmt: skip
-    return Desk(driver, http, destination, watched, deliverer)
+    return DeliveryHarness(driver, http, destination, watched, runner)

@@ -29,7 +29,7 @@ DAY_S = 24 * 3600
 NEW = {"name": "Ann", "phone": "0491570158", "email": "ann@example.com"}
 
 
-class Overheard:
+class RecordingHttp:
     """An ``Http`` that passes everything on to the real one, and keeps what was asked and answered."""
 
     def __init__(self, http: HttpClient) -> None:
@@ -65,10 +65,10 @@ class Overheard:
         return self.responses[-1].status
 
 
-class Desk:
+class VendorHarness:
     """What a test asks of a vendor."""
 
-    def __init__(self, standins: StandIns, heard: Overheard) -> None:
+    def __init__(self, standins: StandIns, heard: RecordingHttp) -> None:
         self.standins = standins
         self.heard = heard
 
@@ -130,7 +130,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(standins: StandIns) -> AsyncIterator[Desk]:
-    """Open a desk."""
+async def open_harness(standins: StandIns) -> AsyncIterator[VendorHarness]:
+    """Open a harness."""
     async with HttpClient.open() as http:
-        yield Desk(standins, Overheard(http))
+        yield VendorHarness(standins, RecordingHttp(http))

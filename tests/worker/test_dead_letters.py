@@ -10,7 +10,7 @@ from celery import Celery
 from redis.asyncio import Redis
 
 from tests.acceptance.receiver_process import until
-from worker.dead_letters import DeadQueue
+from worker.dead_letters import DeadLetterQueue
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def app(redis_url: str) -> Iterator[Celery]:
 
 async def test_each_queue_keeps_its_newest(app: Celery, redis: Redis):
     """Also where dead letters of two vendors take turns: neither queue grows on."""
-    dead = DeadQueue(app, kept=20, trim_every=4)
+    dead = DeadLetterQueue(app, kept=20, trim_every=4)
     names = ("captorra.dead", "kapture.dead")
     for number in range(60):
         dead.publish(names[number % 2], {"key": f"call-{number}:law:create"})

@@ -2,12 +2,12 @@
 
 import threading
 
-from worker.concurrency import BATCH, Gathering
+from worker.concurrency import BATCH, IdBatcher
 
 
 def test_the_first_is_to_do_it_and_the_others_are_not():
     """What they handed over is given to the first, each once, in the order of arrival."""
-    gathering = Gathering()
+    gathering = IdBatcher()
 
     assert gathering.join(["a"])
     assert ["a"] == gathering.take()
@@ -20,7 +20,7 @@ def test_the_first_is_to_do_it_and_the_others_are_not():
 
 def test_all_that_is_due_is_asked_for_once():
     """After what was named, however many asked."""
-    gathering = Gathering()
+    gathering = IdBatcher()
 
     assert gathering.join([])
     assert not gathering.join([])
@@ -30,7 +30,7 @@ def test_all_that_is_due_is_asked_for_once():
 
 def test_who_was_named_twice_does_not_ask_for_all():
     """Only an empty list does."""
-    gathering = Gathering()
+    gathering = IdBatcher()
 
     assert gathering.join(["a"])
     assert not gathering.join(["a"])
@@ -39,7 +39,7 @@ def test_who_was_named_twice_does_not_ask_for_all():
 
 def test_batches_are_bounded():
     """What is left comes next."""
-    gathering = Gathering()
+    gathering = IdBatcher()
     gathering.join([str(number) for number in range(BATCH + 1)])
 
     assert [BATCH, 1] == [len(gathering.take() or ()) for _ in range(2)]
@@ -47,7 +47,7 @@ def test_batches_are_bounded():
 
 def test_who_fails_leaves_and_the_next_is_to_do_it():
     """What waited is dropped: the ledger knows it."""
-    gathering = Gathering()
+    gathering = IdBatcher()
     gathering.join(["a", "b"])
     gathering.leave()
 
@@ -57,7 +57,7 @@ def test_who_fails_leaves_and_the_next_is_to_do_it():
 
 def test_nothing_handed_over_is_left_by_threads_that_come_and_go():
     """However they meet, each id is taken by exactly one, and never two are at work."""
-    gathering, at_work = Gathering(), threading.Lock()
+    gathering, at_work = IdBatcher(), threading.Lock()
     taken: list[str] = []
     alone: list[bool] = []
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from worker.concurrency import Turns
+from worker.concurrency import BoundedExecutor
 
 
 def _wait(event: threading.Event) -> None:
@@ -14,7 +14,7 @@ def _wait(event: threading.Event) -> None:
 def test_items_are_worked_on_one_after_the_other():
     """In the order in which they came."""
     done: list[str] = []
-    turns = Turns[str](1)
+    turns = BoundedExecutor[str](1)
     for item in "abc":
         turns.take(item, done.append)
 
@@ -23,7 +23,7 @@ def test_items_are_worked_on_one_after_the_other():
 
 def test_no_more_than_so_many_are_at_work_and_nothing_is_left_behind():
     """A thread that finds enough at work returns at once; those at work do what it brought."""
-    turns = Turns[int](2)
+    turns = BoundedExecutor[int](2)
     begun, go = threading.Semaphore(0), threading.Event()
     done: list[int] = []
     most, now, lock = [0], [0], threading.Lock()
@@ -56,7 +56,7 @@ def test_no_more_than_so_many_are_at_work_and_nothing_is_left_behind():
 
 def test_work_that_raises_gives_its_turn_back():
     """The next item is worked on, and what stood in line behind the fault with it."""
-    turns = Turns[str](1)
+    turns = BoundedExecutor[str](1)
     done: list[str] = []
 
     def work(item: str) -> None:

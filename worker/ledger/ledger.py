@@ -239,15 +239,15 @@ class Ledger:
         lease_ms: int,
         rate_per_s: float | None = None,
         keys: Sequence[DeliveryKey] = (),
-        first: bool = False,
+        clear_wakeup: bool = False,
     ) -> Claim:
         """Take up to ``want`` due deliveries of a destination, those of ``keys`` first.
 
-        ``first``: the run that asks answers an outstanding wake-up, so the next one may be sent.
+        ``clear_wakeup``: the run that asks answers an outstanding wake-up, so the next one may be sent.
         """
         members = [f"{key.call_id}:{key.action}" for key in keys]
         verdict, wait_ms, left, behind_ms, suppressing, *items = await self.scripts.run(
-            "claim", destination, want, lease_ms, int(first), "" if rate_per_s is None else rate_per_s, *members
+            "claim", destination, want, lease_ms, int(clear_wakeup), "" if rate_per_s is None else rate_per_s, *members
         )
         taken = tuple(_claimed(destination, item, suppressing=suppressing == 1) for item in items)
         return Claim(verdict, wait_ms, left, behind_ms, taken)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState
+from schemas.callcap.requests import Kind, NumberOutcome, NumberRequest, RequestState
 from worker.ledger.ledger import Ledger
 
 LEASE_MS = 50_000
@@ -26,7 +26,7 @@ class Written(StrEnum):
     """The key holds a different request."""
 
 
-class Claimed(StrEnum):
+class NumberClaim(StrEnum):
     """What a claim came to."""
 
     OURS = "ours"
@@ -43,7 +43,7 @@ class NumberRecord:
     key: str
     request: NumberRequest
     state: RequestState
-    outcome: Outcome | None
+    outcome: NumberOutcome | None
     """The last one; a waiting request has one when it could not be sent."""
     written_ms: int
     claimed_ms: int
@@ -64,15 +64,15 @@ class Numbers:
         keep_ms = KEEP_SEARCH_MS if request.kind is Kind.SEARCH else 0
         return Written(await self._ledger.scripts.run("number_write", key, request.kind, request.dump(), keep_ms))
 
-    async def claim(self, key: str, token: str) -> Claimed:
+    async def claim(self, key: str, token: str) -> NumberClaim:
         """Take a waiting request for sending; one whose sender never came back becomes ``unknown``.
 
         ``token`` is made for this claim alone; asked again with the same token, the claim is the same.
         """
-        interrupted = Outcome(state=RequestState.UNKNOWN, reason="interrupted").dump()
-        return Claimed(await self._ledger.scripts.run("number_claim", key, token, self._lease_ms, interrupted))
+        interrupted = NumberOutcome(state=RequestState.UNKNOWN, reason="interrupted").dump()
+        return NumberClaim(await self._ledger.scripts.run("number_claim", key, token, self._lease_ms, interrupted))
 
-    async def settle(self, key: str, token: str, outcome: Outcome) -> bool:
+    async def settle(self, key: str, token: str, outcome: NumberOutcome) -> bool:
         """Note what a claim came to; ``False`` when it is not the claim, or another outcome is certain already."""
         applied = await self._ledger.scripts.run("number_settle", key, token, outcome.state, outcome.dump())
         return bool(applied == 1)
@@ -105,7 +105,7 @@ def _record(key: str, values: dict[str, str]) -> NumberRecord:
         key=key,
         request=NumberRequest.load(values["request"]),
         state=RequestState(values["state"]),
-        outcome=Outcome.load(values["outcome"]) if "outcome" in values else None,
+        outcome=NumberOutcome.load(values["outcome"]) if "outcome" in values else None,
         written_ms=int(values["written"]),
         claimed_ms=int(values.get("claimed", 0)),
         settled_ms=int(values.get("settled", 0)),

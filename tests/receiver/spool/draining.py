@@ -13,10 +13,10 @@ def event(n: int) -> Incoming:
 
 
 @asynccontextmanager
-async def looking_after(ledger, gate, spool, *, woken=None, depths=None):
+async def looking_after(ledger, breaker, spool, *, woken=None, depths=None):
     """Run a drainer that looks often."""
     drainer = Drainer(
-        spool=spool, ledger=ledger, gate=gate, wake=(woken if woken is not None else []).extend,
+        spool=spool, ledger=ledger, breaker=breaker, wake=(woken if woken is not None else []).extend,
         depth=(depths if depths is not None else []).append, now_us=lambda: 0, probe_every_s=0.01, look_every_s=0.05,
     )  # fmt: skip
     task = asyncio.create_task(drainer.run())

@@ -1,4 +1,4 @@
-"""From the spool to the ledger, and the gate between them."""
+"""From the spool to the ledger, and the breaker between them."""
 
 import asyncio
 from contextlib import suppress
@@ -7,7 +7,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from receiver.redis_breaker import Gate
+from receiver.redis_breaker import RedisBreaker
 from receiver.spool.drainer import DrainStopped, Pace, drain
 from receiver.spool.file import Body, SpoolStatus
 from receiver.spool.spool import Spool
@@ -160,67 +160,70 @@ async def test_moves_kept_bodies_to_quarantine(spool):
     assert 0 == (await spool.status()).bodies
 
 
-async def test_opens_the_gate_when_redis_is_back_and_drains(spool):
+async def test_resets_the_breaker_when_redis_is_back_and_drains(spool):
     """While Redis is away nothing moves; then everything does, and the calls are woken."""
-    ledger, gate = FakeLedger(fault=RedisConnectionError("gone")), Gate()
+    ledger, breaker = FakeLedger(fault=RedisConnectionError("gone")), RedisBreaker()
     woken: list[str] = []
     depths: list[SpoolStatus] = []
-    gate.shut(RedisConnectionError("gone"))
+    breaker.trip(RedisConnectionError("gone"))
     await spool.put([event(1), event(2)])
-    async with looking_after(ledger, gate, spool, woken=woken, depths=depths):
+    async with looking_after(ledger, breaker, spool, woken=woken, depths=depths):
         await until(lambda: len(depths) > 2)
-        assert not gate.is_open
+        assert not breaker.is_closed
         assert [] == ledger.groups
         ledger.fault = None
-        await until(lambda: gate.is_open and depths[-1].events == 0)
+        await until(lambda: breaker.is_closed and depths[-1].events == 0)
 
     assert ["1", "2"] == woken
     assert 2 == depths[0].events
 
 
-async def test_redis_that_lives_but_takes_no_writes_keeps_the_gate_shut(spool):
-    """Draining is the proof: PING alone would open the gate for every group to be refused."""
+async def test_redis_that_lives_but_takes_no_writes_keeps_the_breaker_tripped(spool):
+    """Draining is the proof: PING alone would reset the breaker for every group to be refused."""
 
     class ReadOnly(FakeLedger):
         async def ping(self):
             return
 
-    ledger, gate = ReadOnly(fault=ResponseError("READONLY You can't write against a read only replica.")), Gate()
-    gate.shut(RedisConnectionError("gone"))
+    ledger, breaker = (
+        ReadOnly(fault=ResponseError("READONLY You can't write against a read only replica.")),
+        RedisBreaker(),
+    )
+    breaker.trip(RedisConnectionError("gone"))
     await spool.put([event(1)])
-    async with looking_after(ledger, gate, spool):
+    async with looking_after(ledger, breaker, spool):
         await until(lambda: len(ledger.groups) > 2)
-        assert not gate.is_open
+        assert not breaker.is_closed
         ledger.fault = None
-        await until(lambda: gate.is_open)
+        await until(lambda: breaker.is_closed)
 
     assert {"1": ["s1"]} == ledger.events
 
 
-async def test_opens_the_gate_without_a_spool():
+async def test_resets_the_breaker_without_a_spool():
     """A platform without a disk has only the PING."""
-    ledger, gate = FakeLedger(), Gate()
-    gate.shut(RedisConnectionError("gone"))
-    async with looking_after(ledger, gate, None):
-        await until(lambda: gate.is_open)
+    ledger, breaker = FakeLedger(), RedisBreaker()
+    breaker.trip(RedisConnectionError("gone"))
+    async with looking_after(ledger, breaker, None):
+        await until(lambda: breaker.is_closed)
 
 
 async def test_drains_what_an_earlier_life_left(spool):
-    """The gate was never shut in this life."""
-    ledger, gate = FakeLedger(), Gate()
+    """The breaker never tripped in this life."""
+    ledger, breaker = FakeLedger(), RedisBreaker()
     await spool.put([event(1)])
-    async with looking_after(ledger, gate, spool):
+    async with looking_after(ledger, breaker, spool):
         await until(lambda: "1" in ledger.events)
 
 
 async def test_leaves_the_draining_to_whoever_has_the_lock(spool):
-    """The gate opens all the same, for new events need not wait."""
-    ledger, gate = FakeLedger(), Gate()
-    gate.shut(RedisConnectionError("gone"))
+    """The breaker is reset all the same, for new events need not wait."""
+    ledger, breaker = FakeLedger(), RedisBreaker()
+    breaker.trip(RedisConnectionError("gone"))
     await spool.put([event(1)])
     with spool.drain_lock() as mine:
-        async with looking_after(ledger, gate, spool):
-            await until(lambda: gate.is_open)
+        async with looking_after(ledger, breaker, spool):
+            await until(lambda: breaker.is_closed)
 
     assert mine
     assert [] == ledger.groups

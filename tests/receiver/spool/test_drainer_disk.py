@@ -5,7 +5,7 @@ import threading
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from receiver.redis_breaker import Gate
+from receiver.redis_breaker import RedisBreaker
 from receiver.spool.file import SpoolError, SpoolFile
 from receiver.spool.spool import Spool
 from tests.receiver.scripted import FakeLedger, until
@@ -13,25 +13,25 @@ from tests.receiver.spool.draining import event, looking_after
 
 
 @pytest.mark.parametrize("refusing", ["status", "settle"])
-async def test_a_disk_that_fails_does_not_keep_the_gate_shut(tmp_path, refusing, monkeypatch):
+async def test_a_disk_that_fails_does_not_keep_the_breaker_tripped(tmp_path, refusing, monkeypatch):
     """Neither when it cannot be read nor when nothing can be removed from it."""
 
     async def fail(*_: object, **__: object) -> None:
         raise SpoolError("read-only file system")
 
-    ledger, gate = FakeLedger(fault=RedisConnectionError("gone")), Gate()
-    gate.shut(RedisConnectionError("gone"))
+    ledger, breaker = FakeLedger(fault=RedisConnectionError("gone")), RedisBreaker()
+    breaker.trip(RedisConnectionError("gone"))
     spool = Spool.at(tmp_path / "spool.db")
     await spool.put([event(1)])
     monkeypatch.setattr(spool, refusing, fail)
-    async with looking_after(ledger, gate, spool):
+    async with looking_after(ledger, breaker, spool):
         ledger.fault = None
-        await until(lambda: gate.is_open)
+        await until(lambda: breaker.is_closed)
     await spool.close()
 
 
 async def test_a_disk_that_hangs_does_not_either(tmp_path):
-    """The drainer gives it up each time, so that the gate opens again after the next hiccup too."""
+    """The drainer gives it up each time, so that the breaker is reset after the next hiccup too."""
     free = threading.Event()
 
     class Hanging(SpoolFile):
@@ -39,11 +39,11 @@ async def test_a_disk_that_hangs_does_not_either(tmp_path):
             free.wait(30)
 
     spool = Spool(Hanging(tmp_path / "spool.db"), job_s=0.5)
-    ledger, gate = FakeLedger(), Gate()
+    ledger, breaker = FakeLedger(), RedisBreaker()
     await spool.put([event(1)])
-    async with looking_after(ledger, gate, spool):
+    async with looking_after(ledger, breaker, spool):
         for _ in range(2):
-            gate.shut(RedisConnectionError("gone"))
-            await until(lambda: gate.is_open)
+            breaker.trip(RedisConnectionError("gone"))
+            await until(lambda: breaker.is_closed)
     free.set()
     await spool.close()

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from marshmallow import ValidationError
 
-from schemas.callcap.requests import Kind, Lookup, NumberRequest, Outcome, RequestState, read_key, read_request
+from schemas.callcap.requests import Kind, Lookup, NumberOutcome, NumberRequest, RequestState, read_key, read_request
 
 TODAY = date(2026, 11, 21)
 
@@ -58,19 +58,19 @@ def test_an_updates_faults_come_all_at_once():
 
 def test_an_outcome_comes_back_whole():
     """As it was written to the ledger."""
-    outcome = Outcome(
+    outcome = NumberOutcome(
         state=RequestState.UNKNOWN, reason="timeout", words="w", number="3165551234", numbers=("3165551234",),
         document={"status": "success"}, lookup=Lookup.OFFERED, lookup_words="l",
     )  # fmt: skip
 
-    assert outcome == Outcome.load(outcome.dump())
+    assert outcome == NumberOutcome.load(outcome.dump())
 
 
 @pytest.mark.parametrize("shown", [NumberRequest.load('["update", "3165551234", {"notes": "3165551235"}]')])
 def test_no_number_shows(shown):
     """A representation, such as an exception's or a log's, holds no phone number."""
     assert "31655512" not in repr(shown)
-    assert "31655512" not in repr(Outcome(state=RequestState.DONE, number="3165551234", numbers=("3165551234",)))
+    assert "31655512" not in repr(NumberOutcome(state=RequestState.DONE, number="3165551234", numbers=("3165551234",)))
 
 
 @pytest.mark.parametrize("key", ["num-1", "a", "shop:2026-03-02.smith_law", "x" * 100])

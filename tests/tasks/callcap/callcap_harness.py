@@ -8,7 +8,7 @@ from typing import Any
 
 from deploy.local.standins.app import StandIns
 from deploy.local.standins.faults import Fault
-from schemas.callcap.requests import Kind, Outcome
+from schemas.callcap.requests import Kind, NumberOutcome
 from tasks.callcap.exchange import search
 from tasks.callcap.requests import Callcap, ask
 from tests.ledgers import Driver, open_driver
@@ -21,7 +21,7 @@ EXACT = {"account": "L-3", "phoneNumber": "3165550142"}
 NOTHING = "The resource did not exist or did not have anything to say"
 
 
-class Desk:
+class CallcapHarness:
     """Callcap, the ledger and the stand-in of one test."""
 
     def __init__(self, standins: StandIns, driver: Driver, http: HttpClient) -> None:
@@ -50,12 +50,12 @@ class Desk:
         callcap = Callcap(self.account, http=http or self.http, numbers=self.numbers, sleep=sleep)
         return await callcap.carry_out(key, kind)
 
-    async def provision(self, parameters: dict[str, Any] | None = None, *, key: str = "k") -> Outcome:
+    async def provision(self, parameters: dict[str, Any] | None = None, *, key: str = "k") -> NumberOutcome:
         """Write a provisioning and carry it out."""
         await self.write(Kind.PROVISION, EXACT if parameters is None else parameters, key=key)
         return outcome_of(await self.carry_out(key=key))
 
-    async def search(self, **parameters: Any) -> Outcome:
+    async def search(self, **parameters: Any) -> NumberOutcome:
         """Search, without the ledger."""
         return await search(self.account, parameters, http=self.http)
 
@@ -78,7 +78,7 @@ class Desk:
         return self.standins.store.records("callcap")
 
 
-def outcome_of(record: NumberRecord) -> Outcome:
+def outcome_of(record: NumberRecord) -> NumberOutcome:
     """Give the outcome of a record, whose state it has."""
     assert record.outcome is not None
     assert record.state is record.outcome.state
@@ -86,7 +86,7 @@ def outcome_of(record: NumberRecord) -> Outcome:
 
 
 @asynccontextmanager
-async def open_desk(standins: StandIns, redis_url: str) -> AsyncIterator[Desk]:
-    """Open a desk."""
+async def open_harness(standins: StandIns, redis_url: str) -> AsyncIterator[CallcapHarness]:
+    """Open a harness."""
     async with open_driver(redis_url) as driver, HttpClient.open() as http:
-        yield Desk(standins, driver, http)
+        yield CallcapHarness(standins, driver, http)

@@ -12,14 +12,14 @@ from schemas.callcap.requests import Kind, Lookup, RequestState
 from schemas.delivery import Request, Response
 from tasks.callcap.exchange import TIMEOUT_S
 from tasks.callcap.requests import SETTLE_PAUSES_S, NotNoted
-from tests.tasks.callcap.callcap_harness import EXACT, Desk, open_desk, outcome_of
+from tests.tasks.callcap.callcap_harness import EXACT, CallcapHarness, open_harness, outcome_of
 from worker.ledger.numbers import LEASE_MS, Numbers
 
 
 @pytest.fixture
-async def desk(standins: StandIns, redis_url: str) -> AsyncIterator[Desk]:
-    """Give a desk on a real Redis."""
-    async with open_desk(standins, redis_url) as opened:
+async def harness(standins: StandIns, redis_url: str) -> AsyncIterator[CallcapHarness]:
+    """Give a harness on a real Redis."""
+    async with open_harness(standins, redis_url) as opened:
         yield opened
 
 
@@ -35,133 +35,133 @@ async def desk(standins: StandIns, redis_url: str) -> AsyncIterator[Desk]:
     ],
 )
 async def test_an_unknown_outcome_is_looked_up_and_never_sent_again(
-    desk: Desk, fault: dict[str, Any], reason: str, lookup: Lookup
+    harness: CallcapHarness, fault: dict[str, Any], reason: str, lookup: Lookup
 ):
     """GET with ``fullNumber`` tells whether the number is still offered; a lost reply is posted exactly once."""
-    desk.lay(times=1, **fault)
-    outcome = await desk.provision()
-    again = await desk.provision()
+    harness.lay(times=1, **fault)
+    outcome = await harness.provision()
+    again = await harness.provision()
 
     assert (RequestState.UNKNOWN, reason, lookup) == (outcome.state, outcome.reason, outcome.lookup)
     assert outcome == again
-    assert (1, 2) == (desk.sent("POST"), desk.sent("GET"))
+    assert (1, 2) == (harness.sent("POST"), harness.sent("GET"))
 
 
-async def test_a_timeout_is_unknown(desk: Desk):
+async def test_a_timeout_is_unknown(harness: CallcapHarness):
     """Callcap may have provisioned the number and not said so in time."""
-    desk.lay(mode="store_then_hang", times=1)
-    await desk.write(Kind.PROVISION, EXACT)
+    harness.lay(mode="store_then_hang", times=1)
+    await harness.write(Kind.PROVISION, EXACT)
 
     class Impatient:
         async def send(self, request: Request, *, timeout_s: float) -> Response:
-            return await desk.http.send(request, timeout_s=timeout_s / 100)
+            return await harness.http.send(request, timeout_s=timeout_s / 100)
 
-    outcome = outcome_of(await desk.carry_out(http=Impatient()))
+    outcome = outcome_of(await harness.carry_out(http=Impatient()))
     assert (RequestState.UNKNOWN, "timeout", Lookup.NOT_OFFERED) == (outcome.state, outcome.reason, outcome.lookup)
-    assert 1 == desk.sent("POST")
+    assert 1 == harness.sent("POST")
 
 
-async def test_a_number_that_callcap_chose_cannot_be_looked_up(desk: Desk):
+async def test_a_number_that_callcap_chose_cannot_be_looked_up(harness: CallcapHarness):
     """After a lost reply nobody here knows which one it was."""
-    desk.lay(mode="store_then_drop", times=1)
-    outcome = await desk.provision({"account": "L-3", "areaCode": "415"})
+    harness.lay(mode="store_then_drop", times=1)
+    outcome = await harness.provision({"account": "L-3", "areaCode": "415"})
 
     assert (RequestState.UNKNOWN, Lookup.NONE) == (outcome.state, outcome.lookup)
-    assert (1, 0) == (desk.sent("POST"), desk.sent("GET"))
+    assert (1, 0) == (harness.sent("POST"), harness.sent("GET"))
 
 
-async def test_a_look_up_that_failed_is_made_again(desk: Desk):
+async def test_a_look_up_that_failed_is_made_again(harness: CallcapHarness):
     """With the same key, which posts nothing."""
-    desk.lay(mode="store_then_drop", times=1)
-    desk.lay(status=503, times=1)
-    first = await desk.provision()
-    second = await desk.provision()
+    harness.lay(mode="store_then_drop", times=1)
+    harness.lay(status=503, times=1)
+    first = await harness.provision()
+    second = await harness.provision()
 
     assert [Lookup.FAILED, Lookup.NOT_OFFERED] == [first.lookup, second.lookup]
-    assert 1 == desk.sent("POST")
+    assert 1 == harness.sent("POST")
 
 
-async def test_what_was_surely_not_sent_may_be_tried_again(desk: Desk, free_port: int):
+async def test_what_was_surely_not_sent_may_be_tried_again(harness: CallcapHarness, free_port: int):
     """A refused connection reached nobody; the same key then sends it."""
-    account = desk.account
-    desk.account = desk.account_with(url=f"http://127.0.0.1:{free_port}/v3")
-    first = await desk.provision()
-    desk.account = account
-    second = await desk.provision()
+    account = harness.account
+    harness.account = harness.account_with(url=f"http://127.0.0.1:{free_port}/v3")
+    first = await harness.provision()
+    harness.account = account
+    second = await harness.provision()
 
     assert [(RequestState.WAITING, "connect"), (RequestState.DONE, "")] == [
         (outcome.state, outcome.reason) for outcome in (first, second)
     ]
-    assert 1 == desk.sent("POST")
+    assert 1 == harness.sent("POST")
 
 
-async def test_a_cancelled_provisioning_is_unknown_at_once(desk: Desk):
+async def test_a_cancelled_provisioning_is_unknown_at_once(harness: CallcapHarness):
     """Ctrl-C or a worker's end between request and reply; the next look tells more."""
-    desk.lay(mode="store_then_hang", times=1)
-    await desk.write(Kind.PROVISION, EXACT)
-    task = asyncio.create_task(desk.carry_out())
-    await desk.wait_for_number()
+    harness.lay(mode="store_then_hang", times=1)
+    await harness.write(Kind.PROVISION, EXACT)
+    task = asyncio.create_task(harness.carry_out())
+    await harness.wait_for_number()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    outcome = outcome_of(await desk.carry_out())
+    outcome = outcome_of(await harness.carry_out())
     assert (RequestState.UNKNOWN, "interrupted", Lookup.NOT_OFFERED) == (outcome.state, outcome.reason, outcome.lookup)
-    assert 1 == desk.sent("POST")
+    assert 1 == harness.sent("POST")
 
 
-async def test_two_at_once_with_one_key_post_once(desk: Desk):
+async def test_two_at_once_with_one_key_post_once(harness: CallcapHarness):
     """The second one is told that it is under way."""
-    desk.lay(latency_ms=200)
-    await desk.write(Kind.PROVISION, EXACT)
-    records = await asyncio.gather(*(desk.carry_out() for _ in range(5)))
+    harness.lay(latency_ms=200)
+    await harness.write(Kind.PROVISION, EXACT)
+    records = await asyncio.gather(*(harness.carry_out() for _ in range(5)))
 
-    assert 1 == desk.sent("POST") == len(desk.kept())
+    assert 1 == harness.sent("POST") == len(harness.kept())
     assert 4 == sum(record.state is RequestState.IN_FLIGHT for record in records)
 
 
-async def test_an_update_whose_reply_is_lost_is_unknown_and_not_looked_up(desk: Desk):
+async def test_an_update_whose_reply_is_lost_is_unknown_and_not_looked_up(harness: CallcapHarness):
     """A search tells whether a number is offered, not how it is routed."""
-    await desk.provision()
-    desk.lay(mode="store_then_drop", times=1)
-    await desk.write(Kind.UPDATE, {"memo1": "456"}, key="u", number="3165550142")
-    outcome = outcome_of(await desk.carry_out(Kind.UPDATE, key="u"))
+    await harness.provision()
+    harness.lay(mode="store_then_drop", times=1)
+    await harness.write(Kind.UPDATE, {"memo1": "456"}, key="u", number="3165550142")
+    outcome = outcome_of(await harness.carry_out(Kind.UPDATE, key="u"))
 
     assert (RequestState.UNKNOWN, Lookup.NONE) == (outcome.state, outcome.lookup)
-    assert 0 == desk.sent("GET")
+    assert 0 == harness.sent("GET")
 
 
-async def test_an_answer_that_redis_does_not_take_is_told(desk: Desk):
+async def test_an_answer_that_redis_does_not_take_is_told(harness: CallcapHarness):
     """After several tries, for nobody else knows it; the ledger then says "unknown"."""
-    await desk.write(Kind.PROVISION, EXACT)
+    await harness.write(Kind.PROVISION, EXACT)
 
     class BrokenNumbers(Numbers):
         async def settle(self, *_: Any) -> bool:
             raise RedisConnectionError("gone")
 
-    whole, desk.numbers = desk.numbers, BrokenNumbers(desk.driver.ledger)
+    whole, harness.numbers = harness.numbers, BrokenNumbers(harness.driver.ledger)
     with pytest.raises(NotNoted) as caught:
-        await desk.carry_out()
+        await harness.carry_out()
 
     assert (RequestState.DONE, "3165550142") == (caught.value.outcome.state, caught.value.outcome.number)
-    assert list(SETTLE_PAUSES_S) == desk.pauses
-    desk.numbers = whole
-    desk.driver.time.pass_s(LEASE_MS / 1000)
-    assert RequestState.UNKNOWN is outcome_of(await desk.carry_out()).state
-    assert 1 == desk.sent("POST")
+    assert list(SETTLE_PAUSES_S) == harness.pauses
+    harness.numbers = whole
+    harness.driver.time.pass_s(LEASE_MS / 1000)
+    assert RequestState.UNKNOWN is outcome_of(await harness.carry_out()).state
+    assert 1 == harness.sent("POST")
 
 
-async def test_a_fault_of_ours_is_unknown(desk: Desk):
+async def test_a_fault_of_ours_is_unknown(harness: CallcapHarness):
     """Nobody can say whether it was before or after the request went out."""
-    await desk.write(Kind.PROVISION, EXACT)
+    await harness.write(Kind.PROVISION, EXACT)
 
     class Broken:
         async def send(self, request: Request, *, timeout_s: float) -> Response:
             if request.method == "POST":
                 raise ZeroDivisionError
-            return await desk.http.send(request, timeout_s=timeout_s)
+            return await harness.http.send(request, timeout_s=timeout_s)
 
-    outcome = outcome_of(await desk.carry_out(http=Broken()))
+    outcome = outcome_of(await harness.carry_out(http=Broken()))
     assert (RequestState.UNKNOWN, "unexpected", Lookup.OFFERED) == (outcome.state, outcome.reason, outcome.lookup)
 
 

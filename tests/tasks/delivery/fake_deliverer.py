@@ -1,4 +1,4 @@
-"""Hands for a pump: they take claimed deliveries through attempts that hang as long as a test wants."""
+"""A fake deliverer for a pump: it takes claimed deliveries through attempts that hang as long as a test wants."""
 
 import asyncio
 from typing import Any
@@ -11,7 +11,7 @@ from worker.ledger.ledger import Ledger
 from worker.ledger.records import Claimed
 
 
-class Hands:
+class FakeDeliverer:
     """Takes claimed deliveries through their attempts: each hangs while its name is held, then ends well."""
 
     def __init__(self, driver: Driver) -> None:
@@ -67,14 +67,24 @@ class Hands:
 
 
 def make_pump(
-    hands: Hands, ledger: Ledger | None = None, *, in_lines: bool = False, linger_s: float = 0.0, **changes: object
+    fake: FakeDeliverer,
+    ledger: Ledger | None = None,
+    *,
+    serialize_by_caller: bool = False,
+    linger_s: float = 0.0,
+    **changes: object,
 ) -> Pump:
     """Make a pump for the destination ``crm``."""
     values: dict[str, Any] = {"concurrency": 3, **changes}
     destination = make_destination(SPEC, **values)
-    used = ledger or hands.driver.ledger
+    used = ledger or fake.driver.ledger
     return Pump(
-        destination, ledger=used, deliver=hands.deliver, lease_ms=LEASE_MS, in_lines=in_lines, linger_s=linger_s
+        destination,
+        ledger=used,
+        deliver=fake.deliver,
+        lease_ms=LEASE_MS,
+        serialize_by_caller=serialize_by_caller,
+        linger_s=linger_s,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.delivery.finish_writer import Finishes
+from tasks.delivery.finish_writer import FinishWriter
 from tests.ledgers import Driver, key_of
 from worker.ledger.history import Attempt, History
 from worker.ledger.ledger import Ledger
@@ -25,9 +25,11 @@ async def test_ends_are_written_and_answered_each_for_itself(driver: Driver):
     """Whoever writes an end is told whether it counted."""
     await driver.make("c1", "c2")
     first, second = await driver.take()
-    finishes = Finishes(driver.ledger)
+    finish_writer = FinishWriter(driver.ledger)
     answers = await asyncio.gather(
-        finishes.write(delivered(first)), finishes.write(delivered(second, fence=7)), finishes.write(delivered(second))
+        finish_writer.write(delivered(first)),
+        finish_writer.write(delivered(second, fence=7)),
+        finish_writer.write(delivered(second)),
     )
 
     assert [True, False, True] == [finished.applied for finished in answers]
@@ -45,9 +47,9 @@ async def test_ends_that_collect_go_in_one_write(driver: Driver):
     writes: list[int] = []
     await driver.make(*(f"c{i:03}" for i in range(300)))
     held = [claimed for _ in range(5) for claimed in await driver.take(want=64)]
-    finishes = Finishes(Counting(driver.redis, clock_ms=driver.time))
+    finish_writer = FinishWriter(Counting(driver.redis, clock_ms=driver.time))
     async with asyncio.timeout(10):
-        answers = await asyncio.gather(*(finishes.write(delivered(claimed)) for claimed in held))
+        answers = await asyncio.gather(*(finish_writer.write(delivered(claimed)) for claimed in held))
 
     assert all(finished.applied for finished in answers)
     assert [128, 128, 44] == writes
@@ -59,7 +61,7 @@ async def test_an_end_is_written_again_until_redis_is_back(driver: Driver):
     claimed = await driver.take_one()
     assert driver.server is not None
     driver.server.connected = False
-    writing = asyncio.create_task(Finishes(driver.ledger).write(delivered(claimed)))
+    writing = asyncio.create_task(FinishWriter(driver.ledger).write(delivered(claimed)))
     done, _ = await asyncio.wait([writing], timeout=0.1)
     assert set() == done
     driver.server.connected = True
@@ -74,10 +76,10 @@ async def test_an_end_that_cannot_be_written_spoils_no_other(driver: Driver):
     """A bug of ours in one end leaves its delivery to its lease; the others are written."""
     await driver.make("c1", "bad", "c2")
     first, bad, second = await driver.take()
-    finishes = Finishes(driver.ledger)
+    finish_writer = FinishWriter(driver.ledger)
     ends = [delivered(first), delivered(bad, history=HALF_A_CHARACTER), delivered(second)]
     async with asyncio.timeout(5):
-        answers = await asyncio.gather(*map(finishes.write, ends))
+        answers = await asyncio.gather(*map(finish_writer.write, ends))
 
     assert [True, False, True] == [finished.applied for finished in answers]
     assert ["delivered", "in_flight", "delivered"] == await driver.states("c1", "bad", "c2")
@@ -87,24 +89,24 @@ async def test_the_writer_goes_on_after_an_end_that_could_not_be_written(driver:
     """The next end finds a writer."""
     await driver.make("bad", "c1")
     bad, first = await driver.take()
-    finishes = Finishes(driver.ledger)
+    finish_writer = FinishWriter(driver.ledger)
     async with asyncio.timeout(5):
-        assert not (await finishes.write(delivered(bad, history=HALF_A_CHARACTER))).applied
-        assert (await finishes.write(delivered(first))).applied
+        assert not (await finish_writer.write(delivered(bad, history=HALF_A_CHARACTER))).applied
+        assert (await finish_writer.write(delivered(first))).applied
 
 
 async def test_an_end_whose_writer_was_cut_is_written_all_the_same(driver: Driver):
     """At shutdown an attempt may be cut while its verdict is on its way."""
     await driver.make("c1", "c2")
     first, second = await driver.take()
-    finishes = Finishes(driver.ledger)
-    cut = asyncio.create_task(finishes.write(delivered(first)))
+    finish_writer = FinishWriter(driver.ledger)
+    cut = asyncio.create_task(finish_writer.write(delivered(first)))
     await asyncio.sleep(0)
     cut.cancel()
     with pytest.raises(asyncio.CancelledError):
         await cut
     async with asyncio.timeout(5):
-        await finishes.write(delivered(second))
+        await finish_writer.write(delivered(second))
 
     assert ["delivered", "delivered"] == await driver.states("c1", "c2")
 
@@ -114,7 +116,7 @@ async def test_what_was_written_can_be_read_again(driver: Driver):
     await driver.make("c1")
     claimed = await driver.take_one()
     attempt = Attempt(number=1, at_ms=1, elapsed_ms=2, status=200, outcome="delivered", reply="späte Antwort")
-    await Finishes(driver.ledger).write(delivered(claimed, history=History().add(attempt, notes=["cut"])))
+    await FinishWriter(driver.ledger).write(delivered(claimed, history=History().add(attempt, notes=["cut"])))
 
     delivery = await driver.delivery("c1")
     assert (key_of("c1"), (attempt,), ("cut",)) == (delivery.key, delivery.history.attempts, delivery.history.notes)

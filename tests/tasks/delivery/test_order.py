@@ -89,15 +89,15 @@ def test_what_follows_a_create_needs_it_delivered(action: str, create: DeliveryR
 
 
 @pytest.mark.parametrize(
-    ("action", "earlier", "unmade"),
+    ("action", "earlier", "create_skipped"),
     [("create", State.DEAD, False), ("update-3", State.DEAD, True), ("update-3", State.DELIVERED, False)],
 )
-def test_an_update_makes_what_a_create_without_caller_did_not(action: str, earlier: State, *, unmade: bool):
+def test_an_update_makes_what_a_create_without_caller_did_not(action: str, earlier: State, *, create_skipped: bool):
     """The caller may be known by now; an update before this one may have made it already."""
     siblings = (sibling("create", State.SKIPPED, reason="no_caller"), sibling("update-2", earlier))
     claimed = make_claimed(action, *siblings)
 
-    assert unmade == order_of(claimed, destination=make_destination(SPEC), default_region="AU").unmade
+    assert create_skipped == order_of(claimed, destination=make_destination(SPEC), default_region="AU").create_skipped
 
 
 def test_what_the_vendor_has_is_what_it_confirmed_last():

@@ -7,7 +7,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from tests.fakes import reply
 from tests.ledgers import LEASE_MS, Driver
-from tests.tasks.delivery_harness import Desk, make_desk
+from tests.tasks.delivery_harness import DeliveryHarness, make_harness
 from worker.ledger.admin import suppress
 from worker.ledger.ledger import Ledger
 
@@ -20,24 +20,24 @@ async def test_a_list_of_suppressed_numbers_that_cannot_be_read_sends_nothing(dr
         async def is_suppressed(self, number: str) -> bool:
             raise RedisConnectionError
 
-    desk = make_desk(driver, ledger=Half(driver.redis, clock_ms=driver.time))
+    harness = make_harness(driver, ledger=Half(driver.redis, clock_ms=driver.time))
 
-    assert "queued" == await desk.deliver()
-    assert ([], 0) == (desk.http.requests, (await driver.delivery("c1")).number)
+    assert "queued" == await harness.deliver()
+    assert ([], 0) == (harness.http.requests, (await driver.delivery("c1")).number)
 
 
 async def test_a_memory_that_cannot_be_read_is_an_attempt_by_the_schedule(driver: Driver):
     """An error of ours outside the attempt is retried, then dead, and frees its slot at once."""
-    desk = make_desk(driver, retry_s=(5.0,))
+    harness = make_harness(driver, retry_s=(5.0,))
     await driver.make("first", group="614")
     await driver.end(await driver.take_one(), "delivered", memory="{broken")
-    await desk.make(group="614")
-    assert "retrying" == await desk.again()
+    await harness.make(group="614")
+    assert "retrying" == await harness.again()
     driver.time.pass_s(10)
-    assert "dead" == await desk.again()
+    assert "dead" == await harness.again()
 
-    assert ("dead", "unexpected", None, "JSONDecodeError") == await desk.last()
-    assert ["unexpected"] == desk.watched.dead_letters
+    assert ("dead", "unexpected", None, "JSONDecodeError") == await harness.last()
+    assert ["unexpected"] == harness.watched.dead_letters
 
 
 @pytest.mark.parametrize(
@@ -45,50 +45,50 @@ async def test_a_memory_that_cannot_be_read_is_an_attempt_by_the_schedule(driver
 )
 async def test_words_with_half_a_character_are_kept(driver: Driver, body: bytes):
     """A vendor's reply never keeps an end from being written."""
-    desk = make_desk(driver)
-    desk.http.always = reply(body)
+    harness = make_harness(driver)
+    harness.http.always = reply(body)
 
-    assert "retrying" == await desk.deliver()
-    assert "unrecognised" == (await desk.last())[1]
+    assert "retrying" == await harness.deliver()
+    assert "unrecognised" == (await harness.last())[1]
 
 
 async def test_a_customer_with_half_a_character_in_its_number_is_remembered(driver: Driver):
     """What a vendor gives us to remember is text that can be stored."""
-    desk = make_desk(driver, "kapture")
-    desk.http.always = reply(b'{"status": "success", "kapture_customer_id": "7\\ud800"}')
+    harness = make_harness(driver, "kapture")
+    harness.http.always = reply(b'{"status": "success", "kapture_customer_id": "7\\ud800"}')
 
-    assert "delivered" == await desk.deliver()
+    assert "delivered" == await harness.deliver()
     assert any(note.startswith("remote id 7") for note in (await driver.delivery("c1")).history.notes)
 
 
 async def test_a_whole_character_in_two_halves_stays_whole(driver: Driver):
     """JSON writes a character beyond the basic plane as two halves."""
-    desk = make_desk(driver)
-    desk.http.always = reply(b'{"error": "no \\ud83d\\ude00"}')
-    await desk.deliver()
+    harness = make_harness(driver)
+    harness.http.always = reply(b'{"error": "no \\ud83d\\ude00"}')
+    await harness.deliver()
 
-    assert "no 😀" == (await desk.last())[3]
+    assert "no 😀" == (await harness.last())[3]
 
 
-async def cut(desk: Desk) -> str:
+async def cut(harness: DeliveryHarness) -> str:
     """Cut the attempt while its request is under way; give the state."""
-    desk.http.gate = asyncio.Event()
-    claimed = await desk.driver.take_one()
-    attempt = asyncio.create_task(desk.deliverer.deliver(claimed))
-    await desk.http.hanging(1)
+    harness.http.gate = asyncio.Event()
+    claimed = await harness.driver.take_one()
+    attempt = asyncio.create_task(harness.runner.deliver(claimed))
+    await harness.http.hanging(1)
     attempt.cancel()
     async with asyncio.timeout(5):
         await asyncio.wait([attempt])
-    return str((await desk.driver.delivery("c1")).state)
+    return str((await harness.driver.delivery("c1")).state)
 
 
 async def test_a_cut_attempt_is_due_at_once_where_sending_twice_is_harmless(driver: Driver):
     """Its outcome is unknown; it counts as an attempt and uses up no wait."""
-    desk = make_desk(driver)
-    await desk.make()
+    harness = make_harness(driver)
+    await harness.make()
 
-    assert "retrying" == await cut(desk)
-    assert ("unknown", "interrupted", None, "") == await desk.last()
+    assert "retrying" == await cut(harness)
+    assert ("unknown", "interrupted", None, "") == await harness.last()
     claimed = await driver.take_one()
     assert (2, 0, "interrupted") == (claimed.number, claimed.step, claimed.reason)
 
@@ -96,13 +96,13 @@ async def test_a_cut_attempt_is_due_at_once_where_sending_twice_is_harmless(driv
 async def test_a_cut_attempt_waits_for_its_lease_where_sending_twice_is_not_harmless(driver: Driver):
     """Then it looks at the vendor before it sends again."""
     contact = {"mode": "contact", "customer_id": "7"}
-    desk = make_desk(driver, "kapture", table=contact)
-    await desk.make()
-    await cut(desk)
+    harness = make_harness(driver, "kapture", table=contact)
+    await harness.make()
+    await cut(harness)
     assert [] == await driver.take()
     driver.time.pass_s(LEASE_MS / 1000)
-    desk.http.gate = None
-    desk.http.always = reply(b'{"status": "success", "data": []}')
-    await desk.again()
+    harness.http.gate = None
+    harness.http.always = reply(b'{"status": "success", "data": []}')
+    await harness.again()
 
-    assert "search" in desk.http.requests[1].url
+    assert "search" in harness.http.requests[1].url

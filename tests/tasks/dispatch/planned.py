@@ -41,7 +41,7 @@ def actions(plan: Plan) -> list[str]:
     return [f"{new.destination}:{new.action}" for new in plan.deliveries]
 
 
-class Desk:
+class PlannerHarness:
     """A planner by one configuration: the contract's, or ``text``."""
 
     def __init__(self, folder: Path, text: str = CONTRACT) -> None:

@@ -19,10 +19,10 @@ from schemas.delacon.events import read_event
 from schemas.delivery import DeliveryKey
 from schemas.destination import Destination
 from schemas.kapture.customer import SPEC
-from tasks.delivery.finish_writer import Finishes
-from tasks.delivery.observer import Watcher
+from tasks.delivery.finish_writer import FinishWriter
+from tasks.delivery.observer import Observer
 from tasks.delivery.pump import Pump
-from tasks.delivery.runner import Deliverer
+from tasks.delivery.runner import Runner
 from tasks.dispatch.dispatcher import dispatch
 from tasks.dispatch.planner import Planner
 from tasks.kapture_audit.reconcile import (
@@ -80,13 +80,13 @@ class Kit:
 
     async def deliver(self) -> None:
         """Deliver what is due until nothing is, those in line too."""
-        deliverer = Deliverer(
+        runner = Runner(
             self.destination, vendor=VENDORS["kapture"], ledger=self.ledger, http=self.http,
-            finishes=Finishes(self.ledger), watcher=Watcher(Metrics(), None), now=lambda: datetime.now(UTC),
+            finish_writer=FinishWriter(self.ledger), observer=Observer(Metrics(), None), now=lambda: datetime.now(UTC),
             rng=Random(4), default_region="AU", lease_ms=LEASE_MS,
         )  # fmt: skip
         while (await self.ledger.overview(["crm"])).destinations[0].due:
-            await Pump(self.destination, ledger=self.ledger, deliver=deliverer.deliver, lease_ms=LEASE_MS).run()
+            await Pump(self.destination, ledger=self.ledger, deliver=runner.deliver, lease_ms=LEASE_MS).run()
 
     async def callers(self) -> list[Delivered]:
         """Give who was delivered within the last hour."""

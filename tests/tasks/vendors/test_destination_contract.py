@@ -1,6 +1,6 @@
 """What every vendor of the registry must do; ``data/NAME.json`` has a table and sample replies of each.
 
-Over 200 lines, because it is one suite: a vendor is held to all of it or to nothing.
+One suite: a vendor is held to all of it or to nothing.
 """
 
 import json

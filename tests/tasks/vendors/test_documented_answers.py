@@ -1,8 +1,7 @@
 """Every endpoint and every text of the vendors' documents, said by the stand-ins to the real vendor classes.
 
 The table of docs/documents.md names each of these tests; tests/test_documents.py changes each text in the stand-in
-and expects the test to fail, so what was said is compared here with the document's own words. A table of words, and so
-over 200 lines.
+and expects the test to fail, so what was said is compared here with the document's own words.
 """
 
 from collections.abc import AsyncIterator
@@ -14,7 +13,7 @@ from deploy.local.standins.app import StandIns
 from schemas.callcap.requests import RequestState
 from schemas.kapture.options import OPERATIONS
 from tasks.callcap.exchange import search
-from tests.tasks.recording_http import NEW, Desk, open_desk
+from tests.tasks.recording_http import NEW, VendorHarness, open_harness
 from worker.config.settings import CallcapSettings
 from worker.errors import Blocked, Permanent, Transient
 
@@ -35,23 +34,23 @@ PAGES = {
 
 
 @pytest.fixture
-async def desk(standins: StandIns) -> AsyncIterator[Desk]:
-    """Give a desk at the stand-ins."""
-    async with open_desk(standins) as opened:
+async def harness(standins: StandIns) -> AsyncIterator[VendorHarness]:
+    """Give a harness at the stand-ins."""
+    async with open_harness(standins) as opened:
         yield opened
 
 
 # Captorra
 
 
-async def test_captorra_takes_a_call(desk: Desk, make_call):
+async def test_captorra_takes_a_call(harness: VendorHarness, make_call):
     """POST .../create, answered with success alone."""
-    receipt = await desk.attempt("captorra", make_call())
+    receipt = await harness.attempt("captorra", make_call())
 
-    assert ("POST", "/api/captorracalltracking/create") == desk.heard.asked
-    assert {"success": True} == desk.heard.said
+    assert ("POST", "/api/captorracalltracking/create") == harness.heard.asked
+    assert {"success": True} == harness.heard.said
     assert not receipt.duplicate
-    assert 1 == len(desk.standins.store.records("captorra"))
+    assert 1 == len(harness.standins.store.records("captorra"))
 
 
 @pytest.mark.parametrize(
@@ -67,23 +66,23 @@ async def test_captorra_takes_a_call(desk: Desk, make_call):
     ],
 )
 async def test_captorra_refuses_a_call(
-    *, desk: Desk, make_call, words: str, change: dict[str, Any], how: dict[str, Any]
+    *, harness: VendorHarness, make_call, words: str, change: dict[str, Any], how: dict[str, Any]
 ):
     """It is dead, with the vendor's words."""
-    error = await desk.refusal("captorra", make_call(**change), **how)
+    error = await harness.refusal("captorra", make_call(**change), **how)
 
-    assert {"success": False, "error": words} == desk.heard.said
+    assert {"success": False, "error": words} == harness.heard.said
     assert (Permanent, "rejected", words) == (type(error), error.reason, error.detail)
-    assert [] == desk.standins.store.records("captorra")
+    assert [] == harness.standins.store.records("captorra")
 
 
-async def test_captorra_refuses_a_call_as_printed(desk: Desk, make_call):
+async def test_captorra_refuses_a_call_as_printed(harness: VendorHarness, make_call):
     """With the small L of the document."""
     words = "Please provide the Captorrald, Name, ID, ANI, Date"
-    desk.let_say("captorra", words)
-    error = await desk.refusal("captorra", make_call())
+    harness.let_say("captorra", words)
+    error = await harness.refusal("captorra", make_call())
 
-    assert {"success": False, "error": words} == desk.heard.said
+    assert {"success": False, "error": words} == harness.heard.said
     assert (Permanent, "rejected", words) == (type(error), error.reason, error.detail)
 
 
@@ -94,47 +93,47 @@ async def test_captorra_refuses_a_call_as_printed(desk: Desk, make_call):
         pytest.param("Please check Captorrald.", "Please check Captorrald.", id="printed"),
     ],
 )
-async def test_captorra_does_not_know_the_organisation(desk: Desk, make_call, words: str, saying: str):
+async def test_captorra_does_not_know_the_organisation(harness: VendorHarness, make_call, words: str, saying: str):
     """The destination is blocked and probed."""
     if saying:
-        desk.let_say("captorra", saying)
-    error = await desk.refusal("captorra", make_call(), table={"captorra_id": "999999"})
+        harness.let_say("captorra", saying)
+    error = await harness.refusal("captorra", make_call(), table={"captorra_id": "999999"})
 
-    assert {"success": False, "error": words} == desk.heard.said
+    assert {"success": False, "error": words} == harness.heard.said
     assert isinstance(error, Blocked)
     assert ("unknown_account", words, True, False) == (error.reason, error.detail, error.probe, error.dead)
 
 
-async def test_captorra_has_the_call_already(desk: Desk, make_call):
+async def test_captorra_has_the_call_already(harness: VendorHarness, make_call):
     """It is delivered, a duplicate, with the vendor's word."""
-    await desk.attempt("captorra", make_call())
-    receipt = await desk.attempt("captorra", make_call())
+    await harness.attempt("captorra", make_call())
+    receipt = await harness.attempt("captorra", make_call())
 
-    assert {"success": False, "error": "Phone source already exists"} == desk.heard.said
+    assert {"success": False, "error": "Phone source already exists"} == harness.heard.said
     assert (True, "Phone source already exists") == (receipt.duplicate, receipt.note)
-    assert 1 == len(desk.standins.store.records("captorra"))
+    assert 1 == len(harness.standins.store.records("captorra"))
 
 
 # Comunik8
 
 
-async def test_comunik8_takes_a_lead(desk: Desk, make_call):
+async def test_comunik8_takes_a_lead(harness: VendorHarness, make_call):
     """POST /lead/add; saved and processed, with 200."""
-    receipt = await desk.attempt("comunik8", make_call())
+    receipt = await harness.attempt("comunik8", make_call())
 
-    assert ("POST", "/lead/add") == desk.heard.asked
-    assert (200, SAVED) == (desk.heard.status, desk.heard.said)
+    assert ("POST", "/lead/add") == harness.heard.asked
+    assert (200, SAVED) == (harness.heard.status, harness.heard.said)
     assert not receipt.duplicate
-    assert ["scheduled"] == [lead["state"] for lead in desk.standins.store.records("comunik8")]
+    assert ["scheduled"] == [lead["state"] for lead in harness.standins.store.records("comunik8")]
 
 
-async def test_comunik8_finds_a_test_lead_right(desk: Desk, make_call):
+async def test_comunik8_finds_a_test_lead_right(harness: VendorHarness, make_call):
     """Nothing is saved, and the delivery says so."""
-    receipt = await desk.attempt("comunik8", make_call(), table={"test": True})
+    receipt = await harness.attempt("comunik8", make_call(), table={"test": True})
 
-    assert {"test": "ok"} == desk.heard.said
+    assert {"test": "ok"} == harness.heard.said
     assert "test: ok" == receipt.note
-    assert [] == desk.standins.store.records("comunik8")
+    assert [] == harness.standins.store.records("comunik8")
 
 
 @pytest.mark.parametrize(
@@ -144,21 +143,21 @@ async def test_comunik8_finds_a_test_lead_right(desk: Desk, make_call):
         pytest.param("Another call is already scheduled", 0, id="scheduled"),
     ],
 )
-async def test_comunik8_has_the_lead_already(desk: Desk, make_call, words: str, later_s: float):
+async def test_comunik8_has_the_lead_already(harness: VendorHarness, make_call, words: str, later_s: float):
     """It is delivered, a duplicate, with the vendor's word."""
-    await desk.attempt("comunik8", make_call())
-    desk.standins.store.ahead_s += later_s
-    receipt = await desk.attempt("comunik8", make_call())
+    await harness.attempt("comunik8", make_call())
+    harness.standins.store.ahead_s += later_s
+    receipt = await harness.attempt("comunik8", make_call())
 
-    assert {"saved": True, "processed": False, "error": words} == desk.heard.said
+    assert {"saved": True, "processed": False, "error": words} == harness.heard.said
     assert (True, words) == (receipt.duplicate, receipt.note)
 
 
-async def test_comunik8_does_not_know_the_type(desk: Desk, make_call):
+async def test_comunik8_does_not_know_the_type(harness: VendorHarness, make_call):
     """The lead was saved: it is dead, and the destination waits for a human."""
-    error = await desk.refusal("comunik8", make_call(), table={"type": "nobody-knows"})
+    error = await harness.refusal("comunik8", make_call(), table={"type": "nobody-knows"})
 
-    assert {"saved": True, "processed": False, "error": "Unknown Type"} == desk.heard.said
+    assert {"saved": True, "processed": False, "error": "Unknown Type"} == harness.heard.said
     assert isinstance(error, Blocked)
     assert ("unknown_type", "Unknown Type", False, True) == (error.reason, error.detail, error.probe, error.dead)
 
@@ -170,118 +169,120 @@ async def test_comunik8_does_not_know_the_type(desk: Desk, make_call):
         pytest.param("data", "Empty or invalid content of `data` field", {"body": {"data": ""}}, id="data"),
     ],
 )
-async def test_comunik8_finds_a_lead_wrong(*, desk: Desk, make_call, field: str, words: str, how: dict[str, Any]):
+async def test_comunik8_finds_a_lead_wrong(
+    *, harness: VendorHarness, make_call, field: str, words: str, how: dict[str, Any]
+):
     """400; it is dead, with a message for each field."""
-    error = await desk.refusal("comunik8", make_call(), **how)
+    error = await harness.refusal("comunik8", make_call(), **how)
 
-    assert (400, {field: {"0": words}}) == (desk.heard.status, desk.heard.said)
+    assert (400, {field: {"0": words}}) == (harness.heard.status, harness.heard.said)
     assert (Permanent, "rejected", f"{field}: {words}") == (type(error), error.reason, error.detail)
 
 
-async def test_comunik8_fails(desk: Desk, make_call):
+async def test_comunik8_fails(harness: VendorHarness, make_call):
     """500; it is tried again."""
-    desk.let_say("comunik8", "Internal Server Error")
-    error = await desk.refusal("comunik8", make_call())
+    harness.let_say("comunik8", "Internal Server Error")
+    error = await harness.refusal("comunik8", make_call())
 
-    assert (500, "Internal Server Error") == (desk.heard.status, desk.heard.printed)
+    assert (500, "Internal Server Error") == (harness.heard.status, harness.heard.printed)
     assert (Transient, "unavailable", "Internal Server Error") == (type(error), error.reason, error.detail)
 
 
-async def test_comunik8_withdraws_a_lead(desk: Desk, make_call):
+async def test_comunik8_withdraws_a_lead(harness: VendorHarness, make_call):
     """POST /lead/cancel."""
-    await desk.attempt("comunik8", make_call())
-    receipt = await desk.attempt("comunik8", make_call(), action="cancel")
+    await harness.attempt("comunik8", make_call())
+    receipt = await harness.attempt("comunik8", make_call(), action="cancel")
 
-    assert ("POST", "/lead/cancel") == desk.heard.asked
-    assert {"cancelled": True} == desk.heard.said
+    assert ("POST", "/lead/cancel") == harness.heard.asked
+    assert {"cancelled": True} == harness.heard.said
     assert "" == receipt.note
-    assert ["cancelled"] == [lead["state"] for lead in desk.standins.store.records("comunik8")]
+    assert ["cancelled"] == [lead["state"] for lead in harness.standins.store.records("comunik8")]
 
 
 @pytest.mark.parametrize(
     ("words", "before"),
     [pytest.param("not found", False, id="absent"), pytest.param("already processed", True, id="dialled")],
 )
-async def test_comunik8_has_no_lead_to_withdraw(desk: Desk, make_call, words: str, before: bool):
+async def test_comunik8_has_no_lead_to_withdraw(harness: VendorHarness, make_call, words: str, before: bool):
     """The withdrawal is delivered, and the vendor's word noted."""
     if before:
-        await desk.attempt("comunik8", make_call())
-        desk.standins.store.ahead_s += 3600
-    receipt = await desk.attempt("comunik8", make_call(), action="cancel")
+        await harness.attempt("comunik8", make_call())
+        harness.standins.store.ahead_s += 3600
+    receipt = await harness.attempt("comunik8", make_call(), action="cancel")
 
-    assert {"cancelled": False, "warning": words} == desk.heard.said
+    assert {"cancelled": False, "warning": words} == harness.heard.said
     assert words == receipt.note
 
 
-async def test_comunik8_does_not_know_the_type_of_a_withdrawal(desk: Desk, make_call):
+async def test_comunik8_does_not_know_the_type_of_a_withdrawal(harness: VendorHarness, make_call):
     """The warning stands without quotation marks, as printed; the destination is blocked and probed."""
-    error = await desk.refusal("comunik8", make_call(), table={"type": "nobody-knows"}, action="cancel")
+    error = await harness.refusal("comunik8", make_call(), table={"type": "nobody-knows"}, action="cancel")
 
-    assert '"warning": server error (call group)\n' in desk.heard.printed
+    assert '"warning": server error (call group)\n' in harness.heard.printed
     assert isinstance(error, Blocked)
     assert ("unknown_type", "server error (call group)") == (error.reason, error.detail)
     assert (True, False) == (error.probe, error.dead)
 
 
-async def test_comunik8_could_not_withdraw(desk: Desk, make_call):
+async def test_comunik8_could_not_withdraw(harness: VendorHarness, make_call):
     """It is tried again."""
-    desk.let_say("comunik8", "server error (save)")
-    error = await desk.refusal("comunik8", make_call(), action="cancel")
+    harness.let_say("comunik8", "server error (save)")
+    error = await harness.refusal("comunik8", make_call(), action="cancel")
 
-    assert {"cancelled": False, "warning": "server error (save)"} == desk.heard.said
+    assert {"cancelled": False, "warning": "server error (save)"} == harness.heard.said
     assert (Transient, "unavailable", "server error (save)") == (type(error), error.reason, error.detail)
 
 
 # Kapture
 
 
-async def test_kapture_adds_a_customer(desk: Desk, make_call):
+async def test_kapture_adds_a_customer(harness: VendorHarness, make_call):
     """POST /add-update-customer-from-other-source.html; delivered, and the number remembered."""
-    receipt = await desk.operate("add", make_call())
+    receipt = await harness.operate("add", make_call())
 
-    assert ("POST", PAGES["add"]) == desk.heard.asked
-    assert CREATED.items() <= desk.heard.said.items()
+    assert ("POST", PAGES["add"]) == harness.heard.asked
+    assert CREATED.items() <= harness.heard.said.items()
     assert ("272930", "272930") == (receipt.remote_id, receipt.remember["customer_id"])
 
 
-async def test_kapture_updates_a_customer(desk: Desk, make_call):
+async def test_kapture_updates_a_customer(harness: VendorHarness, make_call):
     """The same page, for a caller whom we know."""
-    added = await desk.operate("add", make_call())
-    await desk.attempt("kapture", make_call(call_id="2", result="busy"), memory=added.remember)
+    added = await harness.operate("add", make_call())
+    await harness.attempt("kapture", make_call(call_id="2", result="busy"), memory=added.remember)
 
-    assert ("POST", PAGES["update"]) == desk.heard.asked
-    assert UPDATED.items() <= desk.heard.said.items()
-    [record] = desk.standins.store.records("kapture")
+    assert ("POST", PAGES["update"]) == harness.heard.asked
+    assert UPDATED.items() <= harness.heard.said.items()
+    [record] = harness.standins.store.records("kapture")
     assert "busy" == record["values"]["type"]
 
 
-async def test_kapture_selects_customers(desk: Desk, make_call):
+async def test_kapture_selects_customers(harness: VendorHarness, make_call):
     """POST /select-customer-between-start-and-end-dates.html."""
-    await desk.operate("add", make_call())
-    [found] = await desk.operate("select", make_call())
+    await harness.operate("add", make_call())
+    [found] = await harness.operate("select", make_call())
 
-    assert ("POST", PAGES["select"]) == desk.heard.asked
-    assert {"message", "status"} == desk.heard.said.keys()
-    assert ("272930", "success") == (found.customer_id, desk.heard.said["status"])
+    assert ("POST", PAGES["select"]) == harness.heard.asked
+    assert {"message", "status"} == harness.heard.said.keys()
+    assert ("272930", "success") == (found.customer_id, harness.heard.said["status"])
 
 
-async def test_kapture_finds_a_customer(desk: Desk, make_call):
+async def test_kapture_finds_a_customer(harness: VendorHarness, make_call):
     """POST /search-customer-by-customer-id.html; the status stands inside the customer."""
-    await desk.operate("add", make_call())
-    [found] = await desk.operate("search", make_call())
+    await harness.operate("add", make_call())
+    [found] = await harness.operate("search", make_call())
 
-    assert ("POST", PAGES["search"]) == desk.heard.asked
-    assert ("272930", ["success"]) == (found.customer_id, [item["status"] for item in desk.heard.said["message"]])
+    assert ("POST", PAGES["search"]) == harness.heard.asked
+    assert ("272930", ["success"]) == (found.customer_id, [item["status"] for item in harness.heard.said["message"]])
 
 
-async def test_kapture_adds_a_contact(desk: Desk, make_call):
+async def test_kapture_adds_a_contact(harness: VendorHarness, make_call):
     """POST /add-more-contacts-for-existing-customer.html."""
-    await desk.operate("add", make_call())
-    await desk.operate("contact", make_call())
+    await harness.operate("add", make_call())
+    await harness.operate("contact", make_call())
 
-    assert ("POST", PAGES["contact"]) == desk.heard.asked
-    assert CREATED == desk.heard.said
-    [_, contact] = desk.standins.store.records("kapture")
+    assert ("POST", PAGES["contact"]) == harness.heard.asked
+    assert CREATED == harness.heard.said
+    [_, contact] = harness.standins.store.records("kapture")
     assert (contact["account"], contact["values"]["phone"]) == ("272930", NEW["phone"])
 
 
@@ -290,12 +291,12 @@ async def test_kapture_adds_a_contact(desk: Desk, make_call):
     [("add", CREATED["Message"]), ("update", UPDATED["message"]), ("select", "success")],
     ids=("add", "update", "select"),
 )
-async def test_kapture_says_yes_as_printed(desk: Desk, make_call, operation: str, words: str):
+async def test_kapture_says_yes_as_printed(harness: VendorHarness, make_call, operation: str, words: str):
     """``};`` at the end, a lost comma, a comma too many: none is JSON, each is a yes."""
-    desk.let_say("kapture", f"printed {operation}")
-    answer = await desk.operate(operation, make_call())
+    harness.let_say("kapture", f"printed {operation}")
+    answer = await harness.operate(operation, make_call())
 
-    assert f'"{words}"' in desk.heard.responses[0].body.decode()
+    assert f'"{words}"' in harness.heard.responses[0].body.decode()
     if operation == "update":
         assert (words,) == answer.words
     if operation == "select":
@@ -312,11 +313,13 @@ async def test_kapture_says_yes_as_printed(desk: Desk, make_call, operation: str
         pytest.param("contact", "wrong", "unauthorized", "Invalid Auth Key", id="contact"),
     ],
 )
-async def test_kapture_refuses_the_key(desk: Desk, make_call, *, operation: str, key: str, reason: str, words: str):
+async def test_kapture_refuses_the_key(
+    harness: VendorHarness, make_call, *, operation: str, key: str, reason: str, words: str
+):
     """The failure of each API; the destination is blocked and probed."""
-    error = await desk.failure(operation, make_call(), auth_key=key)
+    error = await harness.failure(operation, make_call(), auth_key=key)
 
-    assert {"Message": words, "Status": "Fail"} == desk.heard.said
+    assert {"Message": words, "Status": "Fail"} == harness.heard.said
     assert isinstance(error, Blocked)
     assert (reason, words, True) == (error.reason, error.detail, error.probe)
 
@@ -334,13 +337,15 @@ async def test_kapture_refuses_the_key(desk: Desk, make_call, *, operation: str,
         pytest.param("API Request is Expired", Blocked, "key_expired", id="APIExpired-text"),
     ],
 )
-async def test_kapture_has_an_error_message(*, desk: Desk, make_call, words: str, kind: type[Exception], reason: str):
+async def test_kapture_has_an_error_message(
+    *, harness: VendorHarness, make_call, words: str, kind: type[Exception], reason: str
+):
     """The document lists a name and a text of each, the same for all of its five APIs."""
     for operation in OPERATIONS:
-        desk.let_say("kapture", words)
-        error = await desk.failure(operation, make_call())
+        harness.let_say("kapture", words)
+        error = await harness.failure(operation, make_call())
 
-        assert {"Message": words, "Status": "Fail"} == desk.heard.said
+        assert {"Message": words, "Status": "Fail"} == harness.heard.said
         assert (kind, reason, words) == (type(error), error.reason, error.detail)
 
 
@@ -365,12 +370,18 @@ async def test_kapture_has_an_error_message(*, desk: Desk, make_call, words: str
     ],
 )
 async def test_callcap_answers(
-    desk: Desk, *, key: str, parameters: dict[str, str], status: int, document: dict[str, str], state: RequestState
+    harness: VendorHarness,
+    *,
+    key: str,
+    parameters: dict[str, str],
+    status: int,
+    document: dict[str, str],
+    state: RequestState,
 ):
     """The document shows no reply; these are of Callcap's page on getting started."""
-    account = CallcapSettings(url=f"{desk.standins.url}/callcap/v3", api_key=key, encoding="form")
-    outcome = await search(account, parameters, http=desk.heard)
+    account = CallcapSettings(url=f"{harness.standins.url}/callcap/v3", api_key=key, encoding="form")
+    outcome = await search(account, parameters, http=harness.heard)
 
-    assert status == desk.heard.status
-    assert document.items() <= desk.heard.said.items()
+    assert status == harness.heard.status
+    assert document.items() <= harness.heard.said.items()
     assert (state, document.get("message", "")) == (outcome.state, outcome.words)

@@ -49,7 +49,7 @@ def test_a_changed_end_has_nothing_to_update_in_a_contact(make_call, contact):
 
 def test_an_update_of_a_call_that_had_no_caller_makes_the_contact(make_call, contact):
     """There is nothing yet that it could be contained in."""
-    prepared = VENDOR.prepare(make_order(make_call(), contact.destination, action="update-2", unmade=True))
+    prepared = VENDOR.prepare(make_order(make_call(), contact.destination, action="update-2", create_skipped=True))
 
     assert "272930" == prepared.request.json["customer_id"]
 

@@ -66,7 +66,7 @@ async def test_an_open_circuit_is_probed_after_30_s_doubling_to_5_minutes(driver
         assert ([], ()) == (await driver.take(), await driver.tick())
         driver.time.pass_s(1)
         assert ("crm",) == await driver.tick()
-        [probe] = await driver.take(first=True)
+        [probe] = await driver.take(clear_wakeup=True)
         assert ([], ()) == (await driver.take(), await driver.tick())
         assert last != probe.key.call_id
         last = probe.key.call_id

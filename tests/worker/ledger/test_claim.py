@@ -132,7 +132,7 @@ async def test_the_first_claim_of_a_run_answers_the_wake_up(driver: Driver, firs
     """Then the clock may send the next; a claim in the middle of a run leaves it."""
     await driver.make("c1", "c2")
     assert ("crm",) == await driver.tick()
-    await driver.take(want=1, first=first)
+    await driver.take(want=1, clear_wakeup=first)
 
     assert (("crm",) if first else ()) == await driver.tick()
 

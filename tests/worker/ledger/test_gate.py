@@ -38,7 +38,7 @@ async def test_a_blocked_destination_is_probed_every_ten_minutes_with_another_de
         assert ([], ()) == (await driver.take(), await driver.tick())
         driver.time.pass_s(1)
         assert ("crm",) == await driver.tick()
-        [probe] = await driver.take(first=True)
+        [probe] = await driver.take(clear_wakeup=True)
         assert ([], ()) == (await driver.take(), await driver.tick())
         await driver.end(probe, "blocked")
         probes.append(probe.key.call_id)

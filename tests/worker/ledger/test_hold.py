@@ -43,7 +43,7 @@ async def test_a_wrong_key_for_an_hour_makes_no_dead_letter_and_few_requests(dri
     for _ in range(3600):
         driver.time.pass_s(1)
         if await driver.tick():
-            for one in await driver.take(first=True):
+            for one in await driver.take(clear_wakeup=True):
                 requests += 1
                 await driver.end(one, "blocked")
 

@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from schemas.callcap.requests import Kind, NumberRequest, Outcome, RequestState
+from schemas.callcap.requests import Kind, NumberOutcome, NumberRequest, RequestState
 from tests.ledgers import Driver, open_driver
-from worker.ledger.numbers import KEEP_SEARCH_MS, LEASE_MS, PAGE, Claimed, Numbers, Written
+from worker.ledger.numbers import KEEP_SEARCH_MS, LEASE_MS, PAGE, NumberClaim, Numbers, Written
 
 PROVISION = NumberRequest(kind=Kind.PROVISION, parameters={"account": "L-3", "phoneNumber": "3165550142"})
 SEARCH = NumberRequest(kind=Kind.SEARCH, parameters={"areaCode": "316"})
-DONE = Outcome(state=RequestState.DONE, number="3165550142")
-UNKNOWN = Outcome(state=RequestState.UNKNOWN, reason="timeout")
-NOT_SENT = Outcome(state=RequestState.WAITING, reason="connect")
+DONE = NumberOutcome(state=RequestState.DONE, number="3165550142")
+UNKNOWN = NumberOutcome(state=RequestState.UNKNOWN, reason="timeout")
+NOT_SENT = NumberOutcome(state=RequestState.WAITING, reason="connect")
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -51,21 +51,21 @@ async def test_one_claim_at_a_time(numbers: Numbers):
     """A second claimer is told to wait; the first one asking again, its answer lost, has its claim still."""
     await numbers.write("k", PROVISION)
 
-    assert Claimed.ABSENT is await numbers.claim("other", "a")
-    assert Claimed.OURS is await numbers.claim("k", "a")
-    assert Claimed.BUSY is await numbers.claim("k", "b")
-    assert Claimed.OURS is await numbers.claim("k", "a")
+    assert NumberClaim.ABSENT is await numbers.claim("other", "a")
+    assert NumberClaim.OURS is await numbers.claim("k", "a")
+    assert NumberClaim.BUSY is await numbers.claim("k", "b")
+    assert NumberClaim.OURS is await numbers.claim("k", "a")
     assert RequestState.IN_FLIGHT is await state_of(numbers)
 
 
-@pytest.mark.parametrize("outcome", [DONE, UNKNOWN, Outcome(state=RequestState.FAILED, reason="rejected")])
-async def test_an_outcome_is_settled_for_good(numbers: Numbers, outcome: Outcome):
+@pytest.mark.parametrize("outcome", [DONE, UNKNOWN, NumberOutcome(state=RequestState.FAILED, reason="rejected")])
+async def test_an_outcome_is_settled_for_good(numbers: Numbers, outcome: NumberOutcome):
     """The request is never claimed again, and its outcome is kept."""
     await numbers.write("k", PROVISION)
     await numbers.claim("k", "a")
 
     assert await numbers.settle("k", "a", outcome)
-    assert Claimed.SETTLED is await numbers.claim("k", "b")
+    assert NumberClaim.SETTLED is await numbers.claim("k", "b")
     record = await numbers.read("k")
     assert record is not None
     assert outcome == record.outcome
@@ -80,7 +80,7 @@ async def test_what_was_surely_not_sent_may_be_claimed_again(numbers: Numbers):
 
     assert record is not None
     assert NOT_SENT == record.outcome
-    assert Claimed.OURS is await numbers.claim("k", "b")
+    assert NumberClaim.OURS is await numbers.claim("k", "b")
 
 
 async def test_a_sender_that_never_came_back_leaves_the_outcome_unknown(numbers: Numbers, driver: Driver):
@@ -91,7 +91,7 @@ async def test_a_sender_that_never_came_back_leaves_the_outcome_unknown(numbers:
     early = await numbers.claim("k", "b")
     driver.time.pass_s(0.001)
 
-    assert [Claimed.BUSY, Claimed.SETTLED] == [early, await numbers.claim("k", "b")]
+    assert [NumberClaim.BUSY, NumberClaim.SETTLED] == [early, await numbers.claim("k", "b")]
     record = await numbers.read("k")
     assert record is not None
     assert record.outcome is not None
@@ -104,7 +104,7 @@ async def test_a_search_whose_sender_never_came_back_is_sent_again(numbers: Numb
     await numbers.claim("k", "a")
     driver.time.pass_s(LEASE_MS / 1000)
 
-    assert Claimed.OURS is await numbers.claim("k", "b")
+    assert NumberClaim.OURS is await numbers.claim("k", "b")
     assert not await numbers.settle("k", "a", DONE)
 
 

@@ -36,8 +36,8 @@ async def test_what_becomes_due_is_woken_once_until_a_run_answers(driver: Driver
     await driver.make("c3", destination="law")
     assert ("crm", "law") == await driver.tick("crm", "law", "idle")
     assert () == await driver.tick("crm", "law", "idle")
-    await driver.take("law", first=True)
-    await driver.take(want=1, first=True)
+    await driver.take("law", clear_wakeup=True)
+    await driver.take(want=1, clear_wakeup=True)
 
     assert ("crm",) == await driver.tick("crm", "law", "idle")
 
