@@ -39,7 +39,7 @@ def load(environ: Mapping[str, str]) -> tuple[Environment, Settings]:
 
 
 def connect_celery() -> Callable[[list[str]], bool]:
-    """Give the function that sends wake-ups; imports Celery, which takes longer than all the rest."""
+    """Return the function that sends wake-ups; imports Celery, which takes longer than all the rest."""
     from receiver.notifier import WakeUpPublisher  # noqa: PLC0415  called in the notifier's thread, while requests are served
     from worker.celery import app  # noqa: PLC0415
 
@@ -54,7 +54,7 @@ async def run(
     sockets: Sequence[socket.socket],
     line: socket.socket | None = None,
 ) -> int:
-    """Serve until a signal, or until the master at the other end of ``line`` has gone; give the exit status."""
+    """Serve until a signal, or until the master at the other end of ``line`` has gone; return the exit status."""
     stop = stop_on_signals()
     async with opened(settings=settings, environment=environment, spool_file=spool_file, connect=connect_celery) as app:
         # What is there by now stays: later collections need not look at it.
@@ -76,7 +76,7 @@ async def run(
 
 
 async def run_master(places: Sequence[Sequence[socket.socket]], command: Sequence[str]) -> int:
-    """Keep a receiver a place until SIGTERM or SIGINT; SIGHUP replaces them. Gives the exit status."""
+    """Keep a receiver a place until SIGTERM or SIGINT; SIGHUP replaces them. Returns the exit status."""
     supervisor = Supervisor(places, command=command)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, supervisor.stop)

@@ -51,7 +51,7 @@ class Tokens:
 
 
 def query_tokens(raw_query: str) -> list[bytes]:
-    """Give the values of ``token`` in a URL's query, decoded; a ``+`` is tried as itself and as a blank."""
+    """Return the values of ``token`` in a URL's query, decoded; a ``+`` is tried as itself and as a blank."""
     found: list[bytes] = []
     for part in raw_query.split("&"):
         if part.startswith("token=") and len(found) < MAX_PRESENTED:
@@ -63,7 +63,7 @@ def query_tokens(raw_query: str) -> list[bytes]:
 
 
 def basic_password(header: str) -> list[bytes]:
-    """Give the password of an ``Authorization: Basic`` header; none when it is not one."""
+    """Return the password of an ``Authorization: Basic`` header; none when it is not one."""
     scheme, _, value = header.partition(" ")
     if scheme.lower() != "basic":
         return []
@@ -76,7 +76,7 @@ def basic_password(header: str) -> list[bytes]:
 
 
 def bearer_token(header: str) -> list[bytes]:
-    """Give the token of an ``Authorization: Bearer`` header; none when it is not one."""
+    """Return the token of an ``Authorization: Bearer`` header; none when it is not one."""
     scheme, _, value = header.partition(" ")
     return [value.strip().encode("utf-8", "surrogateescape")] if scheme.lower() == "bearer" else []
 

@@ -34,7 +34,7 @@ class Overview(Protocol):
 
     @property
     def workers(self) -> int:
-        """Give the number of workers whose clocks ticked lately."""
+        """Return the number of workers whose clocks ticked lately."""
         ...
 
     @property
@@ -44,7 +44,7 @@ class Overview(Protocol):
 
     @property
     def oldest_due_seconds(self) -> float | None:
-        """Give the age of the oldest due item that nobody took; ``None`` when nothing is due."""
+        """Return the age of the oldest due item that nobody took; ``None`` when nothing is due."""
         ...
 
 
@@ -64,11 +64,11 @@ class RedisConfig(Protocol):
     """The two commands of a Redis client that tell how durable it is."""
 
     def info(self, section: str) -> Awaitable[Mapping[str, Any]]:
-        """Give a section of INFO."""
+        """Return a section of INFO."""
         ...
 
     def config_get(self, pattern: str) -> Awaitable[Mapping[Any, Any]]:
-        """Give settings; raises ``ResponseError`` where that is not permitted."""
+        """Return settings; raises ``ResponseError`` where that is not permitted."""
         ...
 
 
@@ -94,7 +94,7 @@ async def durability(redis: RedisConfig) -> str:
 
 
 class Ready:
-    """Looks at Redis, the spool and the work; gives what it found for a second."""
+    """Looks at Redis, the spool and the work; returns what it found for a second."""
 
     def __init__(  # noqa: PLR0913  it looks at every part
         self,
@@ -123,7 +123,7 @@ class Ready:
         self._durability: tuple[float, str] | None = None
 
     async def check(self) -> Readiness:
-        """Look, or give what was found within the last second, unless the breaker was tripped or reset since."""
+        """Look, or return what was found within the last second, unless the breaker was tripped or reset since."""
         async with self._lock:
             now, closed = self._monotonic(), self._breaker.is_closed
             if self._found is None or now - self._found[0] >= FRESH_S or self._found[1] is not closed:
@@ -222,7 +222,7 @@ class Ops:
         return json_answer(200 if readiness.ok else 503, readiness.parts if self._may_look(request) else value)
 
     async def metrics(self, request: web.BaseRequest) -> Answer:
-        """Give the metrics in Prometheus's text form."""
+        """Return the metrics in Prometheus's text form."""
         wrong = _wrong_method(request)
         if wrong is not None:
             return wrong

@@ -114,7 +114,7 @@ class Inbox:
         self._closed = False
 
     def receipt_us(self) -> int:
-        """Give the time of a receipt: the wall clock, but never twice the same and never backwards."""
+        """Return the time of a receipt: the wall clock, but never twice the same and never backwards."""
         self._last_us = max(self._last_us + 1, self._now_us())
         return self._last_us
 

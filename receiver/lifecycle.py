@@ -46,7 +46,7 @@ OTHER_FILES = 64  # Redis, the spool, the broker, the loop, and those that are j
 
 
 def now_us() -> int:
-    """Give the wall clock in epoch microseconds."""
+    """Return the wall clock in epoch microseconds."""
     return time.time_ns() // 1000
 
 
@@ -159,7 +159,7 @@ async def serve(
 
 
 def stop_on_signals() -> Stop:
-    """Give an event that SIGTERM and SIGINT set."""
+    """Return an event that SIGTERM and SIGINT set."""
     stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

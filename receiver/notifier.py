@@ -53,7 +53,7 @@ MAX_WAITING = 20_000
 
 
 def pause_s(*, worked_s: float, ids: int, within_s: float) -> float:
-    """Give the pause, in seconds, after a message that took ``worked_s`` of CPU for ids that came ``within_s``."""
+    """Return the pause, in seconds, after a message that took ``worked_s`` of CPU for ids that came ``within_s``."""
     rate = ids / within_s if within_s > 0 else float("inf")
     return min(MAX_PAUSE_S, max(worked_s, rate * PAUSE_S_A_RATE))
 

@@ -52,7 +52,7 @@ class Answer:
 
     @property
     def body(self) -> bytes:
-        """Give the body."""
+        """Return the body."""
         return self._body
 
     def force_close(self) -> None:

@@ -104,7 +104,7 @@ class Supervisor:
             wanted.set()
 
     async def run(self) -> int:
-        """Keep the receivers until ``stop``; give the exit status, that of a receiver which did not even begin."""
+        """Keep the receivers until ``stop``; return the exit status, that of a receiver which did not even begin."""
         await asyncio.gather(*map(self._keep, range(len(self._places))))
         await asyncio.gather(*self._leaving.values())
         return self._status
@@ -133,7 +133,7 @@ class Supervisor:
             self.stop()
 
     async def _revive(self, place: int, dead: Child) -> Child:
-        """Start receivers until one serves; give the dead one when everything is to end."""
+        """Start receivers until one serves; return the dead one when everything is to end."""
         del self._serving[place]
         dead.line.close()
         while not self._stop.is_set():

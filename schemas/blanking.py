@@ -14,7 +14,7 @@ _SCHEMES = ("basic ", "bearer ")
 
 
 def secrets_of(spec: VendorSpec, options: Any) -> tuple[str, ...]:
-    """Give the secret values of a destination's options, without the scheme that may stand before a key."""
+    """Return the secret values of a destination's options, without the scheme that may stand before a key."""
     values: list[str] = []
     for name in spec.secret_options:
         value = getattr(options, name)

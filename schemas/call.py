@@ -63,7 +63,7 @@ class Call:
     """What was odd about the input, such as ``started_at replaced by the receipt``; no numbers in it."""
 
     def text(self, name: str) -> str:
-        """Give one canonical field, or a raw ``PLA_*`` key, as text; absent is empty text."""
+        """Return one canonical field, or a raw ``PLA_*`` key, as text; absent is empty text."""
         if name not in _CANONICAL:
             return self.raw.get(name, "")
         value = getattr(self, name)
@@ -74,7 +74,7 @@ class Call:
         return str(value)
 
     def canonical(self) -> dict[str, str | int]:
-        """Give the non-empty canonical fields as JSON values, in the contract's order."""
+        """Return the non-empty canonical fields as JSON values, in the contract's order."""
         values: dict[str, str | int] = {}
         for name in CANONICAL:
             value = getattr(self, name)

@@ -65,7 +65,7 @@ SPEC = VendorSpec(
 
 
 def page_url(destination: Destination, action: str) -> str:
-    """Give the address of ``add`` or ``cancel``; the key stands in it, so it is never logged."""
+    """Return the address of ``add`` or ``cancel``; the key stands in it, so it is never logged."""
     options: Comunik8Options = destination.options
     return f"{destination.url.rstrip('/')}/lead/{action}?key={quote(options.api_key, safe='')}"
 
@@ -86,7 +86,7 @@ def fill_lead(call: Call, destination: Destination) -> Filled:
 
 
 def lead_body(values: Mapping[str, str]) -> dict[str, str | int]:
-    """Give the JSON values of a lead: ``delays`` is a number, all others are texts."""
+    """Return the JSON values of a lead: ``delays`` is a number, all others are texts."""
     body: dict[str, str | int] = dict(values)
     delays = values.get("delays", "")
     if delays.isascii() and delays.isdigit():

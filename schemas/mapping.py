@@ -22,7 +22,7 @@ def mapping_in_force(
 ) -> tuple[dict[str, Template | None], dict[str, str]]:
     """Lay ``[destinations.NAME.fields]`` over a vendor's default mapping (contract, section 4).
 
-    Gives ``Destination.fields`` and the faults by wire key: a bad template, or ``""`` for a required key.
+    Returns ``Destination.fields`` and the faults by wire key: a bad template, or ``""`` for a required key.
     """
     fields: dict[str, Template | None] = {key: Template.parse(text) for key, text in spec.default_fields.items()}
     faults: dict[str, str] = {}

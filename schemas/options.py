@@ -114,7 +114,7 @@ def guid(value: object) -> str:
 
 
 def one_of(*choices: str) -> Callable[[object], str]:
-    """Give a reader of one of these texts."""
+    """Return a reader of one of these texts."""
 
     def read(value: object) -> str:
         if value not in choices:

@@ -45,7 +45,7 @@ class Reply:
     """Where a redirect points."""
 
     def shown(self, words: str = "") -> str:
-        """Give the vendor's words, else its whole reply, as they may be kept: blanked, at most 2,048 characters.
+        """Return the vendor's words, else its whole reply, as they may be kept: blanked, at most 2,048 characters.
 
         Blanked only here, after judging, so that a short key cannot change a verdict.
         """
@@ -75,7 +75,7 @@ def read_reply(
 
 
 def normal(text: str) -> str:
-    """Give a text as it is compared: without case, surrounding blanks, a final full stop (contract, section 6).
+    """Return a text as it is compared: without case, surrounding blanks, a final full stop (contract, section 6).
 
     ``Captorrald`` with a small L, a slip of Captorra's own document, is ``CaptorraId``.
     """
@@ -83,7 +83,7 @@ def normal(text: str) -> str:
 
 
 def normal_keys(document: dict[str, Any]) -> dict[str, Any]:
-    """Give the same values under keys without case and surrounding blanks."""
+    """Return the same values under keys without case and surrounding blanks."""
     return {_normal_key(key) if len(key) <= LONGEST_KEY else normal(key): value for key, value in document.items()}
 
 
@@ -101,7 +101,7 @@ def flag_of(value: object) -> bool | None:
 
 
 def texts_in(value: object) -> list[str]:
-    """Give the texts of a value that may be one text, or a list or an object of texts, at any depth."""
+    """Return the texts of a value that may be one text, or a list or an object of texts, at any depth."""
     texts: list[str] = []
     waiting = [value]
     while waiting:

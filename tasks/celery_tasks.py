@@ -98,7 +98,7 @@ def _dispatch(call_ids: list[str], owned: Runtime) -> None:
 
 
 async def _plan_and_hand(call_ids: list[str], owned: Runtime, planner: Planner) -> tuple[Dispatched, list[WakeUp]]:
-    """Dispatch, and hand what this process has room for to its own pumps; gives also whom to wake for the rest."""
+    """Dispatch, and hand what this process has room for to its own pumps; returns also whom to wake for the rest."""
     done = await dispatch_calls(call_ids, ledger=owned.ledger, planner=planner, new_only=True)
     to_wake = [wake_up for wake_up in done.wake_ups if not owned.pumps[wake_up.destination].hand(wake_up.keys)]
     return done, to_wake

@@ -23,7 +23,7 @@ _STATUS = re.compile(r"(\d{3}) [A-Z][A-Za-z ]+")
 
 
 def changes_of(text: str) -> list[dict[str, Any]]:
-    """Give the changes that a row's text calls for, one after the other.
+    """Return the changes that a row's text calls for, one after the other.
 
     An endpoint moves, an HTTP status and a sentence become others, and of a JSON object each value does; ``...`` in it
     stands for what the row leaves out.
@@ -38,7 +38,7 @@ def changes_of(text: str) -> list[dict[str, Any]]:
 
 
 def changed(value: Any) -> Any:
-    """Give another value of the same kind: a text differs in its last letter."""
+    """Return another value of the same kind: a text differs in its last letter."""
     match value:
         case bool():
             return not value
@@ -49,7 +49,7 @@ def changed(value: Any) -> Any:
 
 
 def revised(method: str, path: str, answer: Answer, *, vendor: str, change: dict[str, Any]) -> Answer:
-    """Give the changed answer."""
+    """Return the changed answer."""
     if not path.startswith(f"/{vendor}/"):
         return answer
     if "path" in change:
@@ -97,7 +97,7 @@ class Changes:
         self._outcomes: list[tuple[str, dict[str, Any] | None, str]] = []
 
     def _of(self, item: pytest.Item) -> list[dict[str, Any]]:
-        """Give the changes for a test; those of a whole function hold for each of its cases."""
+        """Return the changes for a test; those of a whole function hold for each of its cases."""
         return self._changes.get(item.nodeid) or self._changes.get(item.nodeid.partition("[")[0]) or []
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

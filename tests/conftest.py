@@ -44,7 +44,7 @@ def clean_logging() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def redis_binary() -> Path:
-    """Give the server binary; without one, tests that need it are skipped on a laptop and fail in CI."""
+    """Return the server binary; without one, tests that need it are skipped on a laptop and fail in CI."""
     try:
         return find_binary(os.environ)
     except RedisServerError as error:
@@ -55,14 +55,14 @@ def redis_binary() -> Path:
 
 @pytest.fixture(scope="session")
 def redis_server(redis_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Give this test process's own Redis server, without an append-only file; do not kill it."""
+    """Return this test process's own Redis server, without an append-only file; do not kill it."""
     with RedisServer(tmp_path_factory.mktemp("redis"), binary=redis_binary, appendonly=False) as server:
         yield server
 
 
 @pytest.fixture
 def redis_url(redis_server: RedisServer) -> str:
-    """Give the address of an empty Redis."""
+    """Return the address of an empty Redis."""
     with redis_client.Redis.from_url(redis_server.url) as client:
         client.flushall()
     return redis_server.url
@@ -70,14 +70,14 @@ def redis_url(redis_server: RedisServer) -> str:
 
 @pytest.fixture
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    """Give a client of an empty Redis that answers texts."""
+    """Return a client of an empty Redis that answers texts."""
     async with Redis.from_url(redis_url, decode_responses=True) as client:
         yield client
 
 
 @pytest.fixture
 def make_redis_server(redis_binary: Path, tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
-    """Give a maker of servers that a test may freeze, kill and restart; they are started, and stopped at its end."""
+    """Return a maker of servers that a test may freeze, kill and restart; they are started, and stopped at its end."""
     made: list[RedisServer] = []
 
     def make(**options: Any) -> RedisServer:
@@ -93,7 +93,7 @@ def make_redis_server(redis_binary: Path, tmp_path: Path) -> Iterator[Callable[.
 
 @pytest.fixture
 def redis_pair(make_redis_server: Callable[..., RedisServer]) -> Iterator[RedisPair]:
-    """Give a primary with its replica, behind one name."""
+    """Return a primary with its replica, behind one name."""
     pair = RedisPair(make_redis_server(), make_redis_server())
     yield pair
     pair.stop()
@@ -101,7 +101,7 @@ def redis_pair(make_redis_server: Callable[..., RedisServer]) -> Iterator[RedisP
 
 @pytest.fixture
 async def standins() -> AsyncIterator[StandIns]:
-    """Give the vendor stand-ins on this test's own loop; a test that blocks the loop stops them answering."""
+    """Return the vendor stand-ins on this test's own loop; a test that blocks the loop stops them answering."""
     stand_ins = StandIns()
     await stand_ins.start()
     yield stand_ins
@@ -110,20 +110,20 @@ async def standins() -> AsyncIterator[StandIns]:
 
 @pytest.fixture
 def standins_process() -> Iterator[str]:
-    """Give the address of vendor stand-ins in a process of their own, to be looked into by ``/control``."""
+    """Return the address of vendor stand-ins in a process of their own, to be looked into by ``/control``."""
     with running_standins() as url:
         yield url
 
 
 @pytest.fixture
 def free_port() -> int:
-    """Give a TCP port of 127.0.0.1 that nobody listens on."""
+    """Return a TCP port of 127.0.0.1 that nobody listens on."""
     return find_free_port()
 
 
 @pytest.fixture
 def make_call() -> Callable[..., Call]:
-    """Give a maker of calls: an answered Australian one, with the changes asked for.
+    """Return a maker of calls: an answered Australian one, with the changes asked for.
 
     A changed ``caller`` (E.164 or ``None``) changes its digits and its national form with it.
     """

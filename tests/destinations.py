@@ -76,7 +76,7 @@ class ScriptedHttp:
         self._responses = list(responses)
 
     async def send(self, request: Request, *, timeout_s: float) -> Response:
-        """Give the next scripted response."""
+        """Return the next scripted response."""
         assert timeout_s > 0
         self.requests.append(request)
         return self._responses.pop(0)

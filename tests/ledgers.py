@@ -53,7 +53,7 @@ class HandedTime:
     ms: int = NOON
 
     def __call__(self) -> int:
-        """Give it as the ledger asks for it."""
+        """Return it as the ledger asks for it."""
         return self.ms
 
     def pass_s(self, seconds: float) -> None:
@@ -111,7 +111,7 @@ class Driver:
         return await self.ledger.claim(destination, want=want, **{"lease_ms": LEASE_MS, **changes})
 
     async def take(self, destination: str = "crm", *, want: int = 50, **changes: Any) -> list[Claimed]:
-        """Claim what is due; give the deliveries alone."""
+        """Claim what is due; return the deliveries alone."""
         return list((await self.claim(destination, want=want, **changes)).items)
 
     async def take_one(self, destination: str = "crm") -> Claimed:
@@ -136,11 +136,11 @@ class Driver:
         return (await self.call(call_id)).deliveries[destination, action]
 
     async def states(self, *call_ids: str, destination: str = "crm") -> list[str]:
-        """Give the states of the calls' creates."""
+        """Return the states of the calls' creates."""
         return [str((await self.delivery(call_id, destination=destination)).state) for call_id in call_ids]
 
     async def tick(self, *destinations: str) -> tuple[str, ...]:
-        """Tick; give the destinations to wake."""
+        """Tick; return the destinations to wake."""
         return (await self.ledger.tick(destinations or ("crm",))).wake
 
 
@@ -153,7 +153,7 @@ async def verdict(driver: Driver) -> str:
 
 
 def ids(claimed: list[Claimed]) -> list[str]:
-    """Give the call ids of what was claimed."""
+    """Return the call ids of what was claimed."""
     return [one.key.call_id for one in claimed]
 
 
@@ -163,7 +163,7 @@ def key_of(call_id: str, action: str = "create", *, destination: str = "crm") ->
 
 
 async def _add_sha1hex(redis: Redis, server: FakeServer) -> None:
-    """Give the scripts of a fake Redis what every real one has and fakeredis 2.40 lacks."""
+    """Add to the scripts of a fake Redis what every real one has and fakeredis 2.40 lacks."""
     await redis.eval("return 1", 0)  # makes the runtime
     server._lua_runtime.globals().redis.sha1hex = lambda text: sha1(text).hexdigest().encode()  # type: ignore[attr-defined]
 

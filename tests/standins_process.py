@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def running_standins() -> Iterator[str]:
-    """Give their address, to be looked into by ``/control``."""
+    """Return their address, to be looked into by ``/control``."""
     command = [sys.executable, "-m", "deploy.local.standins", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -65,7 +65,7 @@ pytestmark = pytest.mark.xdist_group("documents")
 
 
 def planned() -> dict[str, list[Planned]]:
-    """Give the changes to be made for each test; a change of the receiver is made in its copy, once for all.
+    """Return the changes to be made for each test; a change of the receiver is made in its copy, once for all.
 
     Behind them each test meets stand-ins that say what they always say: its failures are the changes' doing.
     """

@@ -31,7 +31,7 @@ def sh_blocks() -> list[str]:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Give a fresh clone with the working tree's changes; its .venv borrows the packages of the one that runs this."""
+    """Return a fresh clone with the working tree's changes; its .venv borrows the packages of the one that runs this."""
     clone = tmp_path / "switchboard"
     if (ROOT / ".git").exists():
         clone_with_changes(clone, home=tmp_path)
@@ -92,7 +92,7 @@ def test_every_sh_block_runs_in_a_fresh_clone(clone: Path, tmp_path: Path) -> No
 
 
 def run_script(script: str, *, cwd: Path, environ: dict[str, str], output: IO[bytes]) -> int | str:
-    """Run a script in its own session and give its status; one that does not end is stopped with all it started."""
+    """Run a script in its own session and return its status; one that does not end is stopped with all it started."""
     process = subprocess.Popen(
         ["sh", "-c", script],
         cwd=cwd,

@@ -46,7 +46,7 @@ def sources(*suffixes: str) -> list[Path]:
 
 
 def read_lock(name: str) -> dict[str, tuple[Requirement, list[str]]]:
-    """Give each locked package's requirement and hashes."""
+    """Return each locked package's requirement and hashes."""
     locked: dict[str, tuple[Requirement, list[str]]] = {}
     for entry in re.split(r"\n(?=\S)", (ROOT / name).read_text().strip()):
         head, *hashes = entry.replace("\\\n", " ").split("--hash=")

@@ -13,7 +13,7 @@ TOOLS = ("sh", "cat", "cksum", "cut", "dirname", "flock")
 
 @pytest.fixture
 def set_up(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Give a run of setup.sh in a bare folder, on a PATH with nothing but basic tools and the commands given."""
+    """Return a run of setup.sh in a bare folder, on a PATH with nothing but basic tools and the commands given."""
     folder, path = tmp_path / "project", tmp_path / "bin"
     (folder / "deploy").mkdir(parents=True)
     path.mkdir()

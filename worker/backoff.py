@@ -13,7 +13,7 @@ LONGEST_ASKED_S = 4 * 3600.0
 
 
 def wait_s(schedule: Sequence[float], number: int, *, rng: Random, retry_after_s: float | None = None) -> float | None:
-    """Give the seconds between attempt ``number`` (from 1), which failed, and the next; ``None`` after the last wait.
+    """Return the seconds between attempt ``number`` (from 1), which failed, and the next; ``None`` after the last wait.
 
     What the vendor asked for is honoured between the scheduled wait and 4 hours, and never shortened by jitter.
     """

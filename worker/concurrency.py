@@ -30,7 +30,7 @@ class IdBatcher:
             return free
 
     def take(self) -> list[str] | None:
-        """Give the next ids, or an empty list for all that is due; ``None``: there is nothing left, and work ends."""
+        """Return the next ids, or an empty list for all that is due; ``None``: there is nothing left, and work ends."""
         with self._lock:
             if self._ids:
                 batch = list(self._ids)[:BATCH]
@@ -79,7 +79,7 @@ class BoundedExecutor(Generic[T]):
             raise
 
     def _next(self) -> T | None:
-        """Give the first in line; with none, this thread is done, and the next item starts another."""
+        """Return the first in line; with none, this thread is done, and the next item starts another."""
         with self._lock:
             if self._line:
                 return self._line.popleft()

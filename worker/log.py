@@ -62,12 +62,12 @@ def _as_json(_logger: Any, method: str, event: MutableMapping[str, Any]) -> byte
 
 
 def _as_text(_logger: Any, _method: str, line: Any) -> str:
-    """Give the logging module the text that it wants."""
+    """Return the text that the logging module wants."""
     return line.decode() if isinstance(line, bytes) else str(line)
 
 
 def _foreign_config(chain: list[Processor], last: list[Processor], *, number: int, stream: TextIO) -> dict[str, Any]:
-    """Give the one configuration of the logging module, through which Celery, kombu, redis and aiohttp write."""
+    """Return the one configuration of the logging module, through which Celery, kombu, redis and aiohttp write."""
     quiet = number if number <= logging.DEBUG else max(number, logging.WARNING)
     return {
         "version": 1,

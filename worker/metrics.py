@@ -68,11 +68,11 @@ class Metrics:
         info.labels(version=code_version(), ledger_format=LEDGER_FORMAT, config=config).set(1)
 
     def render(self) -> bytes:
-        """Give all metrics in the text form; its type is ``content_type``."""
+        """Return all metrics in the text form; its type is ``content_type``."""
         return generate_latest(self.registry)
 
     def serve(self, host: str, port: int) -> int:
-        """Serve the metrics from a thread of their own; give the port, or 0 when it cannot be had.
+        """Serve the metrics from a thread of their own; return the port, or 0 when it cannot be had.
 
         Deliveries go on without metrics: a port that another worker holds is logged, not raised.
         """

@@ -67,7 +67,7 @@ class AsyncPrimary(AsyncConnection):
         await parent._connect()  # noqa: SLF001  the connection's own
 
     async def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
-        """Log in, and give the connection its name where the user may do that."""
+        """Log in, and name the connection where the user may do that."""
         await super().on_connect_check_health(check_health=check_health)
         await self.send_command("CLIENT", "SETNAME", CLIENT_NAME, check_health=False)
         with suppress(ResponseError):
@@ -104,7 +104,7 @@ class BlockingPrimary(BlockingConnection):
     """
 
     def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
-        """Log in, and give the connection its name where the user may do that."""
+        """Log in, and name the connection where the user may do that."""
         super().on_connect_check_health(check_health=check_health)
         self.send_command("CLIENT", "SETNAME", CLIENT_NAME, check_health=False)  # type: ignore[no-untyped-call]
         with suppress(ResponseError):

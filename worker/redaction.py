@@ -82,7 +82,7 @@ def _mask_match(match: re.Match[str]) -> str:
 
 
 def redactor(secrets: Iterable[str] = (), *, trusts_event: bool) -> Processor:
-    """Give a structlog processor that masks and blanks every field by its name, and all free text.
+    """Return a structlog processor that masks and blanks every field by its name, and all free text.
 
     ``secrets`` are blanked wherever they appear, also quoted as in URLs. ``trusts_event``: the event is a fixed text
     of our own code, and needs no look.

@@ -38,7 +38,7 @@ class Pump(Protocol):
         ...
 
     def hand(self, keys: Sequence[DeliveryKey]) -> bool:
-        """Give keys to a run under way; ``False``: there is none, or it has no room."""
+        """Hand keys to a run under way; ``False``: there is none, or it has no room."""
         ...
 
     def stop(self) -> None:
@@ -130,7 +130,7 @@ def start(made: Runtime, *, pumps: Callable[[Runtime], Mapping[str, Pump]], timi
 
 
 def runtime() -> Runtime:
-    """Give the process's runtime; raises ``RuntimeError`` outside a worker."""
+    """Return the process's runtime; raises ``RuntimeError`` outside a worker."""
     if _current is None:
         raise RuntimeError("no worker runtime in this process")
     return _current

@@ -65,7 +65,7 @@ def replay(*, rate: float | None, as_json: bool, **selected: Any) -> None:
 @as_option
 @json_option
 def drop(*, yes: bool, as_json: bool, **selected: Any) -> None:
-    """Give dead letters up for good: they leave the list, and their calls keep them as cancelled."""
+    """Return dead letters up for good: they leave the list, and their calls keep them as cancelled."""
     selection = Selection(**selected)
     selection.check()
 
@@ -193,7 +193,7 @@ def show(*, key: str, as_json: bool) -> None:
 
 
 def _payload(text: str) -> Any:
-    """Give the payload as JSON where it is whole; a very long one was cut, and is given as text."""
+    """Return the payload as JSON where it is whole; a very long one was cut, and is given as text."""
     try:
         return json.loads(text) if text else None
     except ValueError:

@@ -82,7 +82,7 @@ async def _is_of(session: Session, record: DeliveryRecord, asked: AskedNumber) -
 async def _records(
     session: Session, *, destination: str | None, state: str | None, since_ms: int | None, until_ms: int | None
 ) -> AsyncIterator[DeliveryRecord]:
-    """Give candidates from the shortest list that holds all of the state."""
+    """Return candidates from the shortest list that holds all of the state."""
     ledger = session.ledger
     match state:
         case State.DEAD:

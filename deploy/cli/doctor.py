@@ -56,7 +56,7 @@ def doctor(*, receiver: str | None, strict: bool, as_json: bool) -> None:
 
 
 def _in_words(value: object) -> str:
-    """Give what was found as text; of several parts, those that there are."""
+    """Return what was found as text; of several parts, those that there are."""
     if not isinstance(value, dict):
         return str(value)
     return ", ".join(f"{name} {part}" for name, part in value.items() if part is not None)

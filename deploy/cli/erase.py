@@ -44,7 +44,7 @@ class Holding:
     remote_id: str
 
     def shape(self) -> dict[str, Any]:
-        """Give it as JSON values."""
+        """Return it as JSON values."""
         return asdict(self)
 
 

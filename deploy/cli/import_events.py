@@ -57,7 +57,7 @@ class Lines:
         return self
 
     def __next__(self) -> str:
-        """Give the next line; raises ``ValueError`` for one that cannot be read, after which the reading goes on."""
+        """Return the next line; raises ``ValueError`` for one that cannot be read, after which the reading goes on."""
         if self._held is not None:
             held, self._held = self._held, None
             if isinstance(held, ValueError):
@@ -77,7 +77,7 @@ class Lines:
             raise ValueError("not UTF-8") from None
 
     def first(self) -> str:
-        """Give the first line, which stays to be read; empty text where there is none or it cannot be read."""
+        """Return the first line, which stays to be read; empty text where there is none or it cannot be read."""
         try:
             self._held = next(self, "")
         except ValueError as error:

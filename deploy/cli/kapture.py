@@ -261,7 +261,7 @@ def add_contact(
 
 
 def _wanted(given: Mapping[str, str], account: Destination) -> Sequence[Mapping[str, str]]:
-    """Give the searches to try until one finds somebody."""
+    """Return the searches to try until one finds somebody."""
     [(name, value)] = given.items()
     match name:
         case "customer_id":

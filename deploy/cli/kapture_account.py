@@ -34,7 +34,7 @@ until_option = click.option(
 
 
 def account_of(settings: Settings, name: str | None, *, needs: Sequence[str]) -> Destination:
-    """Give the destination meant; raises ``Misconfigured`` when it is not clear or lacks a key for one of ``needs``."""
+    """Return the destination meant; raises ``Misconfigured`` when it is not clear or lacks a key for one of ``needs``."""
     accounts = {one.name: one for one in settings.destinations.values() if one.vendor == "kapture"}
     if name is not None and name not in settings.destinations:
         raise Failed(f"There is no destination {name}.")
@@ -84,7 +84,7 @@ def failed(destination: Destination, error: DeliveryError) -> Failed:
 
 
 def span(since_ms: int | None, until_ms: int | None) -> tuple[int, int]:
-    """Give the span asked for, by default the last 24 hours; raises ``UsageError`` when it ends before it begins."""
+    """Return the span asked for, by default the last 24 hours; raises ``UsageError`` when it ends before it begins."""
     until = until_ms if until_ms is not None else round(time.time() * 1000)
     since = since_ms if since_ms is not None else until - DAY_MS
     if since >= until:
@@ -132,7 +132,7 @@ def tell(account: Destination, customer_id: str, said: KaptureReply, *, as_json:
 
 
 def _customer_shape(customer: Customer) -> dict[str, Any]:
-    """Give a customer as JSON; ``record`` is all that Kapture gave, its outer keys in lower case."""
+    """Return a customer as JSON; ``record`` is all that Kapture gave, its outer keys in lower case."""
     return {
         "customer_id": customer.customer_id,
         "customer_code": customer.code,

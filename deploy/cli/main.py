@@ -32,12 +32,12 @@ class Commands(click.Group):
     """The commands of ``COMMANDS``: the help imports none of them, for a person waits for it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the names in the order of the table."""
+        """Return the names in the order of the table."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command's module and give the command."""
+        """Import a command's module and return the command."""
         del ctx
         if cmd_name not in COMMANDS:
             return None

@@ -52,7 +52,7 @@ _FLAGS = frozenset({"showPublicPool", "showReservedPool", "showTollfree", "showL
 
 
 def parameters(*tables: Mapping[str, str]) -> Callable[[Command], Command]:
-    """Give a command an option for each parameter of these tables; it gets them by the wire's names."""
+    """Add an option for each parameter of these tables to a command; it gets them by the wire's names."""
 
     def add(command: Command) -> Command:
         for name, text in reversed([pair for table in tables for pair in table.items()]):
@@ -70,12 +70,12 @@ def given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def option_of(name: str) -> str:
-    """Give the option of a parameter: ``--area-code`` of ``areaCode``."""
+    """Return the option of a parameter: ``--area-code`` of ``areaCode``."""
     return "--" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 
 def faults_of(messages: Mapping[str, Iterable[Any]]) -> Misconfigured:
-    """Give marshmallow's messages as wrong use, each fault with its option."""
+    """Return marshmallow's messages as wrong use, each fault with its option."""
     faults = []
     for name, texts in messages.items():
         place = {"_schema": "", "number": "NUMBER: "}.get(name, f"{option_of(name)} ({name}): ")

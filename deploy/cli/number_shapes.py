@@ -28,7 +28,7 @@ _UPDATE = "Look at {number} in Callcap; sending the same update once more, with 
 
 
 def request_shape(record: NumberRecord, *, outcome: NumberOutcome | None = None) -> dict[str, Any]:
-    """Give a request whole; ``outcome``: a newer one than the ledger has."""
+    """Return a request whole; ``outcome``: a newer one than the ledger has."""
     outcome = outcome or record.outcome or NumberOutcome(state=record.state)
     state = record.state if outcome is record.outcome else outcome.state
     return {
@@ -51,7 +51,7 @@ def request_shape(record: NumberRecord, *, outcome: NumberOutcome | None = None)
 
 
 def search_shape(outcome: NumberOutcome) -> dict[str, Any]:
-    """Give what a search found."""
+    """Return what a search found."""
     return {
         "state": outcome.state.value,
         "numbers": list(outcome.numbers),
@@ -94,7 +94,7 @@ def _why(outcome: NumberOutcome) -> str:
 
 
 def number_rows(outcome: NumberOutcome) -> tuple[list[str], list[list[Any]]]:
-    """Give columns and rows of what a search found: beside each number whatever simple values its object has.
+    """Return columns and rows of what a search found: beside each number whatever simple values its object has.
 
     The shape of the reply is not documented, so the columns are what Callcap sends.
     """
@@ -137,7 +137,7 @@ class OwnedNumber:
     campaign: dict[str, Any] = field(default_factory=dict)
 
     def shape(self) -> dict[str, Any]:
-        """Give it as JSON values; ``delacon_service`` is what ``memo1`` holds."""
+        """Return it as JSON values; ``delacon_service`` is what ``memo1`` holds."""
         return {
             "number": self.number,
             "delacon_service": self.campaign.get("memo1"),
@@ -166,5 +166,5 @@ def owned(records: Iterable[NumberRecord]) -> list[OwnedNumber]:
 
 
 def open_requests(records: Iterable[NumberRecord]) -> list[NumberRecord]:
-    """Give the requests of which a person should know more."""
+    """Return the requests of which a person should know more."""
     return [record for record in records if record.state in _OPEN]

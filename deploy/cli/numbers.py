@@ -25,7 +25,7 @@ from worker.ledger.numbers import NumberRecord, Numbers, Written
 
 
 def read_account() -> CallcapSettings:
-    """Give ``[callcap]`` of the configuration; raises ``Misconfigured`` when there is none."""
+    """Return ``[callcap]`` of the configuration; raises ``Misconfigured`` when there is none."""
     environment, settings = read_settings()
     if settings.callcap is None:
         raise Misconfigured([f"{environment.config}: [callcap] is missing; it takes url and api_key"])
@@ -83,7 +83,7 @@ def carry_out(account: CallcapSettings, request: NumberRequest, *, key: str | No
 async def _send(
     session: Session, account: CallcapSettings, request: NumberRequest, key: str
 ) -> tuple[NumberRecord, NumberOutcome | None]:
-    """Write and carry out; gives the record, and the outcome where the ledger did not take it."""
+    """Write and carry out; returns the record, and the outcome where the ledger did not take it."""
     numbers = Numbers(session.ledger)
     try:
         written = await numbers.write(key, request)

@@ -66,7 +66,7 @@ def say(text: str) -> None:
 
 
 def limit_of(limit: int | None, *, as_json: bool) -> int:
-    """Give how many rows to list."""
+    """Return how many rows to list."""
     return limit or (sys.maxsize if as_json else TABLE_LIMIT)
 
 
@@ -90,7 +90,7 @@ def shown(text: str, *, lines: bool = False) -> str:
 
 @contextmanager
 def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on standard error while it is a terminal; gives what to call with each step."""
+    """Show a progress bar on standard error while it is a terminal; returns what to call with each step."""
     if not sys.stderr.isatty() or not total:
         yield lambda _: None
         return

@@ -94,7 +94,7 @@ def _preview(call: Call, destination: Destination) -> Previewed:
 
 
 def _shape(one: Previewed) -> dict[str, Any]:
-    """Give a preview as JSON values; secrets blanked wherever they stand."""
+    """Return a preview as JSON values; secrets blanked wherever they stand."""
     destination = one.destination
     shape: dict[str, Any] = {
         "destination": destination.name, "vendor": destination.vendor, "action": "create",
@@ -116,7 +116,7 @@ def _shape(one: Previewed) -> dict[str, Any]:
 
 
 def _missing(one: Previewed, body: Any) -> Iterator[str]:
-    """Give the mapped fields that are empty for this call, and so left out."""
+    """Return the mapped fields that are empty for this call, and so left out."""
     sent = body[0] if isinstance(body, list) else body
     for key, template in one.destination.fields.items():
         if template is not None and key not in sent:

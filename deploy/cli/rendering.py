@@ -41,7 +41,7 @@ class Gates:
         return status.shut_by if status else ""
 
     def state_of(self, record: DeliveryRecord) -> tuple[str, str]:
-        """Give a delivery's state and reason as they are shown: what waits for its destination is ``held``."""
+        """Return a delivery's state and reason as they are shown: what waits for its destination is ``held``."""
         if record.state in {State.QUEUED, State.RETRYING} and (why := self.shut(record.key.destination)):
             return State.HELD.value, why
         return record.state.value, record.reason
@@ -53,7 +53,7 @@ def merged(session: Session, stored: StoredCall) -> Merged:
 
 
 def in_order(stored: StoredCall, session: Session) -> list[DeliveryRecord]:
-    """Give a call's deliveries in the order of the configuration, each create before what follows it."""
+    """Return a call's deliveries in the order of the configuration, each create before what follows it."""
     places = {name: place for place, name in enumerate(session.settings.destinations)}
     return sorted(
         stored.deliveries.values(),
@@ -65,7 +65,7 @@ def in_order(stored: StoredCall, session: Session) -> list[DeliveryRecord]:
 
 
 def call_shape(stored: StoredCall, gates: Gates) -> dict[str, Any]:
-    """Give a call whole, as contract section 8 has it."""
+    """Return a call whole, as contract section 8 has it."""
     whole = merged(gates.session, stored)
     return {
         "call": whole.call.canonical(),
@@ -81,7 +81,7 @@ def call_shape(stored: StoredCall, gates: Gates) -> dict[str, Any]:
 
 
 def call_line(stored: StoredCall, gates: Gates) -> dict[str, Any]:
-    """Give a call as one line of a listing."""
+    """Return a call as one line of a listing."""
     call = merged(gates.session, stored).call
     return {
         "call_id": stored.call_id,
@@ -100,7 +100,7 @@ def call_line(stored: StoredCall, gates: Gates) -> dict[str, Any]:
 
 
 def delivery_line(record: DeliveryRecord, gates: Gates) -> dict[str, Any]:
-    """Give a delivery as one line of a listing; of the three moments the one that applies."""
+    """Return a delivery as one line of a listing; of the three moments the one that applies."""
     state, reason = gates.state_of(record)
     at = iso(record.at_ms)
     return {
@@ -119,7 +119,7 @@ def delivery_line(record: DeliveryRecord, gates: Gates) -> dict[str, Any]:
 
 
 def dead_line(letter: DeadLetter, session: Session) -> dict[str, Any]:
-    """Give a dead letter as one line of a listing."""
+    """Return a dead letter as one line of a listing."""
     return {
         "key": str(letter.key),
         "call_id": letter.key.call_id,
@@ -134,7 +134,7 @@ def dead_line(letter: DeadLetter, session: Session) -> dict[str, Any]:
 
 
 def attempt_shape(attempt: Attempt) -> dict[str, Any]:
-    """Give one attempt."""
+    """Return one attempt."""
     return {
         "number": attempt.number,
         "time": iso(attempt.at_ms),

@@ -59,7 +59,7 @@ class Chosen:
 
 
 def selection_options(noun: str) -> Callable[[C], C]:
-    """Give a command the arguments of a selection of ``dead letters`` or ``deliveries``."""
+    """Return a command the arguments of a selection of ``dead letters`` or ``deliveries``."""
     calls = "; calls: those without a start" if noun == "dead letters" else ""
 
     def decorated(command: C) -> C:
@@ -86,7 +86,7 @@ def read_key(text: str, noun: str = "dead letter") -> DeliveryKey:
 
 
 async def destinations_meant(session: Session, name: str | None) -> list[str]:
-    """Give the destination of this name, or all; raises ``Failed`` when neither configuration nor ledger knows it."""
+    """Return the destination of this name, or all; raises ``Failed`` when neither configuration nor ledger knows it."""
     known = {*await queries.known_destinations(session.ledger), *session.settings.destinations, queries.CALLS}
     if name is None:
         return sorted(known)
@@ -96,7 +96,7 @@ async def destinations_meant(session: Session, name: str | None) -> list[str]:
 
 
 async def letters(session: Session, selection: Selection) -> AsyncIterator[DeadLetter]:
-    """Give the dead letters that the filters of a selection match, of each destination the newest first."""
+    """Return the dead letters that the filters of a selection match, of each destination the newest first."""
     names = await destinations_meant(session, selection.destination)
     found = queries.dead_letters(session.ledger, names, since_ms=selection.since_ms, until_ms=selection.until_ms)
     async for letter in found:

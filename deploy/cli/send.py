@@ -88,7 +88,7 @@ def send(
 
 
 def _configured_token() -> str | None:
-    """Give the first token of this machine's receiver; none where there is no configuration that can be read."""
+    """Return the first token of this machine's receiver; none where there is no configuration that can be read."""
     try:
         _, settings = read_settings()
     except Misconfigured:
@@ -141,7 +141,7 @@ class Sender:
         self.advance(1)
 
     async def _post(self, session: aiohttp.ClientSession, webhook: Webhook) -> str:
-        """Post one webhook; give why it was not acknowledged, nothing when it was."""
+        """Post one webhook; return why it was not acknowledged, nothing when it was."""
         url, headers = self.base + webhook.path, {"Content-Type": "application/json"}
         try:
             async with session.post(url, data=webhook.body, headers=headers, allow_redirects=False) as reply:

@@ -50,7 +50,7 @@ class Session:
         return self.actor.does(what, which)
 
     def vendor_of(self, destination: str) -> str | None:
-        """Give the vendor's name; ``None`` when the destination is not configured."""
+        """Return the vendor's name; ``None`` when the destination is not configured."""
         found: Destination | None = self.settings.destinations.get(destination)
         return found.vendor if found else None
 

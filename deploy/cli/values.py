@@ -11,7 +11,7 @@ from worker.config.values import rate_per_s
 
 
 class Moment(click.ParamType[int]):
-    """A moment as ISO 8601 (without a zone: UTC) or as an age such as ``2h``; gives epoch milliseconds."""
+    """A moment as ISO 8601 (without a zone: UTC) or as an age such as ``2h``; returns epoch milliseconds."""
 
     name = "moment"
 
@@ -33,7 +33,7 @@ class Moment(click.ParamType[int]):
 
 
 class Rate(click.ParamType[float]):
-    """A rate such as ``10/s`` or ``600/m``; gives items a second."""
+    """A rate such as ``10/s`` or ``600/m``; returns items a second."""
 
     name = "rate"
 

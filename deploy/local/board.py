@@ -153,7 +153,7 @@ class Board:
         return missing + [f"{key[0]} at {key[1]}: {cell.outcome}" for key, cell in self.cells.items() if not cell.final]
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as JSON values, without what belongs to the caller."""
+        """Return it as JSON values, without what belongs to the caller."""
         calls = [
             {
                 "call_id": call_id,
@@ -217,7 +217,7 @@ class Lookout:
     def _problems(
         self, calls: Mapping[str, Call | None], cells: Mapping[tuple[str, str], Cell], records: Records
     ) -> tuple[dict[tuple[str, str], str], int]:
-        """Give what is wrong with final cells, and how many cannot be told because they are older than the stack."""
+        """Return what is wrong with final cells, and how many cannot be told because they are older than the stack."""
         problems, earlier = {}, 0
         for (call_id, name), cell in cells.items():
             call = calls[call_id]
@@ -235,7 +235,7 @@ class Lookout:
 
 
 def _against(cell: Cell, landed: int) -> str:
-    """Set the ledger's word against the number of records at the stand-in; gives what does not fit."""
+    """Set the ledger's word against the number of records at the stand-in; returns what does not fit."""
     match cell.outcome:
         case "delivered" if landed == 0:
             return "delivered, but its stand-in has no record of it"
@@ -261,7 +261,7 @@ class Arrivals:
         self._told: dict[str, None] = {}
 
     async def news(self) -> list[str]:
-        """Give what was not told yet; raises ``redis.RedisError``."""
+        """Return what was not told yet; raises ``redis.RedisError``."""
         newest: list[str] = []
         async for page in queries.call_ids(self._ledger, since_ms=self._since_ms):
             newest = [call_id for call_id in page if call_id not in self._known]

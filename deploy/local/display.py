@@ -117,7 +117,7 @@ _CALL = (
 def address_lines(
     environment: StackEnvironment, *, ports: Ports, folder: Folder, tokens: tuple[str, ...], name: str
 ) -> list[str]:
-    """Give the lines; ``tokens`` are those that the receiver takes, ``name`` is how the command line was called.
+    """Return the lines; ``tokens`` are those that the receiver takes, ``name`` is how the command line was called.
 
     Of secrets only those are shown that were made for this run.
     """
@@ -142,7 +142,7 @@ def address_lines(
 
 
 def command_name() -> str:
-    """Give how the command line was called, so that it works from here when pasted."""
+    """Return how the command line was called, so that it works from here when pasted."""
     called = Path(sys.argv[0])
     if called.name != "switchboard":
         return f"{_short(Path(sys.executable))} -m deploy.cli"

@@ -33,7 +33,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def asked_port(host: str, port: int, *, instead: str) -> int:
-    """Give the port that was asked for, a free one for 0; raises ``StackFault`` when it is taken.
+    """Return the port that was asked for, a free one for 0; raises ``StackFault`` when it is taken.
 
     ``instead`` says what the user may do then.
     """
@@ -45,12 +45,12 @@ def asked_port(host: str, port: int, *, instead: str) -> int:
 
 
 def usual_port(port: int) -> int:
-    """Give the usual port on loopback, or a free one when it is taken."""
+    """Return the usual port on loopback, or a free one when it is taken."""
     return port if is_free("127.0.0.1", port) else spare_port()
 
 
 def spare_port() -> int:
-    """Give a free port of loopback that nothing else is likely to take before its process listens."""
+    """Return a free port of loopback that nothing else is likely to take before its process listens."""
     for port in random.sample(_SPARE, _TRIES):
         if is_free("127.0.0.1", port):
             return port
@@ -78,23 +78,23 @@ class Ports:
 
     @property
     def near_host(self) -> str:
-        """Give the address by which this machine itself reaches the receiver."""
+        """Return the address by which this machine itself reaches the receiver."""
         near = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
         return f"[{near}]" if ":" in near and not near.startswith("[") else near
 
     @property
     def receiver_url(self) -> str:
-        """Give the receiver's address."""
+        """Return the receiver's address."""
         return f"http://{self.near_host}:{self.receiver}"
 
     @property
     def flower_url(self) -> str:
-        """Give Flower's address."""
+        """Return Flower's address."""
         return f"http://127.0.0.1:{self.flower}"
 
     @property
     def standins_url(self) -> str:
-        """Give the stand-ins' address; empty when there are none."""
+        """Return the stand-ins' address; empty when there are none."""
         return f"http://127.0.0.1:{self.standins}" if self.standins else ""
 
 
@@ -113,7 +113,7 @@ class StackEnvironment:
 
     @property
     def for_terminals(self) -> dict[str, str]:
-        """Give what another terminal needs."""
+        """Return what another terminal needs."""
         return {name: self.variables[name] for name in self.shared}
 
 

@@ -65,7 +65,7 @@ class Folder:
             return None
 
     def log_of(self, name: str) -> Path:
-        """Give the log of a process."""
+        """Return the log of a process."""
         return self.logs / f"{name}.log"
 
     @contextmanager

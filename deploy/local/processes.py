@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def make_leash() -> Callable[[], None] | None:
-    """Give what a child must run before its program, as ``preexec_fn`` of ``Popen``; ``None`` beyond Linux.
+    """Return what a child must run before its program, as ``preexec_fn`` of ``Popen``; ``None`` beyond Linux.
 
     The kernel watches the *thread* that starts the child: start children from a thread that
     lives as long as the process, the main one.
@@ -73,7 +73,7 @@ class Process:
 
     @property
     def status(self) -> int | None:
-        """Give how it ended, as ``Popen.returncode`` does; ``None`` while it runs or before it was started."""
+        """Return how it ended, as ``Popen.returncode`` does; ``None`` while it runs or before it was started."""
         return None if self._child is None else self._child.poll()
 
     def start(self) -> None:
@@ -120,7 +120,7 @@ class Process:
             self._child.wait()
 
     def last_words(self) -> str:
-        """Give where its log is and how that ends."""
+        """Return where its log is and how that ends."""
         try:
             lines = self.log.read_text(errors="replace").rstrip().splitlines()[-_TAIL_LINES:]
         except OSError:

@@ -99,7 +99,7 @@ _PORT_TRIES = 5  # another process may take the port between our look and the se
 
 
 def free_port() -> int:
-    """Give a TCP port of 127.0.0.1 that nobody listens on at this moment."""
+    """Return a TCP port of 127.0.0.1 that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -139,7 +139,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Give the ``redis://`` or ``unix://`` address."""
+        """Return the ``redis://`` or ``unix://`` address."""
         return f"unix://{self._socket_path}" if self.port is None else f"redis://127.0.0.1:{self.port}/0"
 
     @property
@@ -149,7 +149,7 @@ class RedisServer:
 
     @property
     def pid(self) -> int:
-        """Give the process id; raises ``RedisServerError`` when the server does not run."""
+        """Return the process id; raises ``RedisServerError`` when the server does not run."""
         if self._process is None:
             raise RedisServerError("the Redis server does not run")
         return self._process.pid

@@ -66,7 +66,7 @@ class Player:
             await asyncio.sleep(_AGAIN_S)
 
     async def _post(self, webhook: Webhook) -> str:
-        """Post one webhook; give why it should be sent again, nothing when it was taken."""
+        """Post one webhook; return why it should be sent again, nothing when it was taken."""
         url = self._url + webhook.path
         try:
             async with self._session.post(url, data=webhook.body, headers=self._headers, timeout=_ANSWER) as reply:

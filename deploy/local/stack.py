@@ -206,7 +206,7 @@ def programs(
     destinations: Iterable[str],
     session: aiohttp.ClientSession,
 ) -> list[list[Process]]:
-    """Give the processes in the stages in which they are stopped: no calls in, none under way, then what they use."""
+    """Return the processes in the stages in which they are stopped: no calls in, none under way, then what they use."""
     names = list(destinations)
     celery = ("celery", "-A", "worker")
 

@@ -29,7 +29,7 @@ class Webhook:
 
     @property
     def path(self) -> str:
-        """Give the path of the receiver that takes it (contract, section 5)."""
+        """Return the path of the receiver that takes it (contract, section 5)."""
         return "/services/calldata" + ("" if self.kind == "either" else f"/{self.kind}")
 
 
@@ -79,7 +79,7 @@ def generate(count: int, *, now_ms: int, rng: Random) -> Iterator[Sequence[Webho
 
 
 def _events(text: str) -> list[Any] | None:
-    """Give the events of a file that holds one JSON value and no paths; ``None`` for one of lines."""
+    """Return the events of a file that holds one JSON value and no paths; ``None`` for one of lines."""
     try:
         value = json.loads(text)
     except ValueError:

@@ -100,7 +100,7 @@ class SpoolFile:
             self._db.executemany("INSERT INTO events (received_us, call_id, record) VALUES (?, ?, ?)", rows)
 
     def batch(self, limit: int, *, now_us: int) -> list[Spooled]:
-        """Give the oldest events, those postponed beyond now left out."""
+        """Return the oldest events, those postponed beyond now left out."""
         with _translated(self.path):
             rows = self._db.execute(
                 "SELECT seq, call_id, received_us, record FROM events WHERE not_before_us <= ? ORDER BY seq LIMIT ?",
@@ -128,7 +128,7 @@ class SpoolFile:
         return True
 
     def bodies(self, limit: int) -> list[tuple[int, Body]]:
-        """Give the oldest kept bodies, each with its place."""
+        """Return the oldest kept bodies, each with its place."""
         with _translated(self.path):
             rows = self._db.execute(
                 "SELECT seq, received_us, path_kind, reason, body FROM bodies ORDER BY seq LIMIT ?", (limit,)
@@ -158,7 +158,7 @@ class SpoolFile:
             self._db.execute("INSERT OR REPLACE INTO probe VALUES (1, randomblob(65536))")
 
     def shrink(self) -> None:
-        """Give the disk back what removed events took."""
+        """Free the disk space of removed events."""
         with _translated(self.path):
             # As a script: it frees one page a step, and execute() makes one step where no rows come.
             self._db.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")

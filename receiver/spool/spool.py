@@ -37,7 +37,7 @@ class Spool:
 
     @property
     def path(self) -> Path:
-        """Give the place of the file."""
+        """Return the place of the file."""
         return self._file.path
 
     async def put(self, items: Sequence[Incoming]) -> None:
@@ -45,7 +45,7 @@ class Spool:
         await self._run(self._file.put, items)
 
     async def batch(self, limit: int, *, now_us: int) -> list[Spooled]:
-        """Give the oldest events, those postponed beyond now left out."""
+        """Return the oldest events, those postponed beyond now left out."""
         return await self._run(self._file.batch, limit, now_us=now_us)
 
     async def settle(self, *, done: Sequence[int], postponed: Sequence[int] = (), until_us: int = 0) -> None:
@@ -57,7 +57,7 @@ class Spool:
         return await self._run(self._file.keep, body)
 
     async def bodies(self, limit: int) -> list[tuple[int, Body]]:
-        """Give the oldest kept bodies, each with its place."""
+        """Return the oldest kept bodies, each with its place."""
         return await self._run(self._file.bodies, limit)
 
     async def drop_bodies(self, seqs: Sequence[int]) -> None:
@@ -73,7 +73,7 @@ class Spool:
         await self._run(self._file.probe)
 
     async def shrink(self) -> None:
-        """Give the disk back what removed events took."""
+        """Free the disk space of removed events."""
         await self._run(self._file.shrink)
 
     def drain_lock(self) -> AbstractContextManager[bool]:

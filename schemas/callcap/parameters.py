@@ -19,7 +19,7 @@ _ZIPCODE = re.compile(r"\d{5}|[A-Za-z]\d[A-Za-z] ?\d[A-Za-z]\d", re.ASCII)
 
 
 def digits(count: int) -> Callable[[object], str]:
-    """Give a reader of exactly so many digits."""
+    """Return a reader of exactly so many digits."""
 
     def read(value: object) -> str:
         if not re.fullmatch(rf"\d{{{count}}}", found := _text_of(value), re.ASCII):

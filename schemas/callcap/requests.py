@@ -64,12 +64,12 @@ class NumberRequest:
 
     @property
     def about(self) -> str:
-        """Give the one number that it is about; empty when that is left to Callcap."""
+        """Return the one number that it is about; empty when that is left to Callcap."""
         named = self.number or self.parameters.get("phoneNumber") or self.parameters.get("fullNumber") or ""
         return str(named)
 
     def looked_up_by(self) -> Parameters:
-        """Give the search that says whether its number is still offered, in the place where it was asked for."""
+        """Return the search that says whether its number is still offered, in the place where it was asked for."""
         where = {name: self.parameters[name] for name in _WHERE if name in self.parameters}
         return {"fullNumber": self.about, **where}
 

@@ -13,17 +13,17 @@ class Account(Protocol):
 
     @property
     def url(self) -> str:
-        """Give the API's address, such as ``https://api.callcap.com/v3``."""
+        """Return the API's address, such as ``https://api.callcap.com/v3``."""
         ...
 
     @property
     def api_key(self) -> str:
-        """Give the key of the header."""
+        """Return the key of the header."""
         ...
 
     @property
     def encoding(self) -> str:
-        """Give ``form`` or ``json``: how a POST is encoded, which the document leaves open."""
+        """Return ``form`` or ``json``: how a POST is encoded, which the document leaves open."""
         ...
 
 
@@ -44,7 +44,7 @@ def update_request(account: Account, number: str, parameters: Parameters) -> Req
 
 
 def shown(request: Request) -> dict[str, Any]:
-    """Give a request as a dry run shows it: whole, but for the key."""
+    """Return a request as a dry run shows it: whole, but for the key."""
     headers = {name: f"Bearer {BLANK}" if name == "Authorization" else value for name, value in request.headers.items()}
     body = request.json if request.form is None else dict(request.form)
     encoding = "" if body is None else "json" if request.form is None else "form"

@@ -68,7 +68,7 @@ FALLIBLE_KEYS = frozenset({CALLER, "PLA_CallStartTime", "PLA_Duration"})
 
 
 def load_keys(values: Mapping[str, str]) -> tuple[dict[str, Any], set[str]]:
-    """Load what ``CallKeys(partial=True).load`` would, and give the keys that it would refuse."""
+    """Load what ``CallKeys(partial=True).load`` would, and return the keys that it would refuse."""
     loaded: dict[str, Any] = {}
     unreadable: set[str] = set()
     for key, text in values.items():
@@ -166,7 +166,7 @@ def player_url(url: str) -> str:
 
 
 def _campaign(url: str) -> dict[str, str]:
-    """Give the gclid and utm values of a URL's query; of a doubled name the first value stands."""
+    """Return the gclid and utm values of a URL's query; of a doubled name the first value stands."""
     query = url.partition("#")[0].partition("?")[2]
     found: dict[str, str] = {}
     for name, value in parse_qsl(query, errors="replace"):

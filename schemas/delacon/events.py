@@ -45,7 +45,7 @@ class Event:
     """Trimmed, without ``PLA_Call_Id``."""
 
     def record(self) -> str:
-        """Give the kind and the values in one canonical text: two events are equal when their records are."""
+        """Return the kind and the values in one canonical text: two events are equal when their records are."""
         return self.kind + orjson.dumps(pack(self.values), option=orjson.OPT_SORT_KEYS).decode()
 
 
@@ -81,7 +81,7 @@ class Merged:
 
     @property
     def revision(self) -> int:
-        """Give how often an event of a kind that was in already came, from 1."""
+        """Return how often an event of a kind that was in already came, from 1."""
         return self.arrivals.revision
 
 

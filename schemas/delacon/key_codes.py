@@ -42,7 +42,7 @@ def pack(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def unpack(values: Mapping[str, str]) -> dict[str, str]:
-    """Give back what ``pack`` was given."""
+    """Return what ``pack`` was given."""
     return {_NAMES.get(key) or key.removeprefix("."): value for key, value in values.items()}
 
 

@@ -34,7 +34,7 @@ def read_object(body: bytes, *, deepest: int = DEEPEST) -> tuple[dict[str, str],
     Numbers and booleans become their JSON text exactly as sent (``1.10`` stays ``1.10``), objects and arrays their
     compact JSON. Of a doubled key the last stands. Mended: trailing commas, a byte order mark, half a surrogate pair,
     raw tabs and line breaks inside strings, an object that was written as a JSON string.
-    Gives also the keys whose values were booleans, objects or arrays.
+    Returns also the keys whose values were booleans, objects or arrays.
     Raises ``ValueError`` when the bytes are not JSON, ``TypeError`` when the JSON is not an object.
     """
     text = _without_last_comma(body)

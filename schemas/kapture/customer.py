@@ -64,7 +64,7 @@ def fill_contact(call: Call, destination: Destination) -> Filled:
 
 
 def page_request(destination: Destination, operation: str, values: Mapping[str, str]) -> Request:
-    """Give the request of one operation of ``PAGES``; raises ``LookupError`` when there is no key for it."""
+    """Return the request of one operation of ``PAGES``; raises ``LookupError`` when there is no key for it."""
     options: KaptureOptions = destination.options
     key = options.key_of(operation)
     if key is None:

@@ -40,7 +40,7 @@ class Customer:
 
     @property
     def numbers(self) -> frozenset[str]:
-        """Give the phones by their digits alone."""
+        """Return the phones by their digits alone."""
         return frozenset(filter(None, map(digits_of, self.phones)))
 
 

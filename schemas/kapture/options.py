@@ -30,7 +30,7 @@ class KaptureOptions:
     when: str
 
     def key_of(self, operation: str) -> str | None:
-        """Give the key of one of ``OPERATIONS``; ``None`` when the configuration has none for it."""
+        """Return the key of one of ``OPERATIONS``; ``None`` when the configuration has none for it."""
         return self.auth_key or self.auth_keys.get(operation)
 
 

@@ -62,12 +62,12 @@ def has_contact(reply: KaptureReply, *, phone: str, call: Call) -> bool:
 
 
 def phones_of(customer: Mapping[str, Any]) -> list[str]:
-    """Give every number of a customer (normalised keys) and of its contacts, as Kapture writes them."""
+    """Return every number of a customer (normalised keys) and of its contacts, as Kapture writes them."""
     return _found(customer, _PHONES)
 
 
 def emails_of(customer: Mapping[str, Any]) -> list[str]:
-    """Give every e-mail address of a customer (normalised keys) and of its contacts."""
+    """Return every e-mail address of a customer (normalised keys) and of its contacts."""
     return _found(customer, _EMAILS)
 
 
@@ -89,7 +89,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 
 def _words(found: list[Any], items: list[dict[str, Any]]) -> list[str]:
-    """Give the texts that are messages, not the fields of customers."""
+    """Return the texts that are messages, not the fields of customers."""
     plain = [
         text for value in found for item in (value if isinstance(value, list) else [value]) for text in _text(item)
     ]

@@ -14,7 +14,7 @@ TIMEOUT_S = 20.0
 
 
 async def send(account: Account, request: NumberRequest, *, http: Http) -> NumberOutcome:
-    """Send a request once; gives ``WAITING`` only where it is certain that Callcap did not get it, or for a search."""
+    """Send a request once; returns ``WAITING`` only where it is certain that Callcap did not get it, or for a search."""
     match request.kind:
         case Kind.SEARCH:
             return await search(account, request.parameters, http=http)
@@ -57,7 +57,7 @@ async def _exchange(request: Request, *, account: Account, http: Http) -> Callca
 
 
 def _outcome(request: NumberRequest, reply: CallcapReply) -> NumberOutcome:
-    """Give what a reply to a provisioning or an update comes to."""
+    """Return what a reply to a provisioning or an update comes to."""
     match reply.said:
         case Said.YES:
             chosen = request.about or next(iter(reply.numbers), "")

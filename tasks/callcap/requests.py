@@ -57,7 +57,7 @@ def new_key() -> str:
 async def ask(
     numbers: Numbers, kind: Kind, parameters: Mapping[str, Any], *, key: str, today: date, number: str = ""
 ) -> str:
-    """Check a request and write it to the ledger, so that a task may carry it out; gives its key.
+    """Check a request and write it to the ledger, so that a task may carry it out; returns its key.
 
     The same request under the same key is written once. Raises marshmallow's ``ValidationError`` with every fault,
     ``ValueError`` for a key that cannot be one, ``DifferentRequest``, ``redis.RedisError``.
@@ -85,7 +85,7 @@ class Callcap:
         self._sleep = sleep
 
     async def carry_out(self, key: str, kind: Kind) -> NumberRecord:
-        """Send a waiting request once, note what came back, and give the request as it then stands.
+        """Send a waiting request once, note what came back, and return the request as it then stands.
 
         One that was sent before is not sent again: its first outcome stands, and an unknown one is looked up again.
         Raises ``NoSuchRequest``, ``NotNoted`` and ``redis.RedisError``.
@@ -147,6 +147,6 @@ class Callcap:
 
 
 def _broken_off(kind: Kind, reason: str) -> NumberOutcome:
-    """Give the outcome of a request whose sending ended in between: only a search may simply be repeated."""
+    """Return the outcome of a request whose sending ended in between: only a search may simply be repeated."""
     state = RequestState.WAITING if kind is Kind.SEARCH else RequestState.UNKNOWN
     return NumberOutcome(state=state, reason=reason)

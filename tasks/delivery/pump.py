@@ -73,7 +73,7 @@ class Pump:
             self._claiming = 0
 
     def hand(self, keys: Sequence[DeliveryKey]) -> bool:
-        """Give keys to a run under way that has room for them; ``False``: somebody has to be woken for them."""
+        """Hand keys to a run under way that has room for them; ``False``: somebody has to be woken for them."""
         room = self.destination.concurrency - len(self._under_way) - len(self._handed) - self._claiming
         if not self._running or self._stopping or room < len(keys):
             return False

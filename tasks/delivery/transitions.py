@@ -63,7 +63,7 @@ def _without_caller(claimed: Claimed) -> bool:
 
 
 def sent_before(claimed: Claimed) -> str:
-    """Give the digest of what the vendor last confirmed of this call; empty when nothing."""
+    """Return the digest of what the vendor last confirmed of this call; empty when nothing."""
     delivered = [d for d in claimed.siblings.values() if d.state is State.DELIVERED]
     return max(delivered, key=_at).history.sent_fields if delivered else ""
 
@@ -133,7 +133,7 @@ def settle(
 ) -> tuple[Finish, Attempt]:
     """Decide what happens after an attempt (contract, section 6: the outcome table and the retry schedule).
 
-    Gives the end to write and the attempt as logged.
+    Returns the end to write and the attempt as logged.
     """
     verdict, reason, delay_s, effect = judge_next(tried, order=order, claimed=claimed, rng=rng)
     outcome = tried.outcome
@@ -188,7 +188,7 @@ NAMES = {
 
 
 def judge_next(tried: Tried, *, order: Order, claimed: Claimed, rng: Random) -> tuple[Verdict, str, float, str]:
-    """Give the verdict, its reason, the wait in seconds, and the effect on the destination."""
+    """Return the verdict, its reason, the wait in seconds, and the effect on the destination."""
     outcome = tried.outcome
     match outcome:
         case Delivered():

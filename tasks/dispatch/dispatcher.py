@@ -68,7 +68,7 @@ async def _dispatch_some(
     new_only: bool = False,
     by: Action | None = None,
 ) -> list[str]:
-    """Dispatch one batch: add the keys made due to ``created`` and give the calls whose start never came."""
+    """Dispatch one batch: add the keys made due to ``created`` and return the calls whose start never came."""
     no_start: list[str] = []
     wanted = dict.fromkeys(call_ids)
     now_ms, stored = await asyncio.gather(ledger.now_ms(), ledger.load(wanted))

@@ -56,7 +56,7 @@ class Planner:
 
     @cached_property
     def _early(self) -> frozenset[str]:
-        """Give the destinations that take a call when it has started."""
+        """Return the destinations that take a call when it has started."""
         destinations = self.settings.destinations
         return frozenset(n for n, d in destinations.items() if self.vendors[d.vendor].delivers_at_start(d))
 

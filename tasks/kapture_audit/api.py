@@ -41,7 +41,7 @@ class Window:
     end_s: int
 
     def halves(self) -> tuple["Window", "Window"]:
-        """Give its two halves, which share the second in the middle."""
+        """Return its two halves, which share the second in the middle."""
         middle_s = (self.start_s + self.end_s) // 2
         return Window(self.start_s, middle_s), Window(middle_s, self.end_s)
 
@@ -57,7 +57,7 @@ def windows(since_ms: int, until_ms: int) -> list[Window]:
 
 
 async def search(destination: Destination, wanted: Mapping[str, str], *, http: Http) -> list[Customer]:
-    """Give the customers that Kapture finds by ``wanted``; none when it knows none.
+    """Return the customers that Kapture finds by ``wanted``; none when it knows none.
 
     Raises ``LookupError`` without a key for searching and ``DeliveryError`` when it does not answer the question.
     """
@@ -66,7 +66,7 @@ async def search(destination: Destination, wanted: Mapping[str, str], *, http: H
 
 
 async def select(destination: Destination, window: Window, *, http: Http) -> list[Customer]:
-    """Give the customers added within a window, in the order of Kapture's list; raises as ``search`` does.
+    """Return the customers added within a window, in the order of Kapture's list; raises as ``search`` does.
 
     Pages are asked for until one brings nobody new, so it does not matter whether Kapture minds limit and offset.
     """
@@ -81,7 +81,7 @@ async def select(destination: Destination, window: Window, *, http: Http) -> lis
 async def select_all(
     destination: Destination, wanted: Sequence[Window], *, http: Http, advance: Callable[[int], None]
 ) -> list[Customer]:
-    """Give the customers of several windows, each once; ``advance`` is called with 1 after each window."""
+    """Return the customers of several windows, each once; ``advance`` is called with 1 after each window."""
     found: dict[str, Customer] = {}
     for window in wanted:
         for customer in await select(destination, window, http=http):
@@ -106,12 +106,12 @@ async def add_contact(
 
 
 def by_id(customer_id: str) -> dict[str, str]:
-    """Give what a search by number asks: the document's key and the newer page's."""
+    """Return what a search by number asks: the document's key and the newer page's."""
     return {"customer_id": customer_id, "kapture_customer_id": customer_id}
 
 
 def by_phone(number: str, destination: Destination) -> Iterator[dict[str, str]]:
-    """Give what searches by phone ask: the number as we send it to this destination, then in its other forms."""
+    """Return what searches by phone ask: the number as we send it to this destination, then in its other forms."""
     phone = read_phone(number, default_region=destination.region)
     if phone is None:
         yield {"phone": number}

@@ -56,7 +56,7 @@ class Delivered:
 async def delivered_callers(
     ledger: Ledger, destination: Destination, *, since_ms: int, until_ms: int, default_region: str
 ) -> list[Delivered]:
-    """Give the callers of the calls received in a span that were delivered, by their newest call first."""
+    """Return the callers of the calls received in a span that were delivered, by their newest call first."""
     found: dict[str, Delivered] = {}
     under_way: set[str] = set()
     async for stored, group, is_open in _calls(ledger, destination.name, since_ms=since_ms, until_ms=until_ms):
@@ -91,7 +91,7 @@ async def deliver_again(ledger: Ledger, absent: Sequence[Delivered], *, by: Acti
 async def _calls(
     ledger: Ledger, destination: str, *, since_ms: int, until_ms: int
 ) -> AsyncIterator[tuple[StoredCall, str, bool]]:
-    """Give the calls with a delivery to the destination, their group, and whether one of theirs is not final."""
+    """Return the calls with a delivery to the destination, their group, and whether one of theirs is not final."""
     async for page in queries.call_ids(ledger, since_ms=since_ms, until_ms=until_ms):
         for stored in await ledger.load(page):
             records = [record for (name, _), record in stored.deliveries.items() if name == destination]
@@ -158,7 +158,7 @@ async def read_listing(
 
 
 def windows_of(since_ms: int, until_ms: int, *, now_ms: int) -> list[api.Window]:
-    """Give the windows in which the customers of calls received in a span were added."""
+    """Return the windows in which the customers of calls received in a span were added."""
     latest = min(until_ms + DELIVERY_MS, max(now_ms, until_ms))
     return api.windows(since_ms - MARGIN_MS, latest + MARGIN_MS)
 
@@ -166,7 +166,7 @@ def windows_of(since_ms: int, until_ms: int, *, now_ms: int) -> list[api.Window]
 async def absent_among(
     suspects: Sequence[Delivered], destination: Destination, *, http: Http, advance: Callable[[int], None]
 ) -> list[Delivered]:
-    """Give those of the suspects whom Kapture does not find either; raises ``DeliveryError``.
+    """Return those of the suspects whom Kapture does not find either; raises ``DeliveryError``.
 
     A destination with a rate is asked one question at a time, any other several.
     """

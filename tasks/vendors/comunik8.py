@@ -34,7 +34,7 @@ class Comunik8:
         return False
 
     def withdraw_within_s(self, destination: Destination) -> float | None:
-        """Give ``cancel_when_answered`` in seconds."""
+        """Return ``cancel_when_answered`` in seconds."""
         options: Comunik8Options = destination.options
         return options.cancel_when_answered
 

@@ -150,7 +150,7 @@ def is_absent(reply: Reply, said: KaptureReply) -> bool:
 
 
 def failure_of(reply: Reply, said: KaptureReply) -> DeliveryError:
-    """Give what a reply without success means; the error messages come in two forms each."""
+    """Return what a reply without success means; the error messages come in two forms each."""
     shown = "; ".join(said.words)
     for words in map(normal, said.words):
         if any(text in words for text in _KEY_REFUSED):

@@ -19,7 +19,7 @@ class Vendor(Protocol):
 
     @property
     def spec(self) -> VendorSpec:
-        """Give what the settings need; ``spec.name`` is the registry key and the queue."""
+        """Return what the settings need; ``spec.name`` is the registry key and the queue."""
         ...
 
     @property
@@ -42,7 +42,7 @@ class Vendor(Protocol):
         ...
 
     def withdraw_within_s(self, destination: Destination) -> float | None:
-        """Give the window in which an answered call withdraws the caller's missed one; ``None``: never."""
+        """Return the window in which an answered call withdraws the caller's missed one; ``None``: never."""
         ...
 
     def withdraw_scope(self, destination: Destination) -> str:

@@ -11,7 +11,7 @@ _ALL: tuple[Vendor, ...] = (Captorra(), Comunik8(), Kapture())
 
 
 def by_name(vendors: Iterable[Vendor]) -> Mapping[str, Vendor]:
-    """Give vendors by ``spec.name``, which is the queue and the word of the configuration too."""
+    """Return vendors by ``spec.name``, which is the queue and the word of the configuration too."""
     return {vendor.spec.name: vendor for vendor in vendors}
 
 

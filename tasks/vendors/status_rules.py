@@ -25,7 +25,7 @@ async def post_and_judge(
 
 
 def require_caller(filled: Filled, spec: VendorSpec, *, caller_key: str) -> tuple[str, ...]:
-    """Raise ``Skipped`` when the body has no caller; give a note for every other required text that is empty.
+    """Raise ``Skipped`` when the body has no caller; return a note for every other required text that is empty.
 
     What else is missing is for the vendor to judge: its words make a better dead letter than a guess of ours.
     """
@@ -56,12 +56,12 @@ def status_error(reply: Reply, words: str = "") -> DeliveryError | None:
 
 
 def failing(reason: str, reply: Reply, words: str, *, unknown: bool) -> Transient:
-    """Give the transient failure that a status or the vendor's words report."""
+    """Return the transient failure that a status or the vendor's words report."""
     return Transient(reason, reply.shown(words), retry_after=reply.retry_after, unknown=unknown)
 
 
 def refused(reply: Reply, words: str) -> DeliveryError:
-    """Give what a no in words that are not listed means: by the status, else ``unrecognised`` in the end."""
+    """Return what a no in words that are not listed means: by the status, else ``unrecognised`` in the end."""
     return status_error(reply, words) or Transient(
         "unrecognised", reply.shown(words), retry_after=reply.retry_after, exhausted_as="unrecognised", counts=False
     )

@@ -31,11 +31,11 @@ class Cores:
         self._used_s = _used_s()
 
     def seconds(self) -> float:
-        """Give the seconds that went by."""
+        """Return the seconds that went by."""
         return monotonic() - self._began
 
     def used(self) -> float:
-        """Give the mean, 0.5 being half of one core."""
+        """Return the mean, 0.5 being half of one core."""
         return (_used_s() - self._used_s) / self.seconds()
 
 

@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def make_receiver(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., ReceiverProcess]]:
-    """Give a maker of receivers; they are started, and stopped at the test's end."""
+    """Return a maker of receivers; they are started, and stopped at the test's end."""
     made: list[ReceiverProcess] = []
 
     def make(**options: Any) -> ReceiverProcess:
@@ -65,14 +65,14 @@ def make_receiver(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., Rece
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    """Give an HTTP client."""
+    """Return an HTTP client."""
     async with aiohttp.ClientSession() as made:
         yield made
 
 
 @pytest.fixture
 def make_stack(tmp_path: Path, redis_url: str, standins_process: str) -> Iterator[Callable[..., Stack]]:
-    """Give a maker of a stack that is stopped when the test ends."""
+    """Return a maker of a stack that is stopped when the test ends."""
     made: list[Stack] = []
 
     def make(**options: Any) -> Stack:

@@ -66,7 +66,7 @@ class Tap:
 
 
 def _opened(argument: bytes) -> str:
-    """Give an argument of a command as text; a message's body is decoded and put behind it."""
+    """Return an argument of a command as text; a message's body is decoded and put behind it."""
     text = argument.decode(errors="replace")
     with suppress(ValueError, TypeError, KeyError):
         value = json.loads(text)
@@ -76,19 +76,19 @@ def _opened(argument: bytes) -> str:
 
 
 def forms_of_number(national: str, *, country: str) -> set[str]:
-    """Give what every way to write a phone number holds, once blanks and signs between digits are gone."""
+    """Return what every way to write a phone number holds, once blanks and signs between digits are gone."""
     return {national.lstrip("0"), f"{country}{national.lstrip('0')}"}
 
 
 def forms_of_secret(secret: str) -> set[str]:
-    """Give a secret as it stands, as in a URL, as in JSON, and as in the Basic header of any of these users."""
+    """Return a secret as it stands, as in a URL, as in JSON, and as in the Basic header of any of these users."""
     pairs = {f"{user}:{secret}" for user in ("", "x", "operator", "default")} | {secret}
     encoded = {base64.b64encode(pair.encode()).decode().rstrip("=") for pair in pairs}
     return {secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1]} | encoded
 
 
 def leaks(texts: Mapping[str, str], *, numbers: Iterable[str], secrets: Iterable[str]) -> set[tuple[str, str]]:
-    """Give which of these forms stand where; the numbers' also when blanks and signs stand between the digits."""
+    """Return which of these forms stand where; the numbers' also when blanks and signs stand between the digits."""
     found = set()
     for place, text in texts.items():
         dense = _BETWEEN_DIGITS.sub("", text)

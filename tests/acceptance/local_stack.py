@@ -33,16 +33,16 @@ class Up:
 
     @property
     def stdout(self) -> str:
-        """Give what it printed so far."""
+        """Return what it printed so far."""
         return self._files[0].read_text()
 
     @property
     def stderr(self) -> str:
-        """Give what it said on standard error so far."""
+        """Return what it said on standard error so far."""
         return self._files[1].read_text()
 
     def wait(self) -> int:
-        """Wait for its end and give its status."""
+        """Wait for its end and return its status."""
         return self.process.wait(LIMIT_S)
 
     def wait_for(self, text: str) -> None:
@@ -58,7 +58,7 @@ class Up:
             time.sleep(0.05)
 
     def children(self) -> dict[int, str]:
-        """Give the processes that run in its folder, but for itself, by their ids, with their commands."""
+        """Return the processes that run in its folder, but for itself, by their ids, with their commands."""
         found = {}
         for entry in Path("/proc").glob("[0-9]*"):
             try:
@@ -76,7 +76,7 @@ class Up:
             time.sleep(0.05)
 
     def child(self, words: str) -> int:
-        """Give the id of the one process whose command holds some words."""
+        """Return the id of the one process whose command holds some words."""
         [pid] = [pid for pid, command in self.children().items() if words in command]
         return pid
 

@@ -17,7 +17,7 @@ PASSWORD = "a-flower-password-for-tests"
 
 
 def command(stack: Stack, *arguments: str, environ: dict[str, str] | None = None) -> tuple[int, Any]:
-    """Run ``switchboard`` with ``--json``; give its exit status and the value it printed."""
+    """Run ``switchboard`` with ``--json``; return its exit status and the value it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "deploy.cli", *arguments, "--json"],
         cwd=ROOT, env=stack.environ | (environ or {}), capture_output=True, text=True, timeout=60, check=False,
@@ -27,14 +27,14 @@ def command(stack: Stack, *arguments: str, environ: dict[str, str] | None = None
 
 
 def end(stack: Stack, name: str) -> int:
-    """End a process by SIGTERM, wait for it and give its exit status."""
+    """End a process by SIGTERM, wait for it and return its exit status."""
     process = stack.processes.pop(name)
     process.terminate()
     return process.wait(30)
 
 
 def get(url: str, *, user: str = "", data: bytes | None = None, timeout_s: float = 10) -> tuple[int, str]:
-    """Get a page, or post ``data``; ``user`` is ``name:password``. Gives the status and the text."""
+    """Get a page, or post ``data``; ``user`` is ``name:password``. Returns the status and the text."""
     request = urllib.request.Request(url, data=data)
     if user:
         request.add_header("Authorization", f"Basic {base64.b64encode(user.encode()).decode()}")
@@ -52,12 +52,12 @@ def readyz(stack: Stack) -> dict[str, Any]:
 
 
 def receiver_metrics(stack: Stack) -> str:
-    """Give the receiver's ``/metrics``."""
+    """Return the receiver's ``/metrics``."""
     return get(f"http://127.0.0.1:{stack.port}/metrics?token={TOKEN}")[1]
 
 
 def request_log(stack: Stack, vendor: str) -> list[dict[str, Any]]:
-    """Give the newest requests that a stand-in was sent, each with its body and when it came and was answered."""
+    """Return the newest requests that a stand-in was sent, each with its body and when it came and was answered."""
     _, text = get(f"{stack.standins_url}/control/requests?vendor={vendor}")
     requests: list[dict[str, Any]] = json.loads(text)["requests"]
     return requests
@@ -80,7 +80,7 @@ class Flower:
 
     @property
     def pid(self) -> int:
-        """Give the process id."""
+        """Return the process id."""
         return self._stack.processes["flower"].pid
 
     def get(self, path: str, *, user: str | None = None, data: bytes | None = None) -> tuple[int, str]:
@@ -99,7 +99,7 @@ class Flower:
 
 
 def listening_addresses(pid: int, port: int) -> set[str]:
-    """Give the local addresses, as Linux writes them, on which a process's network listens on a port."""
+    """Return the local addresses, as Linux writes them, on which a process's network listens on a port."""
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:

@@ -26,7 +26,7 @@ tokens = ["{TOKEN}"]
 
 
 def receiver_environ(folder: Path, redis_url: str, *, config: str = CONFIG, **changes: str) -> dict[str, str]:
-    """Write a configuration file and give the environment of a receiver that reads it."""
+    """Write a configuration file and return the environment of a receiver that reads it."""
     path = folder / "switchboard.toml"
     path.write_text(config)
     return {
@@ -64,13 +64,13 @@ class ReceiverProcess:
 
     @property
     def pid(self) -> int:
-        """Give the process id."""
+        """Return the process id."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def url(self) -> str:
-        """Give the address, without a path."""
+        """Return the address, without a path."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
@@ -103,7 +103,7 @@ class ReceiverProcess:
         self._process.send_signal(signal.SIGTERM)
 
     def wait(self, seconds: float = 25) -> int:
-        """Wait for its end and give the exit status."""
+        """Wait for its end and return the exit status."""
         assert self._process is not None
         return self._process.wait(seconds)
 
@@ -118,18 +118,18 @@ class ReceiverProcess:
                 self._process.wait()
 
     def log(self) -> str:
-        """Give what it has logged so far."""
+        """Return what it has logged so far."""
         return self._log.read_text(errors="replace")
 
     def rss_bytes(self) -> int:
-        """Give the memory it holds."""
+        """Return the memory it holds."""
         fields = Path(f"/proc/{self.pid}/statm").read_text().split()
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
     async def post(
         self, session: aiohttp.ClientSession, body: bytes | Mapping[str, Any], *, path: str = "/services/calldata"
     ) -> tuple[int, float]:
-        """Post a webhook; give the status and how long the answer took, in seconds."""
+        """Post a webhook; return the status and how long the answer took, in seconds."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         begun = time.perf_counter()
         async with session.post(f"{self.url}{path}?token={TOKEN}", data=data) as response:
@@ -164,7 +164,7 @@ def event(number: int, **values: str) -> dict[str, str]:
 
 
 async def stored(redis_url: str) -> dict[str, int]:
-    """Give the calls that the ledger has, each with its number of events."""
+    """Return the calls that the ledger has, each with its number of events."""
     async with Redis.from_url(redis_url, decode_responses=True) as redis:
         ids = [key.removeprefix("sb:c:") async for key in redis.scan_iter("sb:c:*", count=5000)]
         return {call.call_id: call.version for call in await Ledger(redis).load(ids)}

@@ -144,11 +144,11 @@ class Stack:
             return error.code, json.load(error)
 
     def records(self, vendor: str) -> list[dict[str, Any]]:
-        """Give what a stand-in has stored."""
+        """Return what a stand-in has stored."""
         return self._control(f"records?vendor={vendor}")
 
     def requests(self, vendor: str) -> int:
-        """Give how many requests a stand-in was sent."""
+        """Return how many requests a stand-in was sent."""
         return int(self._control(f"requests?vendor={vendor}&limit=0")["counts"].get(vendor, 0))
 
     def lay_fault(self, fault: Mapping[str, Any]) -> None:
@@ -162,7 +162,7 @@ class Stack:
         urllib.request.urlopen(request, timeout=10).close()
 
     def log(self, name: str) -> str:
-        """Give what a process has logged so far."""
+        """Return what a process has logged so far."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def wait_for(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
@@ -191,10 +191,10 @@ def landed(stack: Stack, count: int) -> bool:
 
 
 def start_of(call_id: str, caller: str = "+61491570156") -> bytes:
-    """Give the document's start for another call."""
+    """Return the document's start for another call."""
     return START.replace(b"1122334", call_id.encode()).replace(b"+61444444444", caller.encode())
 
 
 def end_of(call_id: str) -> bytes:
-    """Give the document's end for another call."""
+    """Return the document's end for another call."""
     return END.replace(b"1122334", call_id.encode())

@@ -184,7 +184,7 @@ def _control(url: str, path: str, body: Any = None) -> Any:
 
 
 def _posts(url: str) -> Counter[str]:
-    """Give how often each number was posted."""
+    """Return how often each number was posted."""
     return Counter(parse_qs(one["body"])["phoneNumber"][0] for one in _requests(url) if one["method"] == "POST")
 
 

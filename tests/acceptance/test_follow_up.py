@@ -67,7 +67,7 @@ class Caller:
         assert 200 == self.stack.post("update", {"PLA_Call_Id": name} | ended)[0]
 
     def fates(self, call_id: str) -> dict[str, tuple[str, str]]:
-        """Give state and reason of a call's deliveries by their action."""
+        """Return state and reason of a call's deliveries by their action."""
         return {one["action"]: (one["state"], one["reason"] or "") for one in self._shown(call_id)["deliveries"]}
 
     def wait_for_fates(self, call_id: str, *actions: str) -> None:
@@ -80,15 +80,15 @@ class Caller:
         self.stack.wait_for(final, 20, f"the ends of {actions} of {call_id}")
 
     def requests(self) -> list[dict[str, Any]]:
-        """Give what the vendor was sent about this caller, in the order of arrival."""
+        """Return what the vendor was sent about this caller, in the order of arrival."""
         return [one for one in request_log(self.stack, "comunik8") if json.loads(one["body"])["mobile"] == self.mobile]
 
     def pages(self) -> list[str]:
-        """Give the pages that those requests were sent to."""
+        """Return the pages that those requests were sent to."""
         return [one["path"].removeprefix("/comunik8/lead/") for one in self.requests()]
 
     def lead(self) -> tuple[str, list[str]]:
-        """Give the state of the lead at the vendor, and its history."""
+        """Return the state of the lead at the vendor, and its history."""
         [record] = [one for one in self.stack.records("comunik8") if one["values"]["mobile"] == self.mobile]
         return record["state"], record["history"]
 
@@ -102,7 +102,7 @@ class Caller:
 
 @pytest.fixture(scope="module")
 def stack(redis_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Give a running stack on a Redis and stand-ins of its own: its tests share it, each with callers of its own."""
+    """Return a running stack on a Redis and stand-ins of its own: its tests share it, each with callers of its own."""
     folder = tmp_path_factory.mktemp("follow-up")
     with RedisServer(folder / "redis", binary=redis_binary, appendonly=False) as redis, running_standins() as url:
         made = Stack(folder, redis_url=redis.url, standins_url=url, config=CONFIG)
@@ -115,7 +115,7 @@ def stack(redis_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def caller(stack: Stack) -> Iterator[Caller]:
-    """Give a caller whom no other test knows."""
+    """Return a caller whom no other test knows."""
     yield Caller(stack)
     stack.lift_faults()
 

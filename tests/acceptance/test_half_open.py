@@ -19,7 +19,7 @@ OVERDUE_S = 120.0
 
 @pytest.fixture
 def proxy(redis_server):
-    """Give a way to Redis that can turn into a black hole."""
+    """Return a way to Redis that can turn into a black hole."""
     made = Proxy(redis_server.port)
     made.start()
     yield made

@@ -44,7 +44,7 @@ finally:
 
 
 def _import(stack: Stack, file: Path) -> tuple[dict[str, Any], int]:
-    """Run the import; give what it counted and its peak memory in bytes."""
+    """Run the import; return what it counted and its peak memory in bytes."""
     command = [sys.executable, "-c", MEASURED, "import", str(file), "--json"]
     done = subprocess.run(command, cwd=stack.folder, env=stack.environ, capture_output=True, check=True, timeout=300)
     return json.loads(done.stdout), int((stack.folder / "peak").read_text())

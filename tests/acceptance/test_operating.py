@@ -19,7 +19,7 @@ class Operated:
         self.stack = stack
 
     def run(self, *arguments, status=0):
-        """Run a command; give its JSON value."""
+        """Run a command; return its JSON value."""
         done = CliRunner().invoke(main, [*arguments, "--json"], env=self.stack.environ)
         assert status == done.exit_code, done.output
         return json.loads(done.stdout)
@@ -30,11 +30,11 @@ class Operated:
         assert 200 == self.stack.post("update", end_of(call_id))[0]
 
     def states(self, call_id):
-        """Give the states of a call's deliveries by destination."""
+        """Return the states of a call's deliveries by destination."""
         return {one["destination"]: one["state"] for one in self.run("calls", "show", call_id)["deliveries"]}
 
     def wait_for_captorra(self, count):
-        """Wait for so many records at Captorra; give the seconds that it took."""
+        """Wait for so many records at Captorra; return the seconds that it took."""
         began = time.monotonic()
         self.stack.wait_for(lambda: len(self.stack.records("captorra")) == count, 20, "records at captorra")
         return time.monotonic() - began
@@ -42,7 +42,7 @@ class Operated:
 
 @pytest.fixture
 def operated(make_stack):
-    """Give a running stack."""
+    """Return a running stack."""
     stack = make_stack()
     stack.start()
     return Operated(stack)

@@ -24,7 +24,7 @@ from tests.acceptance.receiver_process import (
 
 
 def refused(environ, *arguments):
-    """Start a receiver that must not start; give its exit status and what it said."""
+    """Start a receiver that must not start; return its exit status and what it said."""
     result = subprocess.run(
         [sys.executable, "-m", "receiver", *arguments],
         cwd=ROOT, env=environ, capture_output=True, text=True, timeout=30, check=False,

@@ -18,7 +18,7 @@ TWO = ("--processes", "2")
 
 
 def serving(receiver: ReceiverProcess) -> list[int]:
-    """Give the processes of the receivers that a master keeps."""
+    """Return the processes of the receivers that a master keeps."""
     children = Path(f"/proc/{receiver.pid}/task/{receiver.pid}/children").read_text()
     return [int(pid) for pid in children.split()]
 

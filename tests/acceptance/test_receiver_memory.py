@@ -60,7 +60,7 @@ def hostile(dice: random.Random) -> tuple[bytes, dict[str, str]]:
 
 
 async def attack(receiver, count, *, seed):
-    """Send hostile bodies, some of them with a wrong token; give the statuses."""
+    """Send hostile bodies, some of them with a wrong token; return the statuses."""
     dice = random.Random(seed)
     statuses: dict[int, int] = {}
     async with aiohttp.ClientSession() as session:

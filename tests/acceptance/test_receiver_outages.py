@@ -18,13 +18,13 @@ from tests.acceptance.receiver_process import ReceiverProcess, event, stored, un
 
 @pytest.fixture
 def server(make_redis_server):
-    """Give a Redis that keeps what it acknowledged."""
+    """Return a Redis that keeps what it acknowledged."""
     return make_redis_server()
 
 
 @pytest.fixture
 def receiver(tmp_path, server):
-    """Give a receiver with a spool."""
+    """Return a receiver with a spool."""
     made = ReceiverProcess(tmp_path, server.url)
     made.start()
     yield made
@@ -33,13 +33,13 @@ def receiver(tmp_path, server):
 
 @pytest.fixture
 async def session():
-    """Give an HTTP client whose connections wait for nobody."""
+    """Return an HTTP client whose connections wait for nobody."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as made:
         yield made
 
 
 async def post_many(receiver, session, numbers, *, per_s=100.0):
-    """Post at a steady rate; give the numbers that were acknowledged and the longest wait."""
+    """Post at a steady rate; return the numbers that were acknowledged and the longest wait."""
     tasks = []
     for number in numbers:
         tasks.append(asyncio.create_task(receiver.post(session, event(number))))

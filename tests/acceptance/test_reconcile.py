@@ -29,7 +29,7 @@ to = ["crm"]
 
 
 def _switchboard(stack: Stack, *arguments: str) -> Any:
-    """Run a command in a process of its own; give its JSON value."""
+    """Run a command in a process of its own; return its JSON value."""
     command = [sys.executable, "-m", "deploy.cli", *arguments, "--json"]
     done = subprocess.run(command, env=stack.environ, capture_output=True, check=True, timeout=120)
     return json.loads(done.stdout)

@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 @pytest.fixture
 def neighbour() -> Iterator[str]:
-    """Give the address of stand-ins for the healthy destination alone, so that only our own parts are shared."""
+    """Return the address of stand-ins for the healthy destination alone, so that only our own parts are shared."""
     with running_standins() as url:
         yield url
 
@@ -85,7 +85,7 @@ class Neighbour:
         self._posted_ms: dict[str, float] = {}
 
     def push(self, *, for_s: float, until: Callable[[], bool] = lambda: False) -> list[float]:
-        """Push for a while, or until told; give the milliseconds from each webhook to its call's arrival."""
+        """Push for a while, or until told; return the milliseconds from each webhook to its call's arrival."""
         first = len(self._posted_ms)
         end = time.monotonic() + for_s
         while time.monotonic() < end and not until():
@@ -126,7 +126,7 @@ async def hold(ledger: Ledger) -> None:
 
 
 async def left(ledger: Ledger) -> int:
-    """Give how many deliveries are not final."""
+    """Return how many deliveries are not final."""
     overview = await ledger.overview(["law", "crm"])
     return overview.in_flight + sum(status.queued + status.dead for status in overview.destinations)
 

@@ -27,7 +27,7 @@ api_key = "standin-callcap-key"
 
 @pytest.fixture
 def admin(make_redis_server) -> Iterator[Redis]:
-    """Give whoever may do everything on a server where the documented user is set up."""
+    """Return whoever may do everything on a server where the documented user is set up."""
     server = make_redis_server()
     text = (ROOT / "docs" / "operate.md").read_text()
     [line] = re.findall(r"^ACL SETUSER switchboard .*$", text, re.MULTILINE)

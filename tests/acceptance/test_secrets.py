@@ -33,14 +33,14 @@ WORDS = (
 
 @pytest.fixture
 def vendor_keys(monkeypatch):
-    """Give the stand-ins, which start after this, keys that URLs and JSON write in several ways."""
+    """Start the stand-ins, which come after this, with keys that URLs and JSON write in several ways."""
     for vendor, key in KEYS.items():
         monkeypatch.setenv(f"STANDINS_{vendor}_KEYS", key)
 
 
 @pytest.fixture
 def locked_redis_url(redis_url):
-    """Give the address of an empty Redis that asks for a password."""
+    """Return the address of an empty Redis that asks for a password."""
     url = redis_url.replace("//", f"//:{REDIS_PASSWORD}@")
     with redis.Redis.from_url(redis_url) as client:
         client.config_set("requirepass", REDIS_PASSWORD)
@@ -50,7 +50,7 @@ def locked_redis_url(redis_url):
 
 
 def look(flower: Flower) -> dict[str, str]:
-    """Give Flower's answers."""
+    """Return Flower's answers."""
     tasks = flower.json("/api/tasks")
     paths = ["/api/tasks", "/api/workers?refresh=1", "/tasks", "/metrics", "/api/queues/length"]
     return {path: flower.get(path)[1] for path in [*paths, *(f"/task/{uuid}" for uuid in list(tasks)[:5])]}

@@ -38,7 +38,7 @@ WHOLE = FOREIGN_END | {"PLA_Caller_Phone_Number": "+61491570110"}
 
 @pytest.fixture
 def stack(make_stack):
-    """Give a stack with two senders."""
+    """Return a stack with two senders."""
     made: Stack = make_stack(config=SENDERS)
     made.start()
     return made

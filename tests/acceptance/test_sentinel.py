@@ -74,7 +74,7 @@ def nobody_at_the_old_primary(pair: RedisPair) -> bool:
 
 @pytest.fixture
 def sentinel(tmp_path: Path, redis_binary: Path, redis_pair: RedisPair) -> Iterator[Sentinel]:
-    """Give a Sentinel that knows a primary and its replica."""
+    """Return a Sentinel that knows a primary and its replica."""
     made = Sentinel(tmp_path, redis_binary, redis_pair)
     wait_for(lambda: made.primary() == redis_pair.primary.port, SENTINEL_S, "the Sentinel")
     wait_for(made.knows_a_replica, FOUND_WITHIN_S, "the replica")

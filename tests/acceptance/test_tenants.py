@@ -94,6 +94,6 @@ def _push(stack: Stack, call_id: str, *, service: str) -> None:
 
 
 def _deliveries(stack: Stack, destination: str) -> dict[str, str]:
-    """Give the state of each call at a destination."""
+    """Return the state of each call at a destination."""
     _, deliveries = command(stack, "deliveries", "list", "--destination", destination)
     return {delivery["key"].partition(":")[0]: delivery["state"] for delivery in deliveries}

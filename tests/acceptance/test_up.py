@@ -37,7 +37,7 @@ to = ["mine"]
 
 @pytest.fixture
 def make_up(tmp_path: Path, redis_binary: Path) -> Iterator[Callable[..., Up]]:
-    """Give a maker of running ``up``s; what is left of them is killed at the test's end."""
+    """Return a maker of running ``up``s; what is left of them is killed at the test's end."""
     made: list[Up] = []
 
     def make(*options: str, **environ: str) -> Up:
@@ -51,7 +51,7 @@ def make_up(tmp_path: Path, redis_binary: Path) -> Iterator[Callable[..., Up]]:
 
 
 def get(url: str, user: str = "") -> int:
-    """Give the status of a page."""
+    """Return the status of a page."""
     headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"} if user else {}
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as reply:

@@ -65,7 +65,7 @@ max_age = "off"
 
 
 def post_badly(stack: Stack) -> list[int]:
-    """Post what is refused, with numbers and tokens in it; give the statuses."""
+    """Post what is refused, with numbers and tokens in it; return the statuses."""
     url = f"http://127.0.0.1:{stack.port}/services/calldata"
     body = start_of("good", CALLERS["good"])
     basic = base64.b64encode(f"x:{WRONG_TOKEN}".encode()).decode()

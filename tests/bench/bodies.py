@@ -23,38 +23,38 @@ _STARTED_MS = b"1772452800000"
 
 
 def id_of(number: int) -> bytes:
-    """Give a call's id; all have one length, as Delacon's have."""
+    """Return a call's id; all have one length, as Delacon's have."""
     return b"%09d" % (100_000_000 + number)
 
 
 def start_of(number: int) -> bytes:
-    """Give the start of call ``number``; its caller is ``+614`` and the number in eight digits."""
+    """Return the start of call ``number``; its caller is ``+614`` and the number in eight digits."""
     parts = (id_of(number), b"%08d" % number, _STARTED_MS)
     padding = START_BYTES - len(_START % (*parts, b""))
     return _START % (*parts, b"p" * padding)
 
 
 def end_of(number: int, *, comma: bool) -> bytes:
-    """Give the end of a call, with the comma before the brace that Delacon's document has, or without."""
+    """Return the end of a call, with the comma before the brace that Delacon's document has, or without."""
     tail = b"," if comma else b""
     padding = END_BYTES - len(_END % (id_of(number), b"", tail))
     return _END % (id_of(number), b"r" * padding, tail)
 
 
 def complete_of(number: int) -> bytes:
-    """Give start and end in one body, as ``/services/calldata`` takes them."""
+    """Return start and end in one body, as ``/services/calldata`` takes them."""
     return start_of(number)[:-1] + b"," + end_of(number, comma=False)[1:]
 
 
 def records_of(number: int) -> tuple[str, str]:
-    """Give both events as the receiver would store them."""
+    """Return both events as the receiver would store them."""
     start = read_event(start_of(number), path_kind="create")
     end = read_event(end_of(number, comma=False), path_kind="update")
     return start.record(), end.record()
 
 
 def request_of(path: str, body: bytes) -> bytes:
-    """Give a whole HTTP request for the load driver to write as it stands."""
+    """Return a whole HTTP request for the load driver to write as it stands."""
     target = f"{path}?token={TOKEN}"
     head = (
         f"POST {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nUser-Agent: delacon\r\n"

@@ -147,13 +147,13 @@ async def open_loop(load: Load, *, port: int, connections: int, rate: float) -> 
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Give the value that ``share`` of the values do not exceed."""
+    """Return the value that ``share`` of the values do not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, math.ceil(share * len(ordered)) - 1))] if ordered else math.nan
 
 
 async def drive(order: dict[str, Any]) -> dict[str, Any]:
-    """Carry out one order and give what came of it; ``answered`` only when asked for."""
+    """Carry out one order and return what came of it; ``answered`` only when asked for."""
     load = Load(requests_of(order["kind"], count=order["count"], first=order["first"]))
     gc.freeze()
     gc.disable()

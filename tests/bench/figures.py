@@ -86,17 +86,17 @@ def alternate(
 
 
 def column(runs: Sequence[Mapping[str, Any]], key: str) -> list[float]:
-    """Give one figure of every run."""
+    """Return one figure of every run."""
     return [float(run[key]) for run in runs]
 
 
 def middle(runs: Sequence[Mapping[str, Any]], key: str) -> float:
-    """Give the median of one figure."""
+    """Return the median of one figure."""
     return median(column(runs, key))
 
 
 def cpu_a_unit(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Give the median milliseconds of CPU a unit (``count``) by role; each run has ``cpu`` in seconds by role."""
+    """Return the median milliseconds of CPU a unit (``count``) by role; each run has ``cpu`` in seconds by role."""
     roles = dict.fromkeys(role for run in runs for role in run["cpu"])
     return {role: median(run["cpu"].get(role, 0.0) / run["count"] * 1000 for run in runs) for role in roles}
 
@@ -117,7 +117,7 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def as_json(figures: Sequence[Figure]) -> list[dict[str, Any]]:
-    """Give the figures as JSON values."""
+    """Return the figures as JSON values."""
     found = []
     for figure in figures:
         values = asdict(figure)

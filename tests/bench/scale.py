@@ -13,5 +13,5 @@ class Scale:
     """In the large ledger of the rows ``growth`` and ``backlog``."""
 
     def of(self, full: int) -> int:
-        """Give an even part of a full amount."""
+        """Return an even part of a full amount."""
         return max(2, round(full * self.share / 2) * 2)

@@ -39,7 +39,7 @@ class Vendor:
         urllib.request.urlopen(f"{self.url}/control", data=json.dumps(orders).encode(), timeout=10).close()
 
     def report(self) -> dict[str, Any]:
-        """Give what came since the last reset."""
+        """Return what came since the last reset."""
         with urllib.request.urlopen(f"{self.url}/control", timeout=60) as reply:
             found: dict[str, Any] = json.load(reply)
         return found
@@ -89,14 +89,14 @@ class System:
         self.client.flushall()
 
     def pids(self) -> Mapping[str, list[int]]:
-        """Give the processes by role."""
+        """Return the processes by role."""
         found: dict[str, list[int]] = {"vendor": [self.vendor.process.pid], "redis": [self.redis.pid]}
         for name, process in self.stack.processes.items():
             found.setdefault("receiver" if name == "receiver" else "workers", []).extend(family(process.pid))
         return found
 
     def cpu(self) -> dict[str, float]:
-        """Give the CPU seconds that each role has used so far."""
+        """Return the CPU seconds that each role has used so far."""
         return {role: cpu_of(pids) for role, pids in self.pids().items()}
 
     def stop(self) -> None:
@@ -109,7 +109,7 @@ class System:
 
 @contextmanager
 def running(**options: Any) -> Iterator[System]:
-    """Give a system in a folder of its own; both are gone at the end."""
+    """Return a system in a folder of its own; both are gone at the end."""
     folder = Path(tempfile.mkdtemp(prefix="switchboard-bench-"))
     system = System(folder, **options)
     try:
@@ -133,7 +133,7 @@ def drive(port: int, **order: Any) -> dict[str, Any]:
 
 
 def spent(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """Give the CPU seconds between two readings, by role."""
+    """Return the CPU seconds between two readings, by role."""
     return {role: after[role] - before.get(role, 0.0) for role in after}
 
 

@@ -11,7 +11,7 @@ class Wire:
 
 
 def answer(status: int) -> bytes:
-    """Give a small answer."""
+    """Return a small answer."""
     return b"HTTP/1.1 %d Some Phrase\r\nContent-Length: 2\r\n\r\n{}" % status
 
 

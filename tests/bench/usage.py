@@ -9,13 +9,13 @@ _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
 
 
 def cpu_s(pid: int) -> float:
-    """Give user and system time of a process and of its children that have ended, in seconds."""
+    """Return user and system time of a process and of its children that have ended, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return sum(int(ticks) for ticks in fields[11:15]) / _TICKS
 
 
 def family(pid: int) -> list[int]:
-    """Give a process and all its descendants that live."""
+    """Return a process and all its descendants that live."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -30,10 +30,10 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_of(pids: Iterable[int]) -> float:
-    """Give the CPU seconds of several processes together."""
+    """Return the CPU seconds of several processes together."""
     return sum(map(cpu_s, pids))
 
 
 def rss_mb(pid: int) -> float:
-    """Give the resident memory of a process in MB."""
+    """Return the resident memory of a process in MB."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_MB

@@ -28,7 +28,7 @@ _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 def answer(body: bytes) -> bytes:
-    """Give a whole response."""
+    """Return a whole response."""
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
@@ -51,7 +51,7 @@ class Vendors:
         self.seen: list[tuple[bytes, bytes, float]] = []
 
     def report(self) -> dict[str, Any]:
-        """Give what came: times are of the machine's monotonic clock; ``seen`` only while tracing."""
+        """Return what came: times are of the machine's monotonic clock; ``seen`` only while tracing."""
         by_number: dict[str, dict[int, float]] = {name: {} for name in REPLIES}
         doubled: Counter[str] = Counter()
         for name, number, at in self.seen:

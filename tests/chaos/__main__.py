@@ -38,7 +38,7 @@ COLUMNS = (
 
 
 def play(system: System, row: Row, scale: Scale, *, place: int, rng: Random) -> tuple[str, bool]:
-    """Play one row; give its line of the table and whether it holds."""
+    """Play one row; return its line of the table and whether it holds."""
     load = Load(
         name=f"row{place}", port=system.stack.port, calls=scale.calls, rate=scale.rate,
         first=place * 1_000_000, rng=rng,

@@ -32,12 +32,12 @@ class Pushed:
     """Caller to the epoch milliseconds at which the second of two webhooks was acknowledged."""
 
     def wait_s(self, share: float) -> float:
-        """Give how long so large a share of the answers took at most."""
+        """Return how long so large a share of the answers took at most."""
         waits = sorted(self.waits_s)
         return waits[min(len(waits) - 1, int(len(waits) * share))] if waits else 0.0
 
     def so_far(self) -> "Pushed":
-        """Give what is owed at this moment; the load goes on."""
+        """Return what is owed at this moment; the load goes on."""
         return Pushed(owed=self.owed.copy(), contacts=self.contacts.copy(), callers=self.callers.copy())
 
 

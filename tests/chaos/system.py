@@ -129,7 +129,7 @@ class System:
 
     @contextmanager
     def replicated(self) -> Iterator[RedisPair]:
-        """Give Redis a replica, which may take its place behind the proxy; at the end Redis must be the primary."""
+        """Return Redis a replica, which may take its place behind the proxy; at the end Redis must be the primary."""
         with RedisServer(self.stack.folder / "replica", binary=find_binary(os.environ)) as replica:
             pair = RedisPair(self.redis, replica, proxy=self.proxy)
             yield pair
@@ -140,13 +140,13 @@ class System:
         return self._judge(pushed)[1]
 
     def judge(self, pushed: Pushed) -> tuple[int, int, int, int]:
-        """Give how many records are expected, found, lost and doubled."""
+        """Return how many records are expected, found, lost and doubled."""
         expected = len(pushed.owed) * len(VENDORS) + len(pushed.contacts)
         found, lost, doubled = self._judge(pushed)
         return expected, found, lost, doubled
 
     def latency_p95_s(self, pushed: Pushed) -> float:
-        """Give the 95th percentile of the time from a complete call to its record at Comunik8 and Kapture."""
+        """Return the 95th percentile of the time from a complete call to its record at Comunik8 and Kapture."""
         complete = {_digits(caller): at for caller, at in pushed.complete_ms.items()}
         waits = sorted(
             (record["created_ms"] - complete[digits]) / 1000
@@ -204,7 +204,7 @@ async def _command(url: str, *command: str | int) -> None:
 
 
 def wait_until_landed(system: System, pushed: Pushed, *, limit_s: float) -> float:
-    """Poll until nothing owed is missing; give the seconds it took, at most the limit."""
+    """Poll until nothing owed is missing; return the seconds it took, at most the limit."""
     began = time.monotonic()
     while system.missing(pushed) and time.monotonic() - began < limit_s:
         time.sleep(0.2)

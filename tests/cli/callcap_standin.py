@@ -17,15 +17,15 @@ class Standin:
         self.url = url
 
     def posts(self) -> int:
-        """Give how many POSTs came."""
+        """Return how many POSTs came."""
         return sum(entry["method"] == "POST" for entry in self._get("requests?vendor=callcap")["requests"])
 
     def asked(self) -> int:
-        """Give how many requests came."""
+        """Return how many requests came."""
         return self._get("requests?vendor=callcap&limit=0")["counts"].get("callcap", 0)
 
     def kept(self) -> list:
-        """Give what was provisioned."""
+        """Return what was provisioned."""
         return self._get("records?vendor=callcap")
 
     def lay(self, **fault) -> None:

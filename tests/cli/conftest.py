@@ -150,7 +150,7 @@ class Cli:
 
 @pytest.fixture
 def cli(tmp_path: Path, redis_url: str) -> Cli:
-    """Give a command line with the configuration above and an empty Redis."""
+    """Return a command line with the configuration above and an empty Redis."""
     environ = {
         "REDIS_URL": redis_url, "SWITCHBOARD_CONFIG": str(tmp_path / "switchboard.toml"),
         "SPOOL_PATH": str(tmp_path / "spool.db"), "LOG_FORMAT": "json", "PORT": "9",
@@ -162,14 +162,14 @@ def cli(tmp_path: Path, redis_url: str) -> Cli:
 
 @pytest.fixture(scope="module")
 def running_standin() -> Iterator[Standin]:
-    """Give one Callcap stand-in for all tests of a file."""
+    """Return one Callcap stand-in for all tests of a file."""
     with running() as started:
         yield started
 
 
 @pytest.fixture
 def standin(cli: Cli, running_standin: Standin) -> Standin:
-    """Give the Callcap stand-in as new; the command line is configured for it."""
+    """Return the Callcap stand-in as new; the command line is configured for it."""
     running_standin.reset()
     cli.configure(CONFIG + callcap_at(running_standin.url))
     return running_standin

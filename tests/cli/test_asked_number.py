@@ -13,7 +13,7 @@ FORMS = [
 
 
 def ids(lines):
-    """Give the ids of listed calls or deliveries."""
+    """Return the ids of listed calls or deliveries."""
     return {line["call_id"] for line in lines}
 
 

@@ -80,7 +80,7 @@ def test_an_unknown_destination_is_status_1(cli):
 
 @pytest.fixture
 def tested(cli, standins_process):
-    """Give a command line whose destinations are stand-ins, and a look at what they have recorded."""
+    """Return a command line whose destinations are stand-ins, and a look at what they have recorded."""
     text = (cli.folder / "switchboard.toml").read_text()
     text = text.replace("http://127.0.0.1:9/captorra", f"{standins_process}/captorra/api/captorracalltracking/create")
     text = text.replace("http://127.0.0.1:9", standins_process).replace("a-comunik8-key", "standin-comunik8-key")

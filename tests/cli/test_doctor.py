@@ -16,7 +16,7 @@ from worker.ledger.sign_ins import SignIn
 
 @pytest.fixture
 def durable(cli, make_redis_server):
-    """Give a command line whose Redis fsyncs every write, and a worker that ticks."""
+    """Return a command line whose Redis fsyncs every write, and a worker that ticks."""
     cli.redis_url = cli.environ["REDIS_URL"] = make_redis_server(appendonly=True, appendfsync="always").url
     cli.environ["FLOWER_PORT"] = "9"
     cli.fill(lambda book: book.ledger.sign_in(SignIn(name="worker@test")))

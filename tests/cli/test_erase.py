@@ -22,7 +22,7 @@ async def _two_people(book):
 
 
 def _whole(redis):
-    """Give all that Redis holds as one text."""
+    """Return all that Redis holds as one text."""
     found = []
     for key in redis.scan_iter("*"):
         kind = redis.type(key).decode()

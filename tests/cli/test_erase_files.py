@@ -18,7 +18,7 @@ FORMS = ("+61491570156", "61491570156", "0491570156", "0491 570 156", "(0491) 57
 
 @pytest.fixture
 def server(cli, make_redis_server):
-    """Give a Redis that keeps both of its files, in plain text, and the command line for it."""
+    """Return a Redis that keeps both of its files, in plain text, and the command line for it."""
     plain = ["aof-use-rdb-preamble", "no", "rdbcompression", "no"]
     made = make_redis_server(extra=plain)
     with Redis.from_url(made.url) as redis:

@@ -39,7 +39,7 @@ def _new_and_known(done):
 
 
 def _stored(cli):
-    """Give the canonical values of every call by its id."""
+    """Return the canonical values of every call by its id."""
     ids = [line["call_id"] for line in cli.json("calls", "list")]
     return {call_id: cli.json("calls", "show", call_id) for call_id in ids}
 

@@ -19,14 +19,14 @@ PAGES = ("search-customer", "select-customer", "add-update", "add-more-contacts"
 
 @pytest.fixture(scope="module")
 def standins_url():
-    """Give the address of stand-ins that the tests of this file share: starting them takes longer than most tests."""
+    """Return the address of stand-ins that the tests of this file share: starting them takes longer than most tests."""
     with running_standins() as url:
         yield url
 
 
 @pytest.fixture
 def account(cli, standins_url):
-    """Give a command line whose crm is the stand-in, which has one customer; what it was asked is counted."""
+    """Return a command line whose crm is the stand-in, which has one customer; what it was asked is counted."""
     made = Account(cli, standins_url)
     made.control("POST", "reset")
     made.configure()
@@ -61,11 +61,11 @@ class Account:
             return json.load(reply)
 
     def records(self):
-        """Give what Kapture has."""
+        """Return what Kapture has."""
         return self.control("GET", "records?vendor=kapture")
 
     def asked(self):
-        """Give how often each page was asked, in the order of PAGES."""
+        """Return how often each page was asked, in the order of PAGES."""
         requests = self.control("GET", "requests?vendor=kapture")["requests"]
         return [sum(page in request["path"] for request in requests) for page in PAGES]
 

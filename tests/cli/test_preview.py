@@ -17,7 +17,7 @@ END = {"PLA_Call_Id": "1122334", "PLA_CallResult": "Answered", "PLA_Duration": "
 
 @pytest.fixture
 def write(tmp_path):
-    """Give a writer of files."""
+    """Return a writer of files."""
 
     def write(value):
         file = tmp_path / "call.json"

@@ -35,7 +35,7 @@ class Seen:
 
     @property
     def text(self) -> str:
-        """Give what the terminal showed, without what moves its cursor."""
+        """Return what the terminal showed, without what moves its cursor."""
         return CONTROL.sub("", self.terminal)
 
 
@@ -66,7 +66,7 @@ def watch(cli):
 
 @pytest.fixture
 def calls_file(tmp_path: Path) -> str:
-    """Give a file of complete calls."""
+    """Return a file of complete calls."""
     whole = {"PLA_Caller_Phone_Number": "+61491570156", "PLA_CID": "123", "PLA_CallResult": "Answered"}
     lines = [json.dumps({"PLA_Call_Id": f"c-{place}"} | whole) for place in range(CALLS)]
     (tmp_path / "calls.jsonl").write_text("\n".join(lines))

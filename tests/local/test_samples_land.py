@@ -55,7 +55,7 @@ def order(merged: Merged, destination: Destination, **changes: Any) -> Order:
 
 
 async def deliver(http: HttpClient, wanted: Order) -> Receipt | str:
-    """Make one attempt; give the receipt, or the reason of the failure."""
+    """Make one attempt; return the receipt, or the reason of the failure."""
     vendor = VENDORS[wanted.destination.vendor]
     try:
         return await vendor.send(wanted, prepared=vendor.prepare(wanted), http=http)

@@ -16,7 +16,7 @@ Call = Callable[..., Awaitable[Any]]
 
 @pytest.fixture
 async def call(standins: StandIns):
-    """Call Callcap's API and give status and JSON answer."""
+    """Call Callcap's API and return status and JSON answer."""
     async with aiohttp.ClientSession() as session:
 
         async def send(method: str, tail: str = "", *, key: str = "standin-callcap-key", **options: Any) -> Any:

@@ -23,7 +23,7 @@ Post = Callable[..., Awaitable[Any]]
 
 @pytest.fixture
 async def post(standins: StandIns):
-    """Post a body to Captorra's create and give the JSON answer, whatever its status."""
+    """Post a body to Captorra's create and return the JSON answer, whatever its status."""
     async with aiohttp.ClientSession() as session:
 
         async def send(body: Any) -> Any:

@@ -26,7 +26,7 @@ Post = Callable[..., Awaitable[tuple[int, str]]]
 
 @pytest.fixture
 async def post(standins: StandIns):
-    """Post a body to /lead/add or /lead/cancel and give status and JSON values, or text where it is no JSON."""
+    """Post a body to /lead/add or /lead/cancel and return status and JSON values, or text where it is no JSON."""
     async with aiohttp.ClientSession() as session:
 
         async def send(action: str, body: Any, *, key: str = "standin-comunik8-key") -> tuple[int, Any]:

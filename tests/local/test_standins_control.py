@@ -21,7 +21,7 @@ Ask = Callable[..., Awaitable[Any]]
 
 @pytest.fixture
 async def ask(standins: StandIns):
-    """Ask the control side and give status and JSON answer."""
+    """Ask the control side and return status and JSON answer."""
     async with aiohttp.ClientSession() as session:
 
         async def send(method: str, path: str, **options: Any) -> Any:
@@ -33,7 +33,7 @@ async def ask(standins: StandIns):
 
 @pytest.fixture
 async def post(standins: StandIns):
-    """Post a phone source to Captorra and give the status and text of its answer."""
+    """Post a phone source to Captorra and return the status and text of its answer."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(2)) as session:
 
         async def send(**changes: Any) -> tuple[int, str]:

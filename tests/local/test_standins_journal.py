@@ -26,7 +26,7 @@ async def post(stand_ins: StandIns, path: str, body: dict[str, str]) -> dict[str
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """Give a store that was kept by an earlier process: a customer added and updated, a lead added and cancelled."""
+    """Return a store that was kept by an earlier process: a customer added and updated, a lead added and cancelled."""
     store = Store()
     keep(store, tmp_path / "records.jsonl")
     kapture, leads = store.shelves["kapture"], store.shelves["comunik8"]

@@ -25,7 +25,7 @@ Post = Callable[..., Awaitable[Any]]
 
 @pytest.fixture
 async def post(standins: StandIns):
-    """Post a body to one of Kapture's pages and give the JSON answer."""
+    """Post a body to one of Kapture's pages and return the JSON answer."""
     async with aiohttp.ClientSession() as session:
 
         async def send(page: str, body: Any, *, key: str = "standin-kapture-key") -> Any:
@@ -39,7 +39,7 @@ async def post(standins: StandIns):
 
 @pytest.mark.parametrize("body", [CUSTOMER, [CUSTOMER]])
 async def test_a_customer_is_added(post: Post, standins: StandIns, body: Any):
-    """An object, and an array of one, make a customer and give its id."""
+    """An object, and an array of one, make a customer and return its id."""
     assert ADDED == await post(ADD, body)
     assert [("272930", CUSTOMER)] == [(kept["id"], kept["values"]) for kept in standins.store.records("kapture")]
 

@@ -36,7 +36,7 @@ async def answers_at_once() -> bool:
 
 @pytest.fixture
 def make_process(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Give a maker of processes that run a line of Python; what still runs is killed at the end."""
+    """Return a maker of processes that run a line of Python; what still runs is killed at the end."""
     made: list[Process] = []
 
     def make(code: str, *, name: str = "worker", answers: Callable[[], Awaitable[bool]] = answers_at_once) -> Process:

@@ -49,7 +49,7 @@ class Receiver:
 
 
 async def play(receiver: Receiver, *, leave_out: set[str]) -> int:
-    """Play the samples to a receiver; give how often something had to be mended."""
+    """Play the samples to a receiver; return how often something had to be mended."""
     mended: list[bool] = []
     runner = web.ServerRunner(web.Server(receiver))
     await runner.setup()

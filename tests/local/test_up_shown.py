@@ -22,7 +22,7 @@ def composed(environ: dict[str, str], *, config: Path | None = None) -> StackEnv
 
 
 def lines(environment: StackEnvironment) -> str:
-    """Give the address lines as one text."""
+    """Return the address lines as one text."""
     tokens = (environment["DELACON_TOKEN"],)
     return "\n".join(
         address_lines(environment, ports=PORTS, folder=Folder(Path("var")), tokens=tokens, name="switchboard")
@@ -75,7 +75,7 @@ def board(make_call: Callable[..., Call], *, problem: str = "") -> Board:
 
 
 def shown_on(*boards: Board, terminal: bool, height: int = 40) -> str:
-    """Give what a display shows of boards, the last one as the end."""
+    """Return what a display shows of boards, the last one as the end."""
     file = io.StringIO()
     display = Display(Console(file=file, force_terminal=terminal, width=100, height=height, color_system=None))
     with display.watching():

@@ -10,13 +10,13 @@ from tests.receiver.scripted import FakeLedger, Receiver, running_receiver
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    """Give a receiver with one token and no spool."""
+    """Return a receiver with one token and no spool."""
     async with running_receiver(ledger=FakeLedger()) as running:
         yield running
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[aiohttp.ClientSession]:
-    """Give an HTTP client."""
+    """Return an HTTP client."""
     async with aiohttp.ClientSession() as session:
         yield session

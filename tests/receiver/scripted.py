@@ -108,11 +108,11 @@ class FakeRedis:
     refusal: Exception | None = None
 
     async def info(self, section: str) -> Mapping[str, Any]:
-        """Give the section."""
+        """Return the section."""
         return {"aof_enabled": self.aof}
 
     async def config_get(self, pattern: str) -> Mapping[str, str]:
-        """Give the setting."""
+        """Return the setting."""
         if self.refusal is not None:
             raise self.refusal
         return {pattern: self.fsync}
@@ -126,7 +126,7 @@ async def until(fact: Callable[[], Any], *, timeout_s: float = 5.0) -> None:
 
 
 def receiver_settings(**changes: Any) -> ReceiverSettings:
-    """Give settings with a token, with the changes asked for."""
+    """Return settings with a token, with the changes asked for."""
     values: dict[str, Any] = {
         "tokens": (TOKEN,), "ops_tokens": (), "allow_networks": (), "trusted_proxies": 0, "max_body": 65536,
     }  # fmt: skip
@@ -152,7 +152,7 @@ class Receiver:
         return self.registry.get_sample_value("switchboard_refused_total", labels) or 0.0
 
     def counted(self, event: str, outcome: str) -> float:
-        """Give a counter's value."""
+        """Return a counter's value."""
         labels = {"event": event, "outcome": outcome}
         return self.registry.get_sample_value("switchboard_webhooks_total", labels) or 0.0
 

@@ -11,14 +11,14 @@ from receiver.notifier import LONGEST, LOOK_EVERY, QUEUE, WakeUpPublisher
 
 @pytest.fixture
 def client(redis_url):
-    """Give a client of the broker."""
+    """Return a client of the broker."""
     with Redis.from_url(redis_url) as made:
         yield made
 
 
 @pytest.fixture
 def app(redis_url):
-    """Give a Celery app of that broker."""
+    """Return a Celery app of that broker."""
     made = Celery("test", broker=redis_url)
     yield made
     made.close()

@@ -8,7 +8,7 @@ from receiver.sockets import listen
 
 
 def close(sockets):
-    """Close them and give their ports."""
+    """Close them and return their ports."""
     ports = [sock.getsockname()[1] for sock in sockets]
     for sock in sockets:
         sock.close()

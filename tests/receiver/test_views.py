@@ -20,7 +20,7 @@ PATHS = ("/services/calldata/create", "/services/calldata/update", "/services/ca
 
 
 async def post(client, receiver, body, *, path="/services/calldata", token=TOKEN, **options):
-    """Post a body and give the status and the answer, which always has the three keys, all texts."""
+    """Post a body and return the status and the answer, which always has the three keys, all texts."""
     url = f"{receiver.url}{path}" + (f"?token={token}" if token is not None else "")
     data = json.dumps(body) if isinstance(body, dict) else body
     async with client.post(url, data=data, **options) as response:

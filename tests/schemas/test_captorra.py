@@ -11,7 +11,7 @@ from tests.destinations import make_destination
 
 
 def faults_of(table):
-    """Give the faults of a table of Captorra's own keys."""
+    """Return the faults of a table of Captorra's own keys."""
     with pytest.raises(ValidationError) as caught:
         SPEC.options().load(table)
     return caught.value.messages

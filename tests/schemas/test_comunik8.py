@@ -12,7 +12,7 @@ TABLE = {"api_key": "k" * 20, "type": "motor-trade", "email": "{caller_digits}@c
 
 
 def faults_of(table):
-    """Give the faults of a table of Comunik8's own keys."""
+    """Return the faults of a table of Comunik8's own keys."""
     with pytest.raises(ValidationError) as caught:
         SPEC.options().load(table)
     return caught.value.messages

@@ -16,7 +16,7 @@ RECEIVED_US = 1_790_000_000_000_000  # in 2026; the sample's own start is of 201
 
 @pytest.fixture(scope="module")
 def call():
-    """Give the call of the document's own two bodies, byte for byte as it prints them."""
+    """Return the call of the document's own two bodies, byte for byte as it prints them."""
     start = read_event((DATA / "delacon_create.json").read_bytes(), path_kind="create")
     end = read_event((DATA / "delacon_update.json").read_bytes(), path_kind="update")
     events = [StoredEvent(RECEIVED_US + shift, event.kind, event.values) for shift, event in enumerate((start, end))]
@@ -24,7 +24,7 @@ def call():
 
 
 def golden(vendor):
-    """Give the expected body."""
+    """Return the expected body."""
     return json.loads((DATA / f"golden_{vendor}.json").read_text(encoding="utf-8"))
 
 

@@ -60,7 +60,7 @@ class Watch:
 
 
 def grown(points: Sequence[tuple[float, float]]) -> float:
-    """Give the last quarter's median as a multiple of the second quarter's."""
+    """Return the last quarter's median as a multiple of the second quarter's."""
     values = [value for _, value in points]
     quarter = len(values) // 4
     second, last = (statistics.median(part) for part in (values[quarter : 2 * quarter], values[-quarter:]))
@@ -68,7 +68,7 @@ def grown(points: Sequence[tuple[float, float]]) -> float:
 
 
 def load(system: System, *, minutes: float, rate: int) -> tuple[int, Counter[str]]:
-    """Push calls; give how many, and how many webhooks were not acknowledged, by status or as lost."""
+    """Push calls; return how many, and how many webhooks were not acknowledged, by status or as lost."""
     calls, refused = 0, Counter[str]()
     until = time.monotonic() + minutes * 60
     while time.monotonic() < until:
@@ -121,7 +121,7 @@ def _warnings(system: System) -> Counter[str]:
 
 
 def _landed(system: System, calls: int) -> tuple[int, int]:
-    """Wait for the last deliveries; give how many different ones came, and how often one came again."""
+    """Wait for the last deliveries; return how many different ones came, and how often one came again."""
 
     def report() -> tuple[int, int]:
         found = system.vendor.report()

@@ -8,7 +8,7 @@ COLOUR = "#1f6f8b"
 
 
 def svg_of(series: Mapping[str, Sequence[tuple[float, float]]], *, title: str) -> str:
-    """Give the document; each series is a list of (seconds, value)."""
+    """Return the document; each series is a list of (seconds, value)."""
     charts = [
         _chart(name, points, top=MARGIN + place * (HEIGHT + MARGIN))
         for place, (name, points) in enumerate(series.items())

@@ -10,12 +10,12 @@ from tests.tasks.delivery.fake_deliverer import FakeDeliverer
 
 @pytest.fixture
 async def driver() -> AsyncIterator[Driver]:
-    """Give a driver of an empty ledger on a fake Redis."""
+    """Return a driver of an empty ledger on a fake Redis."""
     async with open_driver(None) as made:
         yield made
 
 
 @pytest.fixture
 def fake(driver: Driver) -> FakeDeliverer:
-    """Give a fake deliverer."""
+    """Return a fake deliverer."""
     return FakeDeliverer(driver)

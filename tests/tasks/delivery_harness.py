@@ -59,7 +59,7 @@ class DeliveryHarness:
         await self.driver.make(call_id, group=group)
 
     async def deliver(self, call_id: str = "c1") -> str:
-        """Make, claim and deliver a call; give the state that its delivery comes to."""
+        """Make, claim and deliver a call; return the state that its delivery comes to."""
         await self.make(call_id)
         return await self.again(call_id)
 
@@ -69,7 +69,7 @@ class DeliveryHarness:
         return str((await self.driver.delivery(call_id)).state)
 
     async def last(self) -> tuple[str, str, int | None, str]:
-        """Give outcome, reason, status and words of the last attempt."""
+        """Return outcome, reason, status and words of the last attempt."""
         attempt = (await self.driver.delivery("c1")).history.attempts[-1]
         return attempt.outcome, attempt.reason, attempt.status, attempt.reply
 

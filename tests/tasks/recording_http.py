@@ -45,23 +45,23 @@ class RecordingHttp:
 
     @property
     def asked(self) -> tuple[str, str]:
-        """Give the method and the path of the last request, without the vendor's prefix and its key."""
+        """Return the method and the path of the last request, without the vendor's prefix and its key."""
         path = self.requests[-1].url.split("://", 1)[1].split("/", 2)[2].partition("?")[0]
         return self.requests[-1].method, f"/{path}"
 
     @property
     def said(self) -> Any:
-        """Give the last answer's JSON value."""
+        """Return the last answer's JSON value."""
         return json.loads(self.responses[-1].body)
 
     @property
     def printed(self) -> str:
-        """Give the last answer as it came."""
+        """Return the last answer as it came."""
         return self.responses[-1].body.decode()
 
     @property
     def status(self) -> int:
-        """Give the last answer's HTTP status."""
+        """Return the last answer's HTTP status."""
         return self.responses[-1].status
 
 
@@ -96,7 +96,7 @@ class VendorHarness:
         return await VENDORS[vendor].send(made, prepared=replace(prepared, request=request), http=self.heard)
 
     async def refusal(self, vendor: str, call: Call, **how: Any) -> DeliveryError:
-        """Give what an attempt raises."""
+        """Return what an attempt raises."""
         with pytest.raises(DeliveryError) as caught:
             await self.attempt(vendor, call, **how)
         return caught.value
@@ -119,7 +119,7 @@ class VendorHarness:
                 return await add_contact(destination, "272930", NEW, http=self.heard)
 
     async def failure(self, operation: str, call: Call, **how: Any) -> DeliveryError:
-        """Give what an operation of Kapture raises."""
+        """Return what an operation of Kapture raises."""
         with pytest.raises(DeliveryError) as caught:
             await self.operate(operation, call, **how)
         return caught.value

@@ -9,7 +9,7 @@ from tests.ledgers import Driver, open_driver
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.needs_redis)])
 async def driver(request: pytest.FixtureRequest) -> AsyncIterator[Driver]:
-    """Give a driver of an empty ledger, once on a fake Redis and once on a real one."""
+    """Return a driver of an empty ledger, once on a fake Redis and once on a real one."""
     url = request.getfixturevalue("redis_url") if request.param == "real" else None
     async with open_driver(url) as made:
         yield made

@@ -74,7 +74,7 @@ async def test_both_speak_the_protocol_asked_for(make_redis_server: Callable[...
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Give a certificate that is its own authority, and its key."""
+    """Return a certificate that is its own authority, and its key."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl, to make a certificate with")
     folder: Path = tmp_path_factory.mktemp("tls")
@@ -90,7 +90,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 @pytest.fixture
 def tls_port(redis_server: RedisServer, certificate: tuple[str, str], request: pytest.FixtureRequest) -> Iterator[int]:
-    """Give a port where Redis is reached by TLS; with the parameter ``True`` only by who has the certificate."""
+    """Return a port where Redis is reached by TLS; with the parameter ``True`` only by who has the certificate."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificate[0])
     context.load_cert_chain(*certificate)
     if request.param:

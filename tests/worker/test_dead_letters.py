@@ -15,7 +15,7 @@ from worker.dead_letters import DeadLetterQueue
 
 @pytest.fixture
 def app(redis_url: str) -> Iterator[Celery]:
-    """Give an app of its own, on an empty Redis."""
+    """Return an app of its own, on an empty Redis."""
     with Celery("dead-letters", broker=redis_url, set_as_current=False) as made:
         yield made
 

@@ -21,19 +21,19 @@ class Stream(io.TextIOWrapper):
 
     @property
     def text(self) -> str:
-        """Give what was written."""
+        """Return what was written."""
         assert isinstance(self.buffer, io.BytesIO)
         return self.buffer.getvalue().decode()
 
     @property
     def lines(self) -> list[dict[str, object]]:
-        """Give the JSON lines."""
+        """Return the JSON lines."""
         return [json.loads(line) for line in self.text.splitlines()]
 
 
 @pytest.fixture
 def stream():
-    """Give a stream, and put logging back as it was."""
+    """Return a stream, and put logging back as it was."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield Stream()

@@ -9,7 +9,7 @@ from worker.metrics import Metrics
 
 
 def samples(metrics: Metrics) -> dict[str, set[frozenset[tuple[str, str]]]]:
-    """Give the label sets of every sample by name."""
+    """Return the label sets of every sample by name."""
     found: dict[str, set[frozenset[tuple[str, str]]]] = {}
     for family in text_string_to_metric_families(metrics.render().decode()):
         for sample in family.samples:

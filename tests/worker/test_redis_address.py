@@ -14,7 +14,7 @@ from worker.redis_address import RedisAddress
 
 @pytest.fixture
 def pem(tmp_path: Path) -> str:
-    """Give a file where a certificate may stand."""
+    """Return a file where a certificate may stand."""
     path = tmp_path / "ca.pem"
     path.write_text("")
     return str(path)

@@ -10,7 +10,7 @@ SECRET = "0491570156"
 
 @pytest.fixture
 async def server(make_redis_server):
-    """Give a server whose append-only file is plain text, with some keys in it."""
+    """Return a server whose append-only file is plain text, with some keys in it."""
     made = make_redis_server(extra=["aof-use-rdb-preamble", "no"])
     async with Redis.from_url(made.url, decode_responses=True) as redis:
         await redis.mset({f"k{place}": "x" for place in range(200)})

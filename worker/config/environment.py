@@ -74,7 +74,7 @@ class _Variables:
         self.faults: list[str] = []
 
     def read(self, name: str, read: Callable[[str], _T], default: _T, *, required: bool = False) -> _T:
-        """Read one variable, or give its default; a fault is kept and the default stands in."""
+        """Read one variable, or return its default; a fault is kept and the default stands in."""
         value = self._environ.get(name, "").strip()
         if not value:
             if required:

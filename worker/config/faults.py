@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 
 
 def lines_of(text: str) -> dict[Path, int]:
-    """Give the line, from 1, of every table header and key of a valid TOML document.
+    """Return the line, from 1, of every table header and key of a valid TOML document.
 
     Keys inside inline tables and items of arrays are not told apart: they stand on the line of their key.
     """
@@ -63,7 +63,7 @@ def _note(lines: dict[Path, int], table: Path, names: Path, line: int) -> None:
 
 
 def _end_of_statement(text: str, position: int) -> int:
-    """Give the position after the line end that is in no text, array or inline table."""
+    """Return the position after the line end that is in no text, array or inline table."""
     depth = 0
     for token in _TOKEN.finditer(text, position):
         match token.group():
@@ -158,7 +158,7 @@ class Faults:
         return f"{place}: {dotted(path)}: {blank(text, self._hidden)}"
 
     def _line(self, path: Path) -> int | None:
-        """Give the line of the place, or of the nearest thing around it that has one."""
+        """Return the line of the place, or of the nearest thing around it that has one."""
         for length in range(len(path), 0, -1):
             if path[:length] in self._lines:
                 return self._lines[path[:length]]

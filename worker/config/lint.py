@@ -18,7 +18,7 @@ def warnings(
     calls_back: Callable[[Destination], bool],
     withdraws: Callable[[Destination], bool] = lambda _: False,
 ) -> list[str]:
-    """Give sentences for ``switchboard check``, none of which stops a process.
+    """Return sentences for ``switchboard check``, none of which stops a process.
 
     ``calls_back`` says whether a destination makes somebody call the caller back, and does not itself leave answered
     calls out: such a one should not be sent answered calls. ``withdraws``: whether an answered call of one service may

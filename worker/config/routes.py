@@ -56,7 +56,7 @@ def mark(kind: str, *values: object) -> str:
 
 
 def destinations_of(call: Call, routes: Iterable[Route], *, leaving_outcome_aside: bool = False) -> tuple[str, ...]:
-    """Give the destinations of every matching route, each once, in the order of the configuration."""
+    """Return the destinations of every matching route, each once, in the order of the configuration."""
     names: dict[str, None] = {}
     for route in routes:
         if route.matches(call, leaving_outcome_aside=leaving_outcome_aside):

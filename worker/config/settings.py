@@ -73,7 +73,7 @@ class Settings:
 
 
 def lease_s(destination: Destination) -> float:
-    """Give how long a claim of this destination holds, in seconds: longer than any attempt takes."""
+    """Return how long a claim of this destination holds, in seconds: longer than any attempt takes."""
     return destination.timeout_s + LEASE_MARGIN_S
 
 

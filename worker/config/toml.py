@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def read_toml(file: FilePath, environ: Mapping[str, str]) -> tuple[dict[str, Any], Faults]:
     """Read ``file`` and put in the variables it names (contract, section 4).
 
-    Gives the document and the faults found so far. Raises ``SettingsError`` when there is no document at all: the
+    Returns the document and the faults found so far. Raises ``SettingsError`` when there is no document at all: the
     file is missing, unreadable, or no TOML.
     """
     try:

@@ -35,7 +35,7 @@ FEW = 6
 
 
 def whole(least: int, most: int | None = None) -> Callable[[object], int]:
-    """Give a reader of whole numbers within bounds, both included."""
+    """Return a reader of whole numbers within bounds, both included."""
 
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -48,7 +48,7 @@ def whole(least: int, most: int | None = None) -> Callable[[object], int]:
 
 
 def list_of(read: Callable[[object], _T], *, empty: bool = False) -> Callable[[object], tuple[_T, ...]]:
-    """Give a reader of lists, which raises ``ValidationError`` with the fault of every bad item by position."""
+    """Return a reader of lists, which raises ``ValidationError`` with the fault of every bad item by position."""
 
     def read_list(value: object) -> tuple[_T, ...]:
         if not isinstance(value, list):

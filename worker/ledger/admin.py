@@ -106,7 +106,7 @@ async def erase_calls(
 
 
 async def erase_memory(ledger: Ledger, caller: str, destinations: Iterable[str]) -> int:
-    """Forget a caller (E.164) at these destinations; give how many memories there were."""
+    """Forget a caller (E.164) at these destinations; return how many memories there were."""
     digits = caller.removeprefix("+")
     names = [key for name in destinations for key in (f"sb:memo:{name}:{digits}", f"sb:follow:{name}:{caller}")]
     return int(await ledger.redis.delete(*names)) if names else 0
@@ -124,7 +124,7 @@ async def redeliver(ledger: Ledger, keys: Sequence[DeliveryKey], *, by: Action |
 
 
 async def memories(ledger: Ledger, destination: str, groups: Sequence[str]) -> list[Mapping[str, str]]:
-    """Give what is remembered of callers (their groups) at a destination; empty where nothing is."""
+    """Return what is remembered of callers (their groups) at a destination; empty where nothing is."""
     if not groups:
         return []
     texts: Any = await ledger.redis.mget([f"sb:memo:{destination}:{group}" for group in groups])

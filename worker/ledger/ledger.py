@@ -90,7 +90,7 @@ class Ledger:
         await self.redis.set("sb:probe", "1", px=1000)
 
     async def now_ms(self) -> int:
-        """Give the time that the ledger goes by, in epoch milliseconds."""
+        """Return the time that the ledger goes by, in epoch milliseconds."""
         return await self.scripts.now_ms()
 
     async def accept(self, items: Sequence[Incoming]) -> list[Accepted]:
@@ -141,7 +141,7 @@ class Ledger:
             letters[place] = answer
 
     async def quarantine(self, body: bytes, *, reason: str, path_kind: str, received_us: int) -> str:
-        """Keep a body that holds no event, for a human to look at; gives its id, the same for the same push."""
+        """Keep a body that holds no event, for a human to look at; returns its id, the same for the same push."""
         [body_id] = await self._quarantine([(body, reason, path_kind, received_us)])
         return body_id
 
@@ -172,7 +172,7 @@ class Ledger:
         return Overview.parse(await self.scripts.run("overview", WORKER_ALIVE_MS, *destinations))
 
     async def queue_depths(self, queues: Iterable[str]) -> dict[str, int]:
-        """Give how many wake-ups wait in each of the broker's queues, whose lists stand beside the ledger's keys."""
+        """Return how many wake-ups wait in each of the broker's queues, whose lists stand beside the ledger's keys."""
         names = list(queues)
         async with self.redis.pipeline(transaction=False) as pipe:
             for name in names:

@@ -83,7 +83,7 @@ class Numbers:
         return _record(key, values) if values else None
 
     async def records(self) -> AsyncIterator[NumberRecord]:
-        """Give all provisionings and updates, in the order in which they were written."""
+        """Return all provisionings and updates, in the order in which they were written."""
         redis, start = self._ledger.redis, 0
         while keys := _texts(await redis.zrange("sb:numbers", start, start + PAGE - 1)):
             async with redis.pipeline(transaction=False) as pipe:

@@ -34,7 +34,7 @@ class DestinationStatus:
 
     @property
     def shut_by(self) -> str:
-        """Give why its deliveries are held: ``paused``, the reason of a block, ``circuit_open``; empty while served."""
+        """Return why its deliveries are held: ``paused``, the reason of a block, ``circuit_open``; empty while served."""
         if self.paused:
             return "paused"
         return self.blocked or ("circuit_open" if self.open else "")
@@ -63,7 +63,7 @@ class Overview:
 
     @property
     def oldest_due_seconds(self) -> float:
-        """Give the age of the oldest due item that should be taken: held ones do not count."""
+        """Return the age of the oldest due item that should be taken: held ones do not count."""
         ages = [d.overdue_s for d in self.destinations if d.served]
         return max([self.waits_overdue_s, *ages])
 

@@ -30,12 +30,12 @@ class DeadLetter:
 
     @property
     def reason(self) -> str:
-        """Give the reason of the dead letter."""
+        """Return the reason of the dead letter."""
         return self.record.reason if self.record else NO_START
 
     @property
     def words(self) -> str:
-        """Give the vendor's last words; empty when it said nothing."""
+        """Return the vendor's last words; empty when it said nothing."""
         attempts = self.record.history.attempts if self.record else ()
         return attempts[-1].reply if attempts else ""
 
@@ -54,13 +54,13 @@ class QuarantinedBody:
 async def call_ids(
     ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None
 ) -> AsyncIterator[list[str]]:
-    """Give the ids of all calls in pages, by their first receipt, the newest first."""
+    """Return the ids of all calls in pages, by their first receipt, the newest first."""
     async for page in _newest_first(ledger, "sb:calls", since_ms, until_ms):
         yield [call_id for call_id, _ in page]
 
 
 async def unrouted(ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None) -> list[str]:
-    """Give the ids of the ready calls that matched no route, the oldest first; the times are when that was found."""
+    """Return the ids of the ready calls that matched no route, the oldest first; the times are when that was found."""
     least = "-inf" if since_ms is None else since_ms
     most = "+inf" if until_ms is None else until_ms
     return _texts(await ledger.redis.zrangebyscore("sb:unrouted", least, most))
@@ -114,7 +114,7 @@ async def is_remembered(ledger: Ledger, call_id: str) -> bool:
 
 
 async def known_destinations(ledger: Ledger) -> set[str]:
-    """Give the names of all destinations that ever had a delivery."""
+    """Return the names of all destinations that ever had a delivery."""
     return set(_texts(await ledger.redis.smembers("sb:dests")))
 
 
@@ -128,7 +128,7 @@ async def find(ledger: Ledger, keys: Sequence[DeliveryKey]) -> list[DeliveryReco
 
 
 async def in_flight(ledger: Ledger) -> list[DeliveryRecord]:
-    """Give the deliveries that are in a worker's hands."""
+    """Return the deliveries that are in a worker's hands."""
     keys = [DeliveryKey.parse(key) for key in _texts(await ledger.redis.zrange("sb:leases", 0, -1))]
     return [record for record in await find(ledger, keys) if record is not None]
 
@@ -136,7 +136,7 @@ async def in_flight(ledger: Ledger) -> list[DeliveryRecord]:
 async def dead_letters(
     ledger: Ledger, destinations: Iterable[str], *, since_ms: int | None = None, until_ms: int | None = None
 ) -> AsyncIterator[DeadLetter]:
-    """Give the dead letters of destinations (``calls`` among them), of each the newest first."""
+    """Return the dead letters of destinations (``calls`` among them), of each the newest first."""
     for name in destinations:
         source = "sb:nostart" if name == CALLS else f"sb:dead:{name}"
         async for page in _newest_first(ledger, source, since_ms, until_ms):
@@ -166,7 +166,7 @@ async def find_dead(ledger: Ledger, key: DeliveryKey) -> DeadLetter | None:
 async def quarantined(
     ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None
 ) -> AsyncIterator[QuarantinedBody]:
-    """Give the bodies in quarantine, the newest first."""
+    """Return the bodies in quarantine, the newest first."""
     async for page in _newest_first(ledger, "sb:quarantine", since_ms, until_ms):
         for body in await find_bodies(ledger, [body_id for body_id, _ in page]):
             if body is not None:
@@ -180,7 +180,7 @@ async def find_bodies(ledger: Ledger, body_ids: Sequence[str]) -> list[Quarantin
 
 
 async def suppressed(ledger: Ledger) -> list[str]:
-    """Give the numbers (E.164) that no lead is made for."""
+    """Return the numbers (E.164) that no lead is made for."""
     return sorted(_texts(await ledger.redis.smembers("sb:suppressed")))
 
 

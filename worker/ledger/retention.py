@@ -22,7 +22,7 @@ class Retention:
 
 
 async def sweep(ledger: Ledger, retention: Retention) -> int:
-    """Look at the next old calls and remove those whose time is over; gives how many.
+    """Look at the next old calls and remove those whose time is over; returns how many.
 
     A call with work left is never removed.
     """

@@ -39,7 +39,7 @@ class Scripts:
             return await script(args=(now, *args))
 
     async def now_ms(self) -> int:
-        """Give the ledger's time."""
+        """Return the ledger's time."""
         if self._clock_ms is not None:
             return self._clock_ms()
         seconds, micros = await self.redis.time()

@@ -69,7 +69,7 @@ def _view(store: Store, vendor: str, handler: Handler) -> View:
 
 
 async def _befall(request: web.Request, fault: Fault, answer: Answer) -> Answer:
-    """Let a fault do its harm; gives what is answered where anything is."""
+    """Let a fault do its harm; returns what is answered where anything is."""
     if fault.mode.endswith("hang"):
         await asyncio.sleep(fault.hang_s)
     if fault.mode.endswith(("hang", "drop")):
@@ -105,7 +105,7 @@ class StandIns:
 
     @property
     def url(self) -> str:
-        """Give the address, once started, without a slash at its end."""
+        """Return the address, once started, without a slash at its end."""
         return f"http://{self._host}:{self._port}"
 
     async def start(self) -> None:

@@ -30,7 +30,7 @@ class Callcap:
 
     @property
     def routes(self) -> list[Route]:
-        """Give the paths served."""
+        """Return the paths served."""
         return [
             Route("GET", "/v3/numbers", self.search),
             Route("GET", "/v3/numbers/", self.search),

@@ -50,7 +50,7 @@ class Number:
 
     @property
     def area_code(self) -> str:
-        """Give the first three digits."""
+        """Return the first three digits."""
         return self.full[:3]
 
     @property
@@ -59,7 +59,7 @@ class Number:
         return self.area_code in _TOLL_FREE
 
     def shown(self) -> dict[str, Any]:
-        """Give the number as JSON values."""
+        """Return the number as JSON values."""
         names = ("country", "state", "city", "zipcode")
         parts = {"areaCode": self.full[:3], "exchange": self.full[3:6], "line": self.full[6:]}
         place = {name: getattr(self, name) for name in names} | {"rateCenter": self.rate_center}
@@ -67,7 +67,7 @@ class Number:
 
 
 def fictional_pool() -> tuple[Number, ...]:
-    """Give 555-0100 to 555-0199 of four local and two toll-free areas."""
+    """Return 555-0100 to 555-0199 of four local and two toll-free areas."""
     return tuple(
         Number(f"{area}5550{line}", *place, _RESERVED_LOCATION if line >= _RESERVED_FROM else "")
         for area, place in _PLACES.items()
@@ -76,7 +76,7 @@ def fictional_pool() -> tuple[Number, ...]:
 
 
 def found(pool: Iterable[Number], wanted: Mapping[str, Any], *, locations: AbstractSet[str]) -> list[Number]:
-    """Give at most 50 numbers that match every parameter given; raises ``SearchFault``.
+    """Return at most 50 numbers that match every parameter given; raises ``SearchFault``.
 
     Without ``showPublicPool`` and ``showReservedPool`` the public pool is searched, without ``showTollfree`` and
     ``showLocal`` both kinds. An exact number is looked for in both pools.

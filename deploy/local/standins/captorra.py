@@ -33,7 +33,7 @@ class Captorra:
 
     @property
     def routes(self) -> list[Route]:
-        """Give the paths served."""
+        """Return the paths served."""
         return [Route("POST", "/api/captorracalltracking/create", self.create)]
 
     def create(self, asked: Asked) -> Answer:

@@ -31,7 +31,7 @@ class Comunik8:
 
     @property
     def routes(self) -> list[Route]:
-        """Give the paths served."""
+        """Return the paths served."""
         return [Route("POST", "/lead/add", self.add), Route("POST", "/lead/cancel", self.cancel)]
 
     def add(self, asked: Asked) -> Answer:
@@ -102,7 +102,7 @@ def _key(fields: dict[str, Any]) -> str:
 
 
 def _faults(fields: dict[str, Any], *, required: tuple[str, ...]) -> Faults:
-    """Give every failing validation in the vendor's shape: field, then numbered messages."""
+    """Return every failing validation in the vendor's shape: field, then numbered messages."""
     faults: Faults = {name: {"0": f"{_LABELS[name]} cannot be blank."} for name in required if not text(fields, name)}
     if "email" in required and "email" not in faults and not _EMAIL.fullmatch(text(fields, "email")):
         faults["email"] = {"0": "Email is not a valid email address."}

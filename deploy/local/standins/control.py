@@ -35,7 +35,7 @@ class Control:
 
     @property
     def routes(self) -> list[web.RouteDef]:
-        """Give the paths served."""
+        """Return the paths served."""
         return [
             web.get("/control/health", _json(self._health), allow_head=False),
             web.get("/control/records", _json(self._records), allow_head=False),
@@ -52,7 +52,7 @@ class Control:
         return {"ok": True}
 
     async def _records(self, request: web.Request) -> Any:
-        """Give a list with ``?vendor=``, else every vendor's list by its name."""
+        """Return a list with ``?vendor=``, else every vendor's list by its name."""
         vendor = _vendor(request)
         return self._store.records(vendor) if vendor else {name: self._store.records(name) for name in VENDORS}
 
@@ -63,7 +63,7 @@ class Control:
         return {"removed": self._store.shelves[vendor].remove(request.query.get("id"))}
 
     async def _requests(self, request: web.Request) -> Any:
-        """Give counts, and the last 1,000 requests, of ``?vendor=`` alone and the newest ``?limit=`` only."""
+        """Return counts, and the last 1,000 requests, of ``?vendor=`` alone and the newest ``?limit=`` only."""
         vendor = _vendor(request)
         kept = [entry for entry in self._store.requests if vendor in {"", entry.vendor}]
         limit = int(request.query.get("limit", len(kept)))

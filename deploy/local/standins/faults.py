@@ -129,5 +129,5 @@ class Fault:
         return self.times == 0
 
     def shown(self) -> dict[str, Any]:
-        """Give the fault as JSON values."""
+        """Return the fault as JSON values."""
         return asdict(self)

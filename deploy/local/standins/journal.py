@@ -11,7 +11,7 @@ from deploy.local.standins.store import HISTORY_KEPT, Record, Shelf, Store
 
 
 def keep(store: Store, file: Path) -> None:
-    """Give a store the records of a file, then write every change behind them, one line each."""
+    """Load the records of a file into a store, then write every change behind them, one line each."""
     if file.exists():
         for line in file.read_bytes().splitlines():
             _read(line, store)

@@ -31,7 +31,7 @@ class Kapture:
 
     @property
     def routes(self) -> list[Route]:
-        """Give the paths served."""
+        """Return the paths served."""
         return [
             Route("POST", "/add-update-customer-from-other-source.html", self.add_update),
             Route("POST", "/search-customer-by-customer-id.html", self.search),

@@ -46,7 +46,7 @@ def window(fields: dict[str, Any]) -> Window:
 
 
 def listed(views: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Give a select's answer."""
+    """Return a select's answer."""
     return {"message": views, "status": "success"}
 
 

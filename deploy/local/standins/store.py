@@ -58,7 +58,7 @@ class Record:
     """What makes it one on its shelf."""
 
     def shown(self) -> dict[str, Any]:
-        """Give the record as JSON values."""
+        """Return the record as JSON values."""
         names = ("id", "kind", "account", "state", "posts", "created_ms", "updated_ms", "values")
         return {name: getattr(self, name) for name in names} | {"history": list(self.history)}
 
@@ -92,12 +92,12 @@ class Shelf:
         self.last_number = 0
 
     def number(self) -> int:
-        """Give the next number of this vendor, from 1."""
+        """Return the next number of this vendor, from 1."""
         self.last_number += 1
         return self.last_number
 
     def remove(self, record_id: str | None) -> int:
-        """Remove the records of an id, or all; give how many."""
+        """Remove the records of an id, or all; return how many."""
         keys = [key for key, record in self.records.items() if record_id in {None, record.id}]
         for key in keys:
             del self.records[key]
@@ -120,7 +120,7 @@ class Logged:
     status: int = 0
 
     def shown(self) -> dict[str, Any]:
-        """Give the request as JSON values; the body as text."""
+        """Return the request as JSON values; the body as text."""
         names = ("vendor", "method", "path", "received_ms", "answered_ms", "status")
         return {
             **{name: getattr(self, name) for name in names},
@@ -152,7 +152,7 @@ class Store:
         self.faults: list[Fault] = []
 
     def now_ms(self) -> int:
-        """Give the stand-ins' time, which ``POST /control/clock`` may have moved, in milliseconds."""
+        """Return the stand-ins' time, which ``POST /control/clock`` may have moved, in milliseconds."""
         return int((self._clock_s() + self.ahead_s) * 1000)
 
     def log(self, request: Logged) -> Logged:
@@ -163,11 +163,11 @@ class Store:
         return request
 
     def records(self, vendor: str) -> list[dict[str, Any]]:
-        """Give a vendor's records as JSON values, oldest first."""
+        """Return a vendor's records as JSON values, oldest first."""
         return [record.shown() for record in self.shelves[vendor].records.values()]
 
     def strike(self, vendor: str, *, path: str, body: bytes) -> tuple[float, Fault | None]:
-        """Give the latency of a request in seconds, and the first fault that befalls it."""
+        """Return the latency of a request in seconds, and the first fault that befalls it."""
         latency_s = 0.0
         for fault in self.faults[:]:
             if not fault.concerns(vendor, path, body):

@@ -41,7 +41,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def wire(self) -> bytes:
-        """Give the bytes of the body."""
+        """Return the bytes of the body."""
         return self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
 
 
@@ -58,7 +58,7 @@ class Route:
 
 
 def text(fields: Mapping[str, Any], key: str) -> str:
-    """Give a value as trimmed text; absent and null are empty."""
+    """Return a value as trimmed text; absent and null are empty."""
     value = fields.get(key)
     return "" if value is None else str(value).strip()
 

@@ -12,7 +12,7 @@ from tests.acceptance.stack import ROOT
 
 @contextmanager
 def listening(module: str) -> Iterator[tuple[int, int]]:
-    """Run a server that prints its port; gives port and process id."""
+    """Run a server that prints its port; returns port and process id."""
     with subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout
         try:

@@ -62,7 +62,7 @@ def _group(calls: str, number: int) -> list[Incoming]:
 
 
 async def _timed(redis: Redis, ledger: Ledger, group: list[Incoming]) -> float:
-    """Give the microseconds of Redis an item."""
+    """Return the microseconds of Redis an item."""
     await redis.config_resetstat()
     await ledger.accept(group)
     spent = (await redis.info("commandstats"))["cmdstat_evalsha"]["usec"]

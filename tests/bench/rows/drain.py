@@ -35,7 +35,7 @@ def start_paused(system: System, *, workers: int) -> None:
 
 
 def drained(system: System, *, calls: int, workers: int) -> dict[str, Any]:
-    """Fill the ledger, let workers empty it, and give what that took; the workers are ready before it begins."""
+    """Fill the ledger, let workers empty it, and return what that took; the workers are ready before it begins."""
     system.flush()
     seed(system.redis.url, calls=calls)
     start_paused(system, workers=workers)
@@ -127,7 +127,7 @@ class _Peak:
             self._peak = max(self._peak, rss_mb(self._pid))
 
     def stop(self) -> float:
-        """Give the most it had, in MB."""
+        """Return the most it had, in MB."""
         self._ended.set()
         self._thread.join()
         return self._peak

@@ -147,6 +147,6 @@ def _window(system: System) -> dict[str, Any]:
 
 
 def _memory_kb() -> int:
-    """Give the memory that is to be had."""
+    """Return the memory that is to be had."""
     lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     return int(lines["MemAvailable"].split()[0])

@@ -37,7 +37,7 @@ def _ours(system: System, *, calls: int, number: int) -> dict[str, Any]:
 
 @contextmanager
 def _textbook(system: System) -> Iterator[tuple[int, Callable[[], list[int]]]]:
-    """Run the textbook's receiver and worker; gives the port, and the processes of the moment: the worker forks."""
+    """Run the textbook's receiver and worker; returns the port, and the processes of the moment: the worker forks."""
     environ = {**os.environ, "REDIS_URL": f"{system.redis.url.removesuffix('/0')}/1", "VENDOR_URL": system.vendor.url}
     worker = [sys.executable, "-m", "celery", "-A", "tests.bench.textbook.app", "worker", "-c", "4", "-P", "prefork"]
     with (system.stack.folder / "textbook.log").open("wb") as log:

@@ -18,7 +18,7 @@ from worker.ledger.records import Incoming
 
 @pytest.fixture
 async def spool(tmp_path):
-    """Give an empty spool."""
+    """Return an empty spool."""
     made = Spool.at(tmp_path / "spool.db")
     yield made
     await made.close()

@@ -26,7 +26,7 @@ def items(*numbers: int) -> list[Incoming]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give a place in a folder that is not there yet."""
+    """Return a place in a folder that is not there yet."""
     return tmp_path / "var" / "spool.db"
 
 

@@ -23,12 +23,12 @@ CAMPAIGN = {
 
 
 def update_schema():
-    """Give the schema of an update made today."""
+    """Return the schema of an update made today."""
     return UpdateParameters(today=TODAY)
 
 
 def faults_of(schema, parameters):
-    """Give the faults of parameters."""
+    """Return the faults of parameters."""
     with pytest.raises(ValidationError) as caught:
         schema.load(parameters)
     return caught.value.messages

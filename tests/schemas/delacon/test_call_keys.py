@@ -27,7 +27,7 @@ def milliseconds(moment):
 
 
 def by_marshmallow(values):
-    """Load keys as the schema itself does, and give what it refuses."""
+    """Load keys as the schema itself does, and return what it refuses."""
     try:
         return CallKeys(partial=True).load(values), set()
     except ValidationError as error:

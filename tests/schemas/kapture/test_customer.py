@@ -11,7 +11,7 @@ CONTACT = {"mode": "contact", "customer_id": "272930"}
 
 
 def faults_of(table):
-    """Give the faults of a table of Kapture's own keys."""
+    """Return the faults of a table of Kapture's own keys."""
     with pytest.raises(ValidationError) as caught:
         SPEC.options().load(table)
     return caught.value.messages

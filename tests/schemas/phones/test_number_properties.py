@@ -44,7 +44,7 @@ TEXTS = DIGITS | st.text(max_size=40) | st.from_regex(r"\A[+0-9 ()x;=.,'\"@:a-eE
 
 
 def valid(text: str, region: str | None) -> PhoneNumber | None:
-    """Give the number that the library reads and finds in a plan."""
+    """Return the number that the library reads and finds in a plan."""
     try:
         number = phonenumbers.parse(text, region)
     except NumberParseException:

@@ -117,7 +117,7 @@ def test_the_docs_tell_the_truth():
 
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory) -> dict[str, set[Row]]:
-    """Give the rows that each mutant reads wrong."""
+    """Return the rows that each mutant reads wrong."""
     folder = tmp_path_factory.mktemp("mutants")
     sources = {
         name: (Path(schemas.__file__).parent / "phones" / f"{name}.py").read_text(encoding="utf-8") for name in MODULES

@@ -33,7 +33,7 @@ class CallcapHarness:
         self.account = self.account_with()
 
     def account_with(self, **changes: str) -> CallcapSettings:
-        """Give the account, changed."""
+        """Return the account, changed."""
         values = {"url": f"{self.standins.url}/callcap/v3", "api_key": "standin-callcap-key", "encoding": "form"}
         return CallcapSettings(**values | changes)
 
@@ -64,7 +64,7 @@ class CallcapHarness:
         self.standins.store.faults.append(Fault(vendor="callcap", **fault))
 
     def sent(self, method: str) -> int:
-        """Give how many requests of a method the stand-in was sent."""
+        """Return how many requests of a method the stand-in was sent."""
         return sum(entry.shown()["method"] == method for entry in self.standins.store.requests)
 
     async def wait_for_number(self) -> None:
@@ -74,12 +74,12 @@ class CallcapHarness:
                 await asyncio.sleep(0.01)
 
     def kept(self) -> list[Any]:
-        """Give what was provisioned."""
+        """Return what was provisioned."""
         return self.standins.store.records("callcap")
 
 
 def outcome_of(record: NumberRecord) -> NumberOutcome:
-    """Give the outcome of a record, whose state it has."""
+    """Return the outcome of a record, whose state it has."""
     assert record.outcome is not None
     assert record.state is record.outcome.state
     return record.outcome

@@ -14,7 +14,7 @@ from tests.tasks.callcap.callcap_harness import EXACT, NOTHING, TODAY, CallcapHa
 
 @pytest.fixture
 async def harness(standins: StandIns, redis_url: str) -> AsyncIterator[CallcapHarness]:
-    """Give a harness on a real Redis."""
+    """Return a harness on a real Redis."""
     async with open_harness(standins, redis_url) as opened:
         yield opened
 

@@ -18,7 +18,7 @@ from worker.ledger.numbers import LEASE_MS, Numbers
 
 @pytest.fixture
 async def harness(standins: StandIns, redis_url: str) -> AsyncIterator[CallcapHarness]:
-    """Give a harness on a real Redis."""
+    """Return a harness on a real Redis."""
     async with open_harness(standins, redis_url) as opened:
         yield opened
 

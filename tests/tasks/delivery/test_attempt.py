@@ -60,7 +60,7 @@ async def tried(vendor: Captorra, order: Order, http: FakeHttp | None = None, **
 
 @pytest.fixture
 def destination() -> Destination:
-    """Give a destination."""
+    """Return a destination."""
     return make_destination(SPEC)
 
 

@@ -29,7 +29,7 @@ class Loop:
         self.slept: list[float] = []
 
     def clock(self) -> float:
-        """Give the seconds."""
+        """Return the seconds."""
         return self.now
 
     async def sleep(self, seconds: float) -> None:
@@ -41,13 +41,13 @@ class Loop:
 
 @pytest.fixture
 def loop() -> Loop:
-    """Give a loop."""
+    """Return a loop."""
     return Loop()
 
 
 @pytest.fixture
 def throttle(loop: Loop) -> BacklogThrottle:
-    """Give what the pumps of a process share."""
+    """Return what the pumps of a process share."""
     return BacklogThrottle(clock=loop.clock, busy=lambda: loop.worked, sleep=loop.sleep)
 
 

@@ -71,7 +71,7 @@ async def test_a_whole_character_in_two_halves_stays_whole(driver: Driver):
 
 
 async def cut(harness: DeliveryHarness) -> str:
-    """Cut the attempt while its request is under way; give the state."""
+    """Cut the attempt while its request is under way; return the state."""
     harness.http.gate = asyncio.Event()
     claimed = await harness.driver.take_one()
     attempt = asyncio.create_task(harness.runner.deliver(claimed))

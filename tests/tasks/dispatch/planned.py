@@ -37,7 +37,7 @@ def stored(*events: Event, state: str = "", planned: int = 0, made: Iterable[str
 
 
 def actions(plan: Plan) -> list[str]:
-    """Give what a plan makes, as ``destination:action``."""
+    """Return what a plan makes, as ``destination:action``."""
     return [f"{new.destination}:{new.action}" for new in plan.deliveries]
 
 

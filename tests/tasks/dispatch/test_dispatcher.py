@@ -20,12 +20,12 @@ WHOLE = record("c", START | END)
 
 @pytest.fixture
 def planner(tmp_path: Path) -> Planner:
-    """Give a planner by the contract's own configuration."""
+    """Return a planner by the contract's own configuration."""
     return Planner(settings=load(tmp_path), vendors=VENDORS)
 
 
 def messages(done: Dispatched) -> Mapping[str, tuple[str, ...]]:
-    """Give the keys to wake by destination."""
+    """Return the keys to wake by destination."""
     return {wake_up.destination: tuple(map(str, wake_up.keys)) for wake_up in done.wake_ups}
 
 

@@ -25,7 +25,7 @@ WHOLE = START | END
 
 @pytest.fixture
 def harness(tmp_path) -> PlannerHarness:
-    """Give a harness with the contract's own configuration."""
+    """Return a harness with the contract's own configuration."""
     return PlannerHarness(tmp_path)
 
 

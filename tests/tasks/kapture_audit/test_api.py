@@ -23,13 +23,13 @@ NONE = {"message": [], "status": "success"}
 
 
 def customers(*numbers):
-    """Give a select's answer with customers of these ids."""
+    """Return a select's answer with customers of these ids."""
     return {"message": [{"id": number, "contacts": []} for number in numbers], "status": "success"}
 
 
 @pytest.fixture
 def destination():
-    """Give a destination with a key for each operation."""
+    """Return a destination with a key for each operation."""
     return make_destination(SPEC, {"auth_key": None, "auth_keys": KEYS})
 
 
@@ -240,7 +240,7 @@ def test_a_phone_is_searched_as_it_was_sent_and_then_in_its_other_forms(destinat
 
 @pytest.fixture
 async def account(standins: StandIns):
-    """Give a destination at the stand-in, and what asks it."""
+    """Return a destination at the stand-in, and what asks it."""
     async with HttpClient.open() as http:
         yield make_destination(SPEC, {"auth_key": "standin-kapture-key"}, url=f"{standins.url}/kapture"), http
 

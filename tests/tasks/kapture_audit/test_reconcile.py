@@ -63,7 +63,7 @@ class Kit:
         self._numbers = itertools.count()
 
     async def call(self, *callers: int, dispatched: bool = True) -> list[str]:
-        """Bring in a whole call of each caller; give their ids."""
+        """Bring in a whole call of each caller; return their ids."""
         made = []
         for caller in callers:
             call_id = f"c-{next(self._numbers)}"
@@ -89,7 +89,7 @@ class Kit:
             await Pump(self.destination, ledger=self.ledger, deliver=runner.deliver, lease_ms=LEASE_MS).run()
 
     async def callers(self) -> list[Delivered]:
-        """Give who was delivered within the last hour."""
+        """Return who was delivered within the last hour."""
         now_ms = await self.ledger.now_ms()
         return await delivered_callers(
             self.ledger, self.destination, since_ms=now_ms - HOUR_MS, until_ms=now_ms, default_region="AU"
@@ -104,7 +104,7 @@ class Kit:
         return await absent_among(suspects, self.destination, http=self.http, advance=lambda _: None)
 
     def records(self) -> list[dict[str, Any]]:
-        """Give what the stand-in has."""
+        """Return what the stand-in has."""
         return self.standins.store.records("kapture")
 
     def lose(self, *phones: str) -> None:
@@ -114,13 +114,13 @@ class Kit:
                 self.standins.store.shelves["kapture"].remove(record["id"])
 
     def asked(self, page: str) -> int:
-        """Give how often a page was asked."""
+        """Return how often a page was asked."""
         return sum(page in request.path for request in self.standins.store.requests)
 
 
 @pytest.fixture
 async def make_kit(redis, standins, tmp_path):
-    """Give a maker of kits; ``table`` is more of the destination's table."""
+    """Return a maker of kits; ``table`` is more of the destination's table."""
     async with HttpClient.open() as http:
 
         def make(table: str = "") -> Kit:
@@ -135,12 +135,12 @@ async def make_kit(redis, standins, tmp_path):
 
 @pytest.fixture
 def kit(make_kit):
-    """Give a kit."""
+    """Return a kit."""
     return make_kit()
 
 
 def call_ids(found: Sequence[Delivered]) -> list[str]:
-    """Give the newest call of each."""
+    """Return the newest call of each."""
     return [one.key.call_id for one in found]
 
 

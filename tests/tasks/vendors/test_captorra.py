@@ -12,12 +12,12 @@ VENDOR = Captorra()
 
 @pytest.fixture
 def order(make_call):
-    """Give the order of an ordinary call."""
+    """Return the order of an ordinary call."""
     return make_order(make_call(), make_destination(SPEC, url="https://captrack01.captorra.com/api/create"))
 
 
 def refusal(order, body, status=200):
-    """Give what a reply raises."""
+    """Return what a reply raises."""
     with pytest.raises(DeliveryError) as caught:
         VENDOR.judge(order, make_response(body, status))
     return caught.value

@@ -12,18 +12,18 @@ VENDOR = Comunik8()
 
 @pytest.fixture
 def destination():
-    """Give a destination that withdraws leads."""
+    """Return a destination that withdraws leads."""
     return make_destination(SPEC, {"cancel_when_answered": "24h", "subtype": "valeter", "delay": "10m"})
 
 
 @pytest.fixture
 def order(make_call, destination):
-    """Give the order of a lead."""
+    """Return the order of a lead."""
     return make_order(make_call(result="unanswered"), destination)
 
 
 def refusal(order, body, status=200):
-    """Give what a reply raises."""
+    """Return what a reply raises."""
     with pytest.raises(DeliveryError) as caught:
         VENDOR.judge(order, make_response(body, status))
     return caught.value

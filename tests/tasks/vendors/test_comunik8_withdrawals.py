@@ -13,18 +13,18 @@ UNQUOTED_GROUP = '{\n    "cancelled": false,\n    "warning": server error (call 
 
 @pytest.fixture
 def destination():
-    """Give a destination that withdraws leads."""
+    """Return a destination that withdraws leads."""
     return make_destination(SPEC, {"cancel_when_answered": "24h", "subtype": "valeter", "delay": "10m"})
 
 
 @pytest.fixture
 def withdrawal(make_call, destination):
-    """Give the order of a withdrawal."""
+    """Return the order of a withdrawal."""
     return make_order(make_call(), destination, action="cancel")
 
 
 def refusal(order, body, status=200):
-    """Give what a reply raises."""
+    """Return what a reply raises."""
     with pytest.raises(DeliveryError) as caught:
         VENDOR.judge(order, make_response(body, status))
     return caught.value

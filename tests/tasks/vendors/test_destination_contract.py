@@ -23,31 +23,31 @@ HTML = "<html><head><title>502 Bad Gateway</title></head><body>no success, not f
 
 @pytest.fixture(params=registry.VENDORS)
 def vendor(request):
-    """Give each vendor in turn."""
+    """Return each vendor in turn."""
     return registry.VENDORS[request.param]
 
 
 @pytest.fixture
 def samples(vendor):
-    """Give the vendor's table and replies."""
+    """Return the vendor's table and replies."""
     return json.loads((DATA / f"{vendor.spec.name}.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
 def destination(vendor, samples):
-    """Give a destination of the vendor."""
+    """Return a destination of the vendor."""
     return make_destination(vendor.spec, samples["table"])
 
 
 @pytest.fixture
 def order(destination, make_call):
-    """Give the order of an ordinary call's first attempt."""
+    """Return the order of an ordinary call's first attempt."""
     return make_order(make_call(), destination)
 
 
 @pytest.fixture
 def error_of(vendor, order):
-    """Give what a reply to the order raises."""
+    """Return what a reply to the order raises."""
 
     def judge(body, status, **headers):
         with pytest.raises(DeliveryError) as caught:
@@ -270,7 +270,7 @@ _REPLIES = st.tuples(
 
 @pytest.fixture
 def call(make_call):
-    """Give an ordinary call."""
+    """Return an ordinary call."""
     return make_call()
 
 

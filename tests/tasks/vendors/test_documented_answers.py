@@ -35,7 +35,7 @@ PAGES = {
 
 @pytest.fixture
 async def harness(standins: StandIns) -> AsyncIterator[VendorHarness]:
-    """Give a harness at the stand-ins."""
+    """Return a harness at the stand-ins."""
     async with open_harness(standins) as opened:
         yield opened
 

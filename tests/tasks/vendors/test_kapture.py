@@ -16,18 +16,18 @@ YES = {"Message": "Customer Added Successfully", "Status": "Success"}
 
 @pytest.fixture
 def destination():
-    """Give a destination with a key for each operation."""
+    """Return a destination with a key for each operation."""
     return make_destination(SPEC, {"auth_key": None, "auth_keys": KEYS})
 
 
 @pytest.fixture
 def order(make_call, destination):
-    """Give the order of an unknown caller's call."""
+    """Return the order of an unknown caller's call."""
     return make_order(make_call(), destination)
 
 
 def refusal(order, body, status=200):
-    """Give what a reply raises."""
+    """Return what a reply raises."""
     with pytest.raises(DeliveryError) as caught:
         VENDOR.judge(order, make_response(body, status))
     return caught.value

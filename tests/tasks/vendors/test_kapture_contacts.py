@@ -13,7 +13,7 @@ YES = {"Message": "Customer Added Successfully", "Status": "Success"}
 
 @pytest.fixture
 def contact(make_call):
-    """Give the order of a call whose caller becomes a contact."""
+    """Return the order of a call whose caller becomes a contact."""
     return make_order(make_call(), make_destination(SPEC, {"mode": "contact", "customer_id": "272930"}))
 
 

@@ -13,7 +13,7 @@ CONTRACT = "tests/tasks/vendors/test_destination_contract.py"
 
 
 def run(*arguments):
-    """Run a module of this Python in the project's folder and give its output."""
+    """Run a module of this Python in the project's folder and return its output."""
     done = subprocess.run(
         [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
     )

@@ -29,7 +29,7 @@ PATHS = {"captorra": "/captorra/api/captorracalltracking/create", "comunik8": "/
 
 @pytest.fixture
 async def stand_ins():
-    """Give running stand-ins."""
+    """Return running stand-ins."""
     server = StandIns()
     await server.start()
     yield server
@@ -38,7 +38,7 @@ async def stand_ins():
 
 @pytest.fixture
 async def attempt(stand_ins):
-    """Give a function that makes one real attempt."""
+    """Return a function that makes one real attempt."""
     async with HttpClient.open() as http:
 
         async def send(name, call, *, table=None, action="create", **order):
@@ -52,14 +52,14 @@ async def attempt(stand_ins):
 
 
 async def failure(attempt, *args, **kwargs):
-    """Give what an attempt raises."""
+    """Return what an attempt raises."""
     with pytest.raises(DeliveryError) as caught:
         await attempt(*args, **kwargs)
     return caught.value
 
 
 def records(stand_ins, vendor):
-    """Give what a vendor keeps."""
+    """Return what a vendor keeps."""
     return stand_ins.store.records(vendor)
 
 

@@ -77,7 +77,7 @@ def load(folder: Path, text: str = CONTRACT, environ: dict[str, str] | None = No
 
 
 def faults_of(folder: Path, text: str, environ: dict[str, str] | None = None) -> list[str]:
-    """Load a faulty ``text``; give its faults without the folder."""
+    """Load a faulty ``text``; return its faults without the folder."""
     try:
         load(folder, text, environ)
     except SettingsError as error:

@@ -19,7 +19,7 @@ def destination(tmp_path, more: str = "", *, name: str = "law", url: str = URL):
 
 
 def faults(tmp_path, more: str = "", *, name: str = "law", url: str = URL) -> list[str]:
-    """Give the faults of one Captorra destination, without file and line."""
+    """Return the faults of one Captorra destination, without file and line."""
     return [fault.split(": ", 1)[1] for fault in faults_of(tmp_path, HEAD.format(name=name) + url + more)]
 
 

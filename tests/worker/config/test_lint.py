@@ -9,7 +9,7 @@ ALL_CALLED_BACK = {"dialler"}
 
 
 def warned(tmp_path, text: str) -> list[str]:
-    """Give the warnings of a configuration whose dialler calls people back."""
+    """Return the warnings of a configuration whose dialler calls people back."""
     return warnings(load(tmp_path, text), calls_back=lambda destination: destination.name in ALL_CALLED_BACK)
 
 

@@ -16,6 +16,6 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 @pytest.fixture
 async def http():
-    """Give an open client."""
+    """Return an open client."""
     async with HttpClient.open() as client:
         yield client

@@ -14,7 +14,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 @asynccontextmanager
 async def raw_server(handler: Handler, **options) -> AsyncIterator[int]:
-    """Serve bytes on a free port; give the port."""
+    """Serve bytes on a free port; return the port."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,7 +38,7 @@ async def raw_server(handler: Handler, **options) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def app_server(handler) -> AsyncIterator[str]:
-    """Serve every request by ``handler``; give the base URL."""
+    """Serve every request by ``handler``; return the base URL."""
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", handler)
     runner = web.AppRunner(app)

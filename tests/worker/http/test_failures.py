@@ -17,7 +17,7 @@ SELF_SIGNED = Path(__file__).parent / "data" / "selfsigned.pem"
 
 
 async def failure(http: HttpClient, port: int, *, scheme: str = "http", timeout_s: float = 5.0) -> Transient:
-    """Send to a bad server and give the failure, after a look that nothing secret is in it."""
+    """Send to a bad server and return the failure, after a look that nothing secret is in it."""
     with pytest.raises(Transient) as caught:
         await http.send(post(f"{scheme}://127.0.0.1:{port}"), timeout_s=timeout_s)
     error = caught.value

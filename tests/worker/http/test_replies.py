@@ -13,7 +13,7 @@ from tests.worker.http.reply_table import ROWS, curls_outcome, run
 
 @pytest.fixture
 def order(make_call):
-    """Give the order of a delivery to Captorra."""
+    """Return the order of a delivery to Captorra."""
     return make_order(make_call(), make_destination(SPEC))
 
 

@@ -53,7 +53,7 @@ class Model:
     """How often each delivery was ended as delivered since it was last put back."""
 
     def accept(self, call_id: str, record: str) -> str:
-        """Give the letter of the answer."""
+        """Return the letter of the answer."""
         if call_id in self.remembered:
             return "R"
         call = self.calls.setdefault(call_id, Call())
@@ -75,7 +75,7 @@ class Model:
         return key in self.deliveries and self.deliveries[key].state not in FINAL
 
     def takeable(self, destination: str) -> list[Delivery]:
-        """Give what may be handed out now, whatever the destination's gate; of each group any one."""
+        """Return what may be handed out now, whatever the destination's gate; of each group any one."""
         return [
             d for d in self.deliveries.values()
             if d.key[1] == destination and d.state in "qr" and not d.waits and d.due_ms <= self.now_ms
@@ -116,7 +116,7 @@ class Model:
         return True
 
     def expire(self) -> int:
-        """Take back what was held for too long; give how many."""
+        """Take back what was held for too long; return how many."""
         expired = [d for d in self.deliveries.values() if d.state == "f" and d.lease_ms <= self.now_ms]
         for delivery in expired:
             self._let_go(delivery)
@@ -165,7 +165,7 @@ class Model:
             self.remembered.add(call_id)
 
     def gate(self, destination: str) -> Gate:
-        """Give a destination's gate."""
+        """Return a destination's gate."""
         return self.gates.setdefault(destination, Gate())
 
     def _put_back(self, delivery: Delivery, reason: str) -> None:

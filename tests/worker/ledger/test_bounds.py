@@ -36,7 +36,7 @@ async def held_bytes(driver: Driver) -> int:
 
 
 async def reasons(driver: Driver) -> list[str]:
-    """Give the reasons of what is in quarantine."""
+    """Return the reasons of what is in quarantine."""
     return [body.reason async for body in queries.quarantined(driver.ledger)]
 
 

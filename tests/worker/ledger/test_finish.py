@@ -13,7 +13,7 @@ HISTORY = History(attempts=(ATTEMPT,), notes=("a|b\nc",), sent_version=2, sent_f
 
 
 async def taken_back(driver: Driver) -> Claimed:
-    """Give a claim whose lease has ended, and whose delivery the clock has made due again."""
+    """Return a claim whose lease has ended, and whose delivery the clock has made due again."""
     await driver.make("c1")
     late = await driver.take_one()
     driver.time.pass_s(LEASE_MS / 1000)

@@ -13,7 +13,7 @@ CANCEL = "cancel"
 
 
 async def actions(driver: Driver, call_id: str) -> dict[str, str]:
-    """Give the states of a call's deliveries by their action."""
+    """Return the states of a call's deliveries by their action."""
     return {action: str(d.state) for (_, action), d in (await driver.call(call_id)).deliveries.items()}
 
 

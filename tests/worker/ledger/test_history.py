@@ -8,7 +8,7 @@ LONG = "x" * 3000
 
 
 def history(*outcomes: str) -> History:
-    """Give a history of attempts that came to ``outcomes``, each with a long reply."""
+    """Return a history of attempts that came to ``outcomes``, each with a long reply."""
     made = History()
     for number, outcome in enumerate(outcomes, 1):
         reply = LONG if outcome != "skipped" else ""

@@ -17,7 +17,7 @@ NOT_SENT = NumberOutcome(state=RequestState.WAITING, reason="connect")
 
 @pytest.fixture(params=["fake", "real"])
 async def driver(request: pytest.FixtureRequest) -> AsyncIterator[Driver]:
-    """Give a ledger whose time stands still."""
+    """Return a ledger whose time stands still."""
     url = request.getfixturevalue("redis_url") if request.param == "real" else None
     async with open_driver(url) as opened:
         yield opened
@@ -25,12 +25,12 @@ async def driver(request: pytest.FixtureRequest) -> AsyncIterator[Driver]:
 
 @pytest.fixture
 def numbers(driver: Driver) -> Numbers:
-    """Give the requests of that ledger."""
+    """Return the requests of that ledger."""
     return Numbers(driver.ledger)
 
 
 async def state_of(numbers: Numbers, key: str = "k") -> RequestState:
-    """Give the state of a request."""
+    """Return the state of a request."""
     record = await numbers.read(key)
     assert record is not None
     return record.state

@@ -7,7 +7,7 @@ from worker.ledger.retention import Retention, sweep
 
 
 async def bodies(driver: Driver) -> list[bytes]:
-    """Give the bodies kept, the oldest first."""
+    """Return the bodies kept, the oldest first."""
     found = [one.body async for one in quarantined(driver.ledger)]
     return found[::-1]
 

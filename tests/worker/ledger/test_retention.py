@@ -12,7 +12,7 @@ KEPT = Retention(calls_s=30 * DAY_S, dead_s=90 * DAY_S, remember_s=400 * DAY_S)
 
 
 async def swept(driver: Driver, *call_ids: str, days: float = 0) -> set[str]:
-    """Let days pass and sweep once, whatever pass is due; give which of these calls are gone."""
+    """Let days pass and sweep once, whatever pass is due; return which of these calls are gone."""
     driver.time.pass_s(days * DAY_S)
     await driver.redis.delete("sb:sweep")
     await sweep(driver.ledger, KEPT)
