@@ -23,8 +23,8 @@ from worker.errors import SettingsError
 from worker.log import configure_logging
 
 SWITCH_S = 0.0005
-"""How long the notifier's thread keeps the interpreter from the loop: a tenth of Python's 5 ms took a sixth of the CPU off
-an acknowledgement at 500 a second."""
+"""How long the notifier's thread keeps the interpreter from the loop: a tenth of Python's 5 ms took a sixth of the CPU
+off an acknowledgement at 500 a second."""
 
 
 def load(environ: Mapping[str, str]) -> tuple[Environment, Settings]:
@@ -40,7 +40,7 @@ def load(environ: Mapping[str, str]) -> tuple[Environment, Settings]:
 
 def connect_celery() -> Callable[[list[str]], bool]:
     """Return the function that sends wake-ups; imports Celery, which takes longer than all the rest."""
-    from receiver.notifier import WakeUpPublisher  # noqa: PLC0415  called in the notifier's thread, while requests are served
+    from receiver.notifier import WakeUpPublisher  # noqa: PLC0415  called in its thread, while requests are served
     from worker.celery import app  # noqa: PLC0415
 
     return WakeUpPublisher(app)

@@ -44,8 +44,8 @@ class WakeUpPublisher:
 # The clock looks at as many calls a tick; a message stays small.
 MAX_MESSAGE = 500
 # Kombu's bookkeeping takes 1-2 ms of CPU a message, in the same interpreter as the answers: back to back it costs a
-# quarter of the acknowledgements. So the thread pauses at least as long as it worked, and the longer, the more ids come:
-# 2 ms at 100 a second, up to 50 ms at 2,500. A lone call is never kept waiting.
+# quarter of the acknowledgements. So the thread pauses at least as long as it worked, and the longer, the more ids
+# come: 2 ms at 100 a second, up to 50 ms at 2,500. A lone call is never kept waiting.
 PAUSE_S_A_RATE = 2e-5
 MAX_PAUSE_S = 0.05
 # What is dropped beyond this the clock finds by itself: a wake-up is a hint.

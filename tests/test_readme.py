@@ -31,7 +31,7 @@ def sh_blocks() -> list[str]:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Return a fresh clone with the working tree's changes; its .venv borrows the packages of the one that runs this."""
+    """Return a fresh clone with the working tree's changes; its .venv borrows the packages of this one."""
     clone = tmp_path / "switchboard"
     if (ROOT / ".git").exists():
         clone_with_changes(clone, home=tmp_path)

@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 
 class BoundedExecutor(Generic[T]):
-    """A bounded executor: at most ``most`` items are worked on at a time in this process; the others queue in their order."""
+    """A bounded executor: at most ``most`` items are under work in this process; the others queue in their order."""
 
     def __init__(self, most: int) -> None:
         self._most = most

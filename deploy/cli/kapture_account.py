@@ -34,7 +34,7 @@ until_option = click.option(
 
 
 def account_of(settings: Settings, name: str | None, *, needs: Sequence[str]) -> Destination:
-    """Return the destination meant; raises ``Misconfigured`` when it is not clear or lacks a key for one of ``needs``."""
+    """Return the destination meant; raises ``Misconfigured`` when it is unclear or lacks a key of ``needs``."""
     accounts = {one.name: one for one in settings.destinations.values() if one.vendor == "kapture"}
     if name is not None and name not in settings.destinations:
         raise Failed(f"There is no destination {name}.")

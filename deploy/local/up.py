@@ -76,8 +76,8 @@ _STAY_S = 0.5
 async def up(preparation: Preparation, *, folder: Folder, display: Display) -> Board | None:
     """Run the stack until Ctrl-C, or with ``once`` until all has landed; the folder must be held.
 
-    Returns the last board of the sample calls, ``None`` when there are none. Raises ``StackFault`` when the stack cannot
-    start or go on, ``Interrupted`` when the user ended it; stops everything in any case.
+    Returns the last board of the sample calls, ``None`` when there are none. Raises ``StackFault`` when the stack
+    cannot start or go on, ``Interrupted`` when the user ended it; stops everything in any case.
     """
     async with AsyncExitStack() as opened:
         interrupts = opened.enter_context(Interrupts(say=display.say))

@@ -14,7 +14,7 @@ TIMEOUT_S = 20.0
 
 
 async def send(account: Account, request: NumberRequest, *, http: Http) -> NumberOutcome:
-    """Send a request once; returns ``WAITING`` only where it is certain that Callcap did not get it, or for a search."""
+    """Send a request once; returns ``WAITING`` only where Callcap certainly did not get it, or for a search."""
     match request.kind:
         case Kind.SEARCH:
             return await search(account, request.parameters, http=http)

@@ -40,9 +40,9 @@ class Pace(NamedTuple):
     """How many deliveries a destination takes at a time, for what is taken at once keeps others waiting.
 
     64 attempts started in one pass kept the loop for 20 ms, and a call for another destination waited that long at each
-    of its steps: beside a flood of 100,000 it took 280 ms (8 a pass: 95 ms, 2: 55 ms, before there was a pause). A claim
-    of 64 keeps Redis and the loop for a millisecond. Fewer cost more passes and round trips: 2 attempts a pass instead
-    of 8 take a tenth more CPU, 1 a fifth.
+    of its steps: beside a flood of 100,000 it took 280 ms (8 a pass: 95 ms, 2: 55 ms, before there was a pause). A
+    claim of 64 keeps Redis and the loop for a millisecond. Fewer cost more passes and round trips: 2 attempts a pass
+    instead of 8 take a tenth more CPU, 1 a fifth.
     """
 
     claimed: int

@@ -1,7 +1,4 @@
-"""The missed-call follow-up through real processes: a caller who got through is not called back.
-
-Over 200 lines: the facts of one subject stay in one place, on one stack.
-"""
+"""The missed-call follow-up through real processes: a caller who got through is not called back."""
 
 import json
 from collections.abc import Iterator

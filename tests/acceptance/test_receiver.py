@@ -1,7 +1,4 @@
-"""The receiver as a process: how it starts, takes a call, tells of itself, and ends.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""The receiver as a process: how it starts, takes a call, tells of itself, and ends."""
 
 import asyncio
 import json

@@ -1,7 +1,4 @@
-"""Whatever becomes of Redis, of the receiver and of the disk: what was acknowledged is in the ledger, once.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""Whatever becomes of Redis, of the receiver and of the disk: what was acknowledged is in the ledger, once."""
 
 import asyncio
 import random

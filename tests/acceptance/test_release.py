@@ -141,8 +141,8 @@ def told(latencies_ms: list[float]) -> str:
 def test_what_was_held_is_released_without_a_flood(redis_url, neighbour, make_stack):
     """No Celery list is ever longer than 100, all is delivered once, and a healthy destination goes on as before.
 
-    Now and then the backlog is held again, to measure the neighbour without it, and beside busy processes that want as much
-    of the machine: what a machine gives changes from minute to minute.
+    Now and then the backlog is held again, to measure the neighbour without it, and beside busy processes that want as
+    much of the machine: what a machine gives changes from minute to minute.
     """
     asyncio.run(with_ledger(redis_url, hold))
     stack = make_stack(config=CONFIG, neighbour=neighbour)

@@ -1,7 +1,4 @@
-"""``switchboard dead``: dead letters are listed, grouped, shown, replayed and dropped.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""``switchboard dead``: dead letters are listed, grouped, shown, replayed and dropped."""
 
 import os
 import signal

@@ -1,7 +1,4 @@
-"""``switchboard import``: calls that never came by webhook, from JSON lines and CSV.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""``switchboard import``: calls that never came by webhook, from JSON lines and CSV."""
 
 import json
 from pathlib import Path

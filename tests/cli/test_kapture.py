@@ -1,7 +1,4 @@
-"""``switchboard kapture``: search, select, update, add a contact, reconcile, at a stand-in in a process of its own.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""``switchboard kapture``: search, select, update, add a contact, reconcile, at a stand-in in a process of its own."""
 
 import json
 import urllib.request

@@ -1,7 +1,4 @@
-"""The control side of the stand-ins: records, requests, faults, clock, reset.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""The control side of the stand-ins: records, requests, faults, clock, reset."""
 
 import asyncio
 import time

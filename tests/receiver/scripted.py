@@ -184,8 +184,8 @@ async def running_receiver(
     await site.start()
     try:
         yield Receiver(
-            url=f"http://127.0.0.1:{site.port}", port=site.port, ledger=ledger, breaker=breaker, spool=spool, inbox=inbox,
-            registry=metrics.registry, woken=woken,
+            url=f"http://127.0.0.1:{site.port}", port=site.port, ledger=ledger, breaker=breaker, spool=spool,
+            inbox=inbox, registry=metrics.registry, woken=woken,
         )  # fmt: skip
     finally:
         ledger.free.set()

@@ -50,8 +50,8 @@ class Clock:
 def make_ready(ledger, *, breaker=None, spool=None, clock=None, now_us=0):
     """Make what is asked."""
     return Ready(
-        ledger=ledger, redis=FakeRedis(), spool=spool, breaker=breaker or RedisBreaker(), destinations=("crm",), config="abc",
-        now_us=lambda: now_us, monotonic=clock or Clock(),
+        ledger=ledger, redis=FakeRedis(), spool=spool, breaker=breaker or RedisBreaker(), destinations=("crm",),
+        config="abc", now_us=lambda: now_us, monotonic=clock or Clock(),
     )  # fmt: skip
 
 

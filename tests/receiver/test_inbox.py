@@ -1,7 +1,4 @@
-"""Group commit: who waits for what, and what becomes of it.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""Group commit: who waits for what, and what becomes of it."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,7 +1,4 @@
-"""What is not quite HTTP, or comes too slowly, or in a crowd.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""What is not quite HTTP, or comes too slowly, or in a crowd."""
 
 import asyncio
 import contextlib

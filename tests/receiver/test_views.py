@@ -1,7 +1,4 @@
-"""The webhook's answers, case by case of the contract's table.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""The webhook's answers, case by case of the contract's table."""
 
 import asyncio
 import base64

@@ -34,7 +34,7 @@ class DestinationStatus:
 
     @property
     def shut_by(self) -> str:
-        """Return why its deliveries are held: ``paused``, the reason of a block, ``circuit_open``; empty while served."""
+        """Return why its deliveries are held: ``paused``, a block's reason, ``circuit_open``; empty while served."""
         if self.paused:
             return "paused"
         return self.blocked or ("circuit_open" if self.open else "")

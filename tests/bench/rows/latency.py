@@ -15,7 +15,7 @@ ADDED_MS = 10
 
 
 def _latencies(system: System, *, calls: int, rate: float, number: int, vendors: tuple[str, ...]) -> dict[str, Any]:
-    """Push starts and ends in turn; return the times from the acknowledged end to the receipt at each of ``vendors``."""
+    """Push starts and ends in turn; return the times from acknowledged end to receipt at each of ``vendors``."""
     first = number * 1_000_000
     before = system.cpu()
     run = drive(system.stack.port, kind="pairs", count=calls * 2, first=first, rate=rate * 2, answered=True)

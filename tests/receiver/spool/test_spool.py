@@ -1,7 +1,4 @@
-"""The local journal: durable before the answer, whole after a kill, shared by several processes.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""The local journal: durable before the answer, whole after a kill, shared by several processes."""
 
 import asyncio
 import os

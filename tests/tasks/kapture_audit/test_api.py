@@ -1,7 +1,4 @@
-"""Kapture's customers asked for: every shape of an answer, windows, pages, and the stand-in over real HTTP.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""Kapture's customers asked for: every shape of an answer, windows, pages, and the stand-in over real HTTP."""
 
 import pytest
 

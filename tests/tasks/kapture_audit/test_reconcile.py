@@ -1,7 +1,4 @@
-"""What Kapture has lost: found by its list and by searching, and delivered again as an add, through a real pump.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""What Kapture has lost: found by its list and by searching, and delivered again as an add, through a real pump."""
 
 import itertools
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""What an operator does to the ledger: replay, drop, pause, resume, suppress and erase.
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""What an operator does to the ledger: replay, drop, pause, resume, suppress and erase."""
 
 from schemas.delivery import DeliveryKey, State
 from tests.ledgers import NOON, ids, key_of

@@ -1,7 +1,4 @@
-"""The missed-call follow-up: an answered call takes back the leads of its caller (contract, section 6).
-
-Over 200 lines: the facts of one subject stay in one place.
-"""
+"""The missed-call follow-up: an answered call takes back the leads of its caller (contract, section 6)."""
 
 import pytest
 
