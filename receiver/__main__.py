@@ -16,15 +16,12 @@ from receiver.sockets import listen
 from receiver.spool.file import SpoolError, SpoolFile
 from receiver.supervisor import SERVES, Supervisor
 from tasks.vendors.registry import VENDORS
+from worker.concurrency import SWITCH_S
 from worker.config.environment import Environment
 from worker.config.receiver import faults_of_host
 from worker.config.settings import Settings, read_startup
 from worker.errors import SettingsError
 from worker.log import configure_logging
-
-SWITCH_S = 0.0005
-"""How long the notifier's thread keeps the interpreter from the loop: a tenth of Python's 5 ms took a sixth of the CPU
-off an acknowledgement at 500 a second."""
 
 
 def load(environ: Mapping[str, str]) -> tuple[Environment, Settings]:

@@ -3,9 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import structlog
-from celery import Celery
+
+if TYPE_CHECKING:
+    from celery import Celery  # at run time the publisher's thread imports it: it takes long
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +26,7 @@ class WakeUpPublisher:
     slower than they come, each holds more ids, and costs a worker hardly more.
     """
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: "Celery") -> None:
         self._app = app
         self._sent = 0
         self._long = False

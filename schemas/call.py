@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 
 from schemas.record import record
 
+MISSED = frozenset({"unanswered", "busy"})
+"""The results of a call that nobody answered."""
+
 
 @record
 class Call:

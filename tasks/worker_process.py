@@ -16,6 +16,7 @@ from tasks.delivery.observer import Observer
 from tasks.delivery.pump import Pump
 from tasks.delivery.runner import Runner
 from tasks.vendors.registry import VENDORS
+from worker.concurrency import SWITCH_S
 from worker.config.environment import Environment
 from worker.config.settings import LEASE_MARGIN_S, Settings, read_startup
 from worker.dead_letters import DeadLetterQueue
@@ -23,11 +24,6 @@ from worker.errors import SettingsError
 from worker.log import configure_logging
 from worker.metrics import Metrics
 from worker.runtime import Runtime, runtime, start
-
-SWITCH_S = 0.0005
-"""How long a thread keeps the interpreter from others that want it. Celery's thread, which speaks to the broker in many
-short steps, waits so long at each step while the loop is busy: a tenth of Python's 5 ms made its messages a third
-quicker, and cost the deliveries nothing that could be measured."""
 
 LINGER_S = 2.0
 """How long a pump without work stays. While it does, the dispatch of its process hands it deliveries without a message:

@@ -15,7 +15,7 @@ import click
 from deploy.cli.output import Failed, Misconfigured, emit, json_option, progress, say
 from deploy.cli.session import read_settings
 from deploy.cli.values import Rate
-from deploy.local.webhooks import Webhook, generate, read_file
+from deploy.local.webhooks import BadWebhooks, Webhook, generate, read_file
 
 AT_ONCE = 50  # requests under way: enough to fill a receiver's group commits
 ANSWER_S = 30.0
@@ -58,7 +58,10 @@ def send(
     now_ms = time.time_ns() // 1_000_000
     groups: Iterable[Sequence[Webhook]]
     if file is not None:
-        webhooks = read_file(file.read(), now_ms=now_ms)
+        try:
+            webhooks = read_file(file.read(), now_ms=now_ms)
+        except BadWebhooks as error:
+            raise Misconfigured(error.faults) from None
         groups, total, at_once = ([webhook] for webhook in webhooks), len(webhooks), 1
     else:
         total, at_once = count or 1, AT_ONCE

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, cast
 
-from deploy.cli.output import Misconfigured
 from schemas.delacon.events import PathKind, UnusableBody, read_event
 
 _NOW = re.compile(r"\{\{\s*now_ms\s*([+-]\s*\d+)?\s*\}\}")
@@ -16,6 +15,14 @@ _KINDS = ("create", "update", "either")
 _RESULTS = ("Answered", "Answered", "Answered", "Unanswered", "Busy")
 _FICTION = "+61491570"
 """Numbers of this prefix ring nobody: the Australian authority keeps 0491 570 xxx for fiction."""
+
+
+class BadWebhooks(Exception):
+    """Raised for a file of webhooks that cannot be sent; ``faults`` has a sentence for each bad line."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +41,7 @@ class Webhook:
 
 
 def read_file(text: str, *, now_ms: int) -> list[Webhook]:
-    """Read a file of webhooks; raises ``Misconfigured`` with every line that is none.
+    """Read a file of webhooks; raises ``BadWebhooks`` with every line that is none.
 
     One JSON object a line, with ``path`` (create, update, either) and ``body`` (JSON) or ``raw`` (text as it is sent);
     or one event, or a list of events. ``{{now_ms-N}}`` becomes the moment N milliseconds ago.
@@ -53,7 +60,7 @@ def read_file(text: str, *, now_ms: int) -> list[Webhook]:
         else:
             webhooks.append(webhook)
     if faults:
-        raise Misconfigured(faults)
+        raise BadWebhooks(faults)
     return webhooks
 
 

@@ -4,15 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from schemas.call import Call
+from schemas.call import MISSED, Call
 from schemas.delacon.events import Arrivals
 from schemas.delivery import State
 from tasks.vendors.protocol import Vendor
 from worker.config.routes import destinations_of, mark
 from worker.config.settings import Settings
 from worker.ledger.records import FollowUp, NewDelivery, Plan, StoredCall, merged
-
-MISSED = frozenset({"unanswered", "busy"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from schemas.call import Call
+from schemas.call import MISSED, Call
 from schemas.comunik8 import SPEC, Comunik8Options, Comunik8Reply, fill_lead, lead_body, page_url, parse_reply
 from schemas.delivery import Order, Prepared, Receipt, Request, Response
 from schemas.destination import Destination, VendorSpec
@@ -12,7 +12,6 @@ from tasks.vendors.status_rules import failing, post_and_judge, refused, require
 from worker.errors import Blocked, Skipped
 
 CANCEL = "cancel"
-MISSED = frozenset({"unanswered", "busy"})
 _KNOWN_LEAD = frozenset({"existing contact", "another call is already scheduled"})
 _GONE = frozenset({"not found", "already processed"})
 _UNKNOWN_TYPE = "unknown type"

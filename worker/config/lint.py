@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from schemas.call import MISSED
 from schemas.destination import Destination
 from worker.config.routes import Route
 from worker.config.settings import Settings
 from worker.config.values import is_monotonous
 
-MISSED = frozenset({"unanswered", "busy"})
 KNOWN_RESULTS = MISSED | {"answered"}
 
 
