@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 SWITCH_S = 0.0005
 """How long a thread keeps the interpreter from others that want it, instead of Python's 5 ms.
 
-In a worker, Celery's thread speaks to the broker in many short steps and waits so long at each while the loop is busy: a
-tenth made its messages a third quicker, and cost the deliveries nothing that could be measured. In a receiver the
+In a worker, Celery's thread speaks to the broker in many short steps and waits so long at each while the loop is busy:
+a tenth made its messages a third quicker, and cost the deliveries nothing that could be measured. In a receiver the
 notifier's thread keeps the loop waiting: a tenth took a sixth of the CPU off an acknowledgement at 500 a second."""
 
 BATCH = 256  # ids taken at a time: one round trip each way, and not too long before the next look

@@ -10,6 +10,7 @@ import orjson
 
 from schemas.delivery import DeliveryKey, State
 from worker.ledger.audit import Action, dumped
+from worker.ledger.keys import FOLLOW_KEY, MEMORY_KEY, WAKE_KEY
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import STATES
 
@@ -62,7 +63,7 @@ async def _each(ledger: Ledger, script: str, ids: Iterable[object], by: Action |
 
 async def wake(ledger: Ledger, destinations: Iterable[str]) -> None:
     """Let the next clock tick wake these destinations, though a wake-up may be outstanding."""
-    names = [f"sb:wake:{name}" for name in destinations]
+    names = [f"{WAKE_KEY}{name}" for name in destinations]
     if names:
         await ledger.redis.delete(*names)
 
@@ -108,14 +109,14 @@ async def erase_calls(
 async def erase_memory(ledger: Ledger, caller: str, destinations: Iterable[str]) -> int:
     """Forget a caller (E.164) at these destinations; return how many memories there were."""
     digits = caller.removeprefix("+")
-    names = [key for name in destinations for key in (f"sb:memo:{name}:{digits}", f"sb:follow:{name}:{caller}")]
+    names = [key for name in destinations for key in (f"{MEMORY_KEY}{name}:{digits}", f"{FOLLOW_KEY}{name}:{caller}")]
     return int(await ledger.redis.delete(*names)) if names else 0
 
 
 async def erase_follow_up(ledger: Ledger, caller: str, call_id: str, destinations: Iterable[str]) -> None:
     """Forget one call's part in the missed-call follow-up of its caller (E.164)."""
     for name in destinations:
-        await ledger.redis.zrem(f"sb:follow:{name}:{caller}", f"a{call_id}", f"m{call_id}")
+        await ledger.redis.zrem(f"{FOLLOW_KEY}{name}:{caller}", f"a{call_id}", f"m{call_id}")
 
 
 async def redeliver(ledger: Ledger, keys: Sequence[DeliveryKey], *, by: Action | None = None) -> list[bool]:
@@ -127,5 +128,5 @@ async def memories(ledger: Ledger, destination: str, groups: Sequence[str]) -> l
     """Return what is remembered of callers (their groups) at a destination; empty where nothing is."""
     if not groups:
         return []
-    texts: Any = await ledger.redis.mget([f"sb:memo:{destination}:{group}" for group in groups])
+    texts: Any = await ledger.redis.mget([f"{MEMORY_KEY}{destination}:{group}" for group in groups])
     return [orjson.loads(text) if text else {} for text in texts]

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import orjson
 
+from worker.ledger.keys import AUDIT_KEY, AUDITED_KEY
 from worker.ledger.ledger import Ledger
 
 KEEP_S = 400 * 86_400.0
@@ -94,11 +95,11 @@ async def audited(
     offset = 0
     while True:
         ids: Any = await ledger.redis.zrange(
-            "sb:audit", newest, oldest, desc=True, byscore=True, offset=offset, num=PAGE
+            AUDIT_KEY, newest, oldest, desc=True, byscore=True, offset=offset, num=PAGE
         )
         async with ledger.redis.pipeline(transaction=False) as pipe:
             for action_id in ids:
-                pipe.hgetall(f"sb:a:{action_id}")
+                pipe.hgetall(f"{AUDITED_KEY}{action_id}")
             for action_id, fields in zip(ids, await pipe.execute(), strict=True):
                 if fields and who in {None, fields.get("who")}:
                     yield _read(action_id, fields)

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from schemas.delivery import DeliveryKey
 from worker.ledger.history import History
+from worker.ledger.keys import CALL_KEY, PROBE_KEY, WAKE_CALLS_KEY
 from worker.ledger.overview import Overview
 from worker.ledger.records import (
     Accepted,
@@ -87,7 +88,7 @@ class Ledger:
 
     async def ping(self) -> None:
         """Ask Redis to take a write: one that is full, or a replica, answers PING all the same."""
-        await self.redis.set("sb:probe", "1", px=1000)
+        await self.redis.set(PROBE_KEY, "1", px=1000)
 
     async def now_ms(self) -> int:
         """Return the time that the ledger goes by, in epoch milliseconds."""
@@ -165,7 +166,7 @@ class Ledger:
 
     async def leave_calls(self) -> None:
         """Let the next clock tick send another wake-up for the calls that wait: this process plans none of them."""
-        await self.redis.delete("sb:wakecalls")
+        await self.redis.delete(WAKE_CALLS_KEY)
 
     async def overview(self, destinations: Iterable[str] = ()) -> Overview:
         """Say what is due, held and dead, and how many workers tick."""
@@ -193,7 +194,7 @@ class Ledger:
         ids = list(call_ids)
         async with self.redis.pipeline(transaction=False) as pipe:
             for call_id in ids:
-                pipe.hgetall(f"sb:c:{call_id}")
+                pipe.hgetall(f"{CALL_KEY}{call_id}")
             hashes = await pipe.execute()
         found = (StoredCall.parse(call_id, fields) for call_id, fields in zip(ids, hashes, strict=True))
         return [call for call in found if call is not None]

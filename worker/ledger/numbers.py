@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from schemas.callcap.requests import Kind, NumberOutcome, NumberRequest, RequestState
+from worker.ledger.keys import NUMBER_KEY, NUMBERS_KEY
 from worker.ledger.ledger import Ledger
 
 LEASE_MS = 50_000
@@ -79,16 +80,16 @@ class Numbers:
 
     async def read(self, key: str) -> NumberRecord | None:
         """Read one request; ``None`` when there is none."""
-        values: Any = await self._ledger.redis.hgetall(f"sb:number:{key}")
+        values: Any = await self._ledger.redis.hgetall(f"{NUMBER_KEY}{key}")
         return _record(key, values) if values else None
 
     async def records(self) -> AsyncIterator[NumberRecord]:
         """Return all provisionings and updates, in the order in which they were written."""
         redis, start = self._ledger.redis, 0
-        while keys := _texts(await redis.zrange("sb:numbers", start, start + PAGE - 1)):
+        while keys := _texts(await redis.zrange(NUMBERS_KEY, start, start + PAGE - 1)):
             async with redis.pipeline(transaction=False) as pipe:
                 for key in keys:
-                    pipe.hgetall(f"sb:number:{key}")
+                    pipe.hgetall(f"{NUMBER_KEY}{key}")
                 for key, values in zip(keys, await pipe.execute(), strict=True):
                     if values:
                         yield _record(key, values)

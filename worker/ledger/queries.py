@@ -8,6 +8,22 @@ import orjson
 from redis import ResponseError
 
 from schemas.delivery import DeliveryKey
+from worker.ledger.keys import (
+    BODIES_KEY,
+    CALL_KEY,
+    CALLS_KEY,
+    DEAD_KEY,
+    DESTINATIONS_KEY,
+    DUE_KEY,
+    HOLDERS_KEY,
+    LEASES_KEY,
+    NO_START_KEY,
+    PARKED_KEY,
+    QUARANTINE_KEY,
+    REMEMBERED_KEY,
+    SUPPRESSED_KEY,
+    UNROUTED_KEY,
+)
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import DeliveryRecord, StoredCall
 
@@ -55,7 +71,7 @@ async def call_ids(
     ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None
 ) -> AsyncIterator[list[str]]:
     """Return the ids of all calls in pages, by their first receipt, the newest first."""
-    async for page in _newest_first(ledger, "sb:calls", since_ms, until_ms):
+    async for page in _newest_first(ledger, CALLS_KEY, since_ms, until_ms):
         yield [call_id for call_id, _ in page]
 
 
@@ -63,7 +79,7 @@ async def unrouted(ledger: Ledger, *, since_ms: int | None = None, until_ms: int
     """Return the ids of the ready calls that matched no route, the oldest first; the times are when that was found."""
     least = "-inf" if since_ms is None else since_ms
     most = "+inf" if until_ms is None else until_ms
-    return _texts(await ledger.redis.zrangebyscore("sb:unrouted", least, most))
+    return _texts(await ledger.redis.zrangebyscore(UNROUTED_KEY, least, most))
 
 
 async def calls_with_open_work(
@@ -78,7 +94,7 @@ async def calls_with_open_work(
         async for ids in _open_at(ledger, name):
             fresh = [call_id for call_id in dict.fromkeys(ids) if call_id not in seen]
             seen.update(fresh)
-            received: Any = await ledger.redis.zmscore("sb:calls", fresh) if fresh else []
+            received: Any = await ledger.redis.zmscore(CALLS_KEY, fresh) if fresh else []
             page = [
                 call_id
                 for call_id, ms in zip(fresh, received, strict=True)
@@ -90,12 +106,12 @@ async def calls_with_open_work(
 
 async def _open_at(ledger: Ledger, name: str) -> AsyncIterator[list[str]]:
     """Return the ids of the calls with work left at one destination, some of them more than once."""
-    groups: set[str] = set(_texts(await ledger.redis.hkeys(f"sb:hold:{name}")))
+    groups: set[str] = set(_texts(await ledger.redis.hkeys(f"{HOLDERS_KEY}{name}")))
     flying = [record.key for record in await in_flight(ledger)]
     yield [key.call_id for key in flying if key.destination == name]
     offset = 0
     while True:
-        members = _texts(await ledger.redis.zrange(f"sb:due:{name}", offset, offset + PAGE - 1))
+        members = _texts(await ledger.redis.zrange(f"{DUE_KEY}{name}", offset, offset + PAGE - 1))
         keys = [_key(member, name) for member in members]
         groups.update(record.group for record in await find(ledger, keys) if record is not None)
         yield [key.call_id for key in keys]
@@ -103,33 +119,33 @@ async def _open_at(ledger: Ledger, name: str) -> AsyncIterator[list[str]]:
             break
         offset += PAGE
     for group in groups - {""}:
-        parked = _texts(await ledger.redis.lrange(f"sb:park:{name}:{group}", 0, -1))
+        parked = _texts(await ledger.redis.lrange(f"{PARKED_KEY}{name}:{group}", 0, -1))
         for start in range(0, len(parked), PAGE):
             yield [_key(member, name).call_id for member in parked[start : start + PAGE]]
 
 
 async def is_remembered(ledger: Ledger, call_id: str) -> bool:
     """Say whether the id alone is left of a call: its retention is over, or it was erased."""
-    return bool(await ledger.redis.exists(f"sb:m:{call_id}"))
+    return bool(await ledger.redis.exists(f"{REMEMBERED_KEY}{call_id}"))
 
 
 async def known_destinations(ledger: Ledger) -> set[str]:
     """Return the names of all destinations that ever had a delivery."""
-    return set(_texts(await ledger.redis.smembers("sb:dests")))
+    return set(_texts(await ledger.redis.smembers(DESTINATIONS_KEY)))
 
 
 async def find(ledger: Ledger, keys: Sequence[DeliveryKey]) -> list[DeliveryRecord | None]:
     """Read deliveries by their keys; ``None`` for those that are not there."""
     async with ledger.redis.pipeline(transaction=False) as pipe:
         for key in keys:
-            pipe.hget(f"sb:c:{key.call_id}", f"d:{key.destination}:{key.action}")
+            pipe.hget(f"{CALL_KEY}{key.call_id}", f"d:{key.destination}:{key.action}")
         texts = await pipe.execute()
     return [DeliveryRecord.parse(key, text) if text else None for key, text in zip(keys, texts, strict=True)]
 
 
 async def in_flight(ledger: Ledger) -> list[DeliveryRecord]:
     """Return the deliveries that are in a worker's hands."""
-    keys = [DeliveryKey.parse(key) for key in _texts(await ledger.redis.zrange("sb:leases", 0, -1))]
+    keys = [DeliveryKey.parse(key) for key in _texts(await ledger.redis.zrange(LEASES_KEY, 0, -1))]
     return [record for record in await find(ledger, keys) if record is not None]
 
 
@@ -138,7 +154,7 @@ async def dead_letters(
 ) -> AsyncIterator[DeadLetter]:
     """Return the dead letters of destinations (``calls`` among them), of each the newest first."""
     for name in destinations:
-        source = "sb:nostart" if name == CALLS else f"sb:dead:{name}"
+        source = NO_START_KEY if name == CALLS else f"{DEAD_KEY}{name}"
         async for page in _newest_first(ledger, source, since_ms, until_ms):
             if name == CALLS:
                 for call_id, died_ms in page:
@@ -156,7 +172,7 @@ async def find_dead(ledger: Ledger, key: DeliveryKey) -> DeadLetter | None:
     if is_call and key.action != START:
         return None
     member = key.call_id if is_call else f"{key.call_id}:{key.action}"
-    died_ms = await ledger.redis.zscore("sb:nostart" if is_call else f"sb:dead:{key.destination}", member)
+    died_ms = await ledger.redis.zscore(NO_START_KEY if is_call else f"{DEAD_KEY}{key.destination}", member)
     if died_ms is None:
         return None
     record = None if is_call else (await find(ledger, [key]))[0]
@@ -167,7 +183,7 @@ async def quarantined(
     ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None
 ) -> AsyncIterator[QuarantinedBody]:
     """Return the bodies in quarantine, the newest first."""
-    async for page in _newest_first(ledger, "sb:quarantine", since_ms, until_ms):
+    async for page in _newest_first(ledger, QUARANTINE_KEY, since_ms, until_ms):
         for body in await find_bodies(ledger, [body_id for body_id, _ in page]):
             if body is not None:
                 yield body
@@ -175,13 +191,13 @@ async def quarantined(
 
 async def find_bodies(ledger: Ledger, body_ids: Sequence[str]) -> list[QuarantinedBody | None]:
     """Read bodies in quarantine by their ids; ``None`` for those that are not there."""
-    texts: Any = await ledger.redis.hmget("sb:bodies", list(body_ids)) if body_ids else []
+    texts: Any = await ledger.redis.hmget(BODIES_KEY, list(body_ids)) if body_ids else []
     return [_body(body_id, text) if text else None for body_id, text in zip(body_ids, texts, strict=True)]
 
 
 async def suppressed(ledger: Ledger) -> list[str]:
     """Return the numbers (E.164) that no lead is made for."""
-    return sorted(_texts(await ledger.redis.smembers("sb:suppressed")))
+    return sorted(_texts(await ledger.redis.smembers(SUPPRESSED_KEY)))
 
 
 async def load_one(ledger: Ledger, call_id: str) -> StoredCall | None:
@@ -243,8 +259,8 @@ async def look_up(ledger: Ledger, call_ids: Sequence[str]) -> Known:
     ids = list(dict.fromkeys(call_ids))
     async with ledger.redis.pipeline(transaction=False) as pipe:
         for call_id in ids:
-            pipe.exists(f"sb:m:{call_id}")
-            pipe.hgetall(f"sb:c:{call_id}")
+            pipe.exists(f"{REMEMBERED_KEY}{call_id}")
+            pipe.hgetall(f"{CALL_KEY}{call_id}")
         answers = await pipe.execute(raise_on_error=False)
     calls: dict[str, StoredCall] = {}
     remembered = set()

@@ -4,6 +4,8 @@ import asyncio
 
 from redis.asyncio import Redis
 
+from worker.ledger.keys import SUPPRESSED_KEY
+
 
 class Suppressed:
     """The list of suppressed numbers.
@@ -34,7 +36,7 @@ class Suppressed:
 
     async def _ask_for(self, asked: list[tuple[str, asyncio.Future[bool]]]) -> None:
         try:
-            held = await self._redis.smismember("sb:suppressed", [number for number, _ in asked])
+            held = await self._redis.smismember(SUPPRESSED_KEY, [number for number, _ in asked])
         except Exception as error:  # noqa: BLE001  whoever asked must be told, or waits for ever
             for _, future in asked:
                 if not future.done():

@@ -1,0 +1,373 @@
+"""Every key of the ledger in Redis: its name, type, fields and lifetime. Nothing else writes a key's name in Python.
+
+The Lua scripts write the names themselves; a test holds them against this table, and what the ledger's tests leave in
+Redis as well. ``python -m worker.ledger.keys`` prints the table of ``docs/architecture.md``.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+
+# What a name begins with; the rest of it is the call's id, the destination and so on, as the table below says.
+CALL_KEY = "sb:c:"
+REMEMBERED_KEY = "sb:m:"
+DUE_KEY = "sb:due:"
+GATE_KEY = "sb:gate:"
+WAKE_KEY = "sb:wake:"
+DEAD_KEY = "sb:dead:"
+HOLDERS_KEY = "sb:hold:"
+PARKED_KEY = "sb:park:"
+MEMORY_KEY = "sb:memo:"
+FOLLOW_KEY = "sb:follow:"
+RATE_KEY = "sb:rate:"
+NUMBER_KEY = "sb:number:"
+AUDITED_KEY = "sb:a:"
+# Whole names.
+CALLS_KEY = "sb:calls"
+WAITS_KEY = "sb:waits"
+LEASES_KEY = "sb:leases"
+DESTINATIONS_KEY = "sb:dests"
+NO_START_KEY = "sb:nostart"
+UNROUTED_KEY = "sb:unrouted"
+WAKE_CALLS_KEY = "sb:wakecalls"
+WORKERS_KEY = "sb:workers"
+SIGN_INS_KEY = "sb:signins"
+SUPPRESSED_KEY = "sb:suppressed"
+QUARANTINE_KEY = "sb:quarantine"
+BODIES_KEY = "sb:bodies"
+BODY_BYTES_KEY = "sb:bodybytes"
+NUMBERS_KEY = "sb:numbers"
+AUDIT_KEY = "sb:audit"
+SWEEP_KEY = "sb:sweep"
+RESCUE_KEY = "sb:rescue"
+RESCUING_KEY = "sb:rescuing"
+PROBE_KEY = "sb:probe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One kind of key; ``{...}`` in its name, and in the names of its fields, stands for what varies."""
+
+    name: str
+    type: str
+    """As Redis names it: string, hash, zset, set or list."""
+    holds: str
+    lifetime: str
+    expires: bool | None = False
+    """Whether Redis removes it by itself; ``None``: in some states."""
+    fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def matches(self, name: str) -> bool:
+        """Say whether a key of Redis is one of these."""
+        return _pattern(self.name).fullmatch(name) is not None
+
+    def has_field(self, name: str) -> bool:
+        """Say whether a field of such a hash is named here."""
+        return any(_pattern(known).fullmatch(name) for known in self.fields)
+
+
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{.*?\\\}", ".+", re.escape(name)), re.DOTALL)
+
+
+_MEMBER = "`{call_id}:{action}`"
+
+KEYS = (
+    Key(
+        name=CALL_KEY + "{call_id}",
+        type="hash",
+        holds="a call: its events, its state and its deliveries",
+        lifetime="`calls.retention` after its last delivery became final, `calls.dead_retention` with a dead letter",
+        fields=MappingProxyType(
+            {
+                "n": "how many events it has",
+                "e{number}": "an event: receipt in microseconds, a blank, the kind's letter and the JSON values",
+                "st": "state: w waiting, r ready, u unrouted, x without a start",
+                "rv": "revision, as last planned",
+                "pn": "how many events the last plan was made from",
+                "rt": "names of the matching routes",
+                "ra": "when it became ready, in milliseconds",
+                "o": "how many of its deliveries are not final",
+                "f": "since when nothing of it is open, in milliseconds",
+                "d:{destination}:{action}": "a delivery: `state|fence|number|step|at|group|reason`, a newline, the log",
+                "w:{destination}": "actions that wait for the create",
+                "by:{destination}": "the answered call that cancelled or withdrew its lead",
+                "fm:{destination}": "marks of the routes and the service that it came by, for the follow-up",
+                "sv": "its service, where only events marked by their sender were taken",
+                "hn": "how many events have been digested",
+                "hb": "their bytes",
+                "hk": "letters of their kinds",
+                "h:{digit}": "digests of events that begin with this digit",
+                "hp": "padding that makes Redis keep a large hash as a table",
+                "xn": "how many events were folded into others",
+                "x:{kind}": "first receipt of a folded kind",
+                "x:{kind}:{shape}": "the latest folded event with these keys",
+            }
+        ),
+    ),
+    Key(
+        name=REMEMBERED_KEY + "{call_id}",
+        type="string",
+        holds="nothing: that a removed call was delivered once",
+        lifetime="`calls.remember`",
+        expires=True,
+    ),
+    Key(
+        name=CALLS_KEY,
+        type="zset",
+        holds="ids of all calls, by first receipt",
+        lifetime="each as long as its call",
+    ),
+    Key(
+        name=WAITS_KEY,
+        type="zset",
+        holds="ids of calls that are to be dispatched, by when",
+        lifetime="each until it is planned",
+    ),
+    Key(
+        name=UNROUTED_KEY,
+        type="zset",
+        holds="ids of calls that match no route, by when that was found",
+        lifetime="each while its call is unrouted",
+    ),
+    Key(
+        name=NO_START_KEY,
+        type="zset",
+        holds="ids of calls whose start never came, by when that was found",
+        lifetime="each while its call has no start",
+    ),
+    Key(
+        name=DUE_KEY + "{destination}",
+        type="zset",
+        holds=f"deliveries to be tried, {_MEMBER}, by when they are due",
+        lifetime="each until it is claimed",
+    ),
+    Key(
+        name=LEASES_KEY,
+        type="zset",
+        holds="delivery keys under way, by the end of their lease",
+        lifetime="each until its finish, or until its lease ends",
+    ),
+    Key(
+        name=DEAD_KEY + "{destination}",
+        type="zset",
+        holds=f"dead letters, {_MEMBER}, by when they died",
+        lifetime="each until it is replayed or dropped, else `calls.dead_retention`",
+    ),
+    Key(
+        name=HOLDERS_KEY + "{destination}",
+        type="hash",
+        holds="of each group the delivery that may go on",
+        lifetime="each field while one of the group is under way",
+        fields=MappingProxyType({"{group}": _MEMBER}),
+    ),
+    Key(
+        name=PARKED_KEY + "{destination}:{group}",
+        type="list",
+        holds=f"deliveries of a group that wait for the one under way, {_MEMBER}",
+        lifetime="each until its turn",
+    ),
+    Key(
+        name=MEMORY_KEY + "{destination}:{group}",
+        type="string",
+        holds="what is remembered of a caller at a destination, as JSON",
+        lifetime="`calls.remember` after the last delivery",
+        expires=True,
+    ),
+    Key(
+        name=FOLLOW_KEY + "{destination}:{caller}",
+        type="zset",
+        holds="calls of a caller, a answered or m missed before the id, by their start",
+        lifetime="`cancel_when_answered` and 7 days",
+        expires=True,
+    ),
+    Key(
+        name=GATE_KEY + "{destination}",
+        type="hash",
+        holds="why a destination is not served, and what counts towards that",
+        lifetime="each field until a success or `destinations resume`",
+        fields=MappingProxyType(
+            {
+                "paused": "since when, in milliseconds",
+                "blocked": "the reason",
+                "blocked_at": "since when, in milliseconds",
+                "open": "since when the circuit is open, in milliseconds",
+                "probe_at": "when the next probe may go out; `never`: after `resume` only",
+                "probe_last": "the delivery that was the last probe",
+                "probe_wait": "the wait before that probe, in milliseconds",
+                "fails": "transient failures in a row",
+                "fail_first": "the first delivery that failed so",
+                "fail_multi": "1 when another one failed too",
+                "refused": "the delivery that was refused once; another one blocks",
+            }
+        ),
+    ),
+    Key(
+        name=RATE_KEY + "{destination}",
+        type="hash",
+        holds="the token bucket of a destination with a `rate`",
+        lifetime="until it is full again, an hour at least",
+        expires=True,
+        fields=MappingProxyType({"tokens": "tokens left", "at": "when that was so, in milliseconds"}),
+    ),
+    Key(
+        name=WAKE_KEY + "{destination}",
+        type="string",
+        holds="nothing: that a wake-up of the destination is outstanding",
+        lifetime="10 s",
+        expires=True,
+    ),
+    Key(
+        name=WAKE_CALLS_KEY,
+        type="string",
+        holds="nothing: that a wake-up of the dispatch is outstanding",
+        lifetime="10 s",
+        expires=True,
+    ),
+    Key(
+        name=DESTINATIONS_KEY,
+        type="set",
+        holds="names of all destinations that ever had a delivery",
+        lifetime="for good",
+    ),
+    Key(
+        name=WORKERS_KEY,
+        type="zset",
+        holds="names of worker processes, by their last tick",
+        lifetime="each a day after its last tick",
+    ),
+    Key(
+        name=SIGN_INS_KEY,
+        type="hash",
+        holds="what each worker process says of itself at its ticks",
+        lifetime="each field as long as its worker's place among them",
+        fields=MappingProxyType({"{worker}": "`p` where it plans calls, then what orders configurations"}),
+    ),
+    Key(
+        name=SUPPRESSED_KEY,
+        type="set",
+        holds="numbers (E.164) that no lead is made for",
+        lifetime="each until `suppress remove`",
+    ),
+    Key(
+        name=QUARANTINE_KEY,
+        type="zset",
+        holds="ids of unusable bodies, by receipt",
+        lifetime="each `calls.dead_retention`; the newest 10,000 and 64 MB",
+    ),
+    Key(
+        name=BODIES_KEY,
+        type="hash",
+        holds="the unusable bodies",
+        lifetime="as their ids",
+        fields=MappingProxyType({"{body_id}": "the body as JSON: reason, path, receipt"}),
+    ),
+    Key(
+        name=BODY_BYTES_KEY,
+        type="string",
+        holds="the bytes of all of them",
+        lifetime="for good",
+    ),
+    Key(
+        name=NUMBER_KEY + "{request_key}",
+        type="hash",
+        holds="a request about Callcap's numbers",
+        lifetime="a search 7 days, the others for good",
+        expires=None,
+        fields=MappingProxyType(
+            {
+                "kind": "search, provision or update",
+                "request": "what is asked, as JSON",
+                "state": "waiting, in_flight, done, failed or unknown",
+                "written": "when it was written, in milliseconds",
+                "token": "the claim under way",
+                "claimed": "when it was claimed, in milliseconds",
+                "lease": "when that claim ends, in milliseconds",
+                "outcome": "what came of it, as JSON",
+                "settled": "when that was written, in milliseconds",
+            }
+        ),
+    ),
+    Key(
+        name=NUMBERS_KEY,
+        type="zset",
+        holds="keys of all provisionings and updates, by when they were written",
+        lifetime="for good",
+    ),
+    Key(
+        name=AUDIT_KEY,
+        type="zset",
+        holds="ids of what operators did, by when",
+        lifetime="each as long as its record; the newest 50,000",
+    ),
+    Key(
+        name=AUDITED_KEY + "{action_id}",
+        type="hash",
+        holds="what an operator did: who, what, to how many",
+        lifetime="`console.audit_retention`",
+        expires=True,
+        fields=MappingProxyType(
+            {
+                "at": "when, in milliseconds",
+                "who": "the user",
+                "door": "by which way: the command line or another",
+                "from": "the address",
+                "what": "the action",
+                "which": "what it was done to: ids, or the filters",
+                "n": "to how many",
+            }
+        ),
+    ),
+    Key(
+        name=SWEEP_KEY,
+        type="string",
+        holds="how far the sweep has come; -1: it pauses",
+        lifetime="a pause",
+        expires=None,
+    ),
+    Key(
+        name=RESCUE_KEY,
+        type="string",
+        holds="how far the look for calls that wait nowhere has come; -1: it pauses",
+        lifetime="a pause",
+        expires=None,
+    ),
+    Key(
+        name=RESCUING_KEY,
+        type="string",
+        holds="nothing: that a slice was looked at",
+        lifetime="until the next slice may be",
+        expires=True,
+    ),
+    Key(
+        name=PROBE_KEY,
+        type="string",
+        holds="1: written to see whether Redis takes writes",
+        lifetime="1 s",
+        expires=True,
+    ),
+)
+
+
+def key_of(name: str) -> Key | None:
+    """Return the row that a key of Redis belongs to; ``None``: it is none of the ledger's."""
+    return next((key for key in KEYS if key.matches(name)), None)
+
+
+def as_table() -> str:
+    """Return the keys as a Markdown table, the fields of a hash below it."""
+    lines = ["| key | type | holds | lifetime |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{key.name}` | {key.type} | {key.holds} | {key.lifetime} |" for key in KEYS]
+    for key in KEYS:
+        if key.fields:
+            lines += ["", f"Fields of `{key.name}`:", "", "| field | holds |", "| --- | --- |"]
+            lines += [f"| `{name}` | {holds.replace('|', chr(92) + '|')} |" for name, holds in key.fields.items()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(as_table())
