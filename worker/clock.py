@@ -14,6 +14,7 @@ from redis import RedisError
 from worker.config.settings import Settings
 from worker.ledger.ledger import Ledger
 from worker.ledger.retention import Retention, rescue, sweep
+from worker.ledger.search import fill
 from worker.ledger.sign_ins import SignIn
 from worker.metrics import Metrics, refresh_gauges
 from worker.runtime import runtime
@@ -61,6 +62,7 @@ class Clock:
                 await self.tick()
                 if ticks % RESCUE_EVERY_TICKS == 0:
                     await self._rescue()
+                    await fill(self._ledger, default_region=self._settings.calls.default_region)
                 if ticks % SWEEP_EVERY_TICKS == 0:
                     await sweep(self._ledger, self._retention)
                 if ticks % GAUGES_EVERY_TICKS == 0:

@@ -10,7 +10,7 @@ from schemas.delivery import State
 from tasks.vendors.protocol import Vendor
 from worker.config.routes import destinations_of, mark
 from worker.config.settings import Settings
-from worker.ledger.records import FollowUp, NewDelivery, Plan, StoredCall, merged
+from worker.ledger.records import About, FollowUp, NewDelivery, Plan, StoredCall, merged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +28,19 @@ class Planner:
         deliveries: tuple[NewDelivery, ...] = ()
         follow_ups: tuple[FollowUp, ...] = ()
         state = "w" if wait_until_ms else "x"
+        about = None
         if ready:
             call = self._merge(stored)
             names = destinations_of(call, self.settings.routes)
             state = "r" if names else "u"
             deliveries = self._deliveries(stored, call, names, revision=arrivals.revision)
             follow_ups = self._follow_ups(call)
+            about = About.of(call)
         elif arrivals.has_start and self._early:
             call = self._merge(stored)
             early = [name for name in destinations_of(call, self.settings.routes) if name in self._early]
             deliveries = self._deliveries(stored, call, early, revision=arrivals.revision)
+            about = About.of(call)
         return Plan(
             call_id=stored.call_id,
             version=stored.version,
@@ -47,6 +50,7 @@ class Planner:
             routes=names,
             deliveries=deliveries,
             follow_ups=follow_ups,
+            about=about,
         )
 
     def _merge(self, stored: StoredCall) -> Call:

@@ -25,6 +25,11 @@ FOLLOW_KEY = "sb:follow:"
 RATE_KEY = "sb:rate:"
 NUMBER_KEY = "sb:number:"
 AUDITED_KEY = "sb:a:"
+HOURS_KEY = "sb:hours:"
+MINUTES_KEY = "sb:minutes:"
+INDEXED_KEY = "sb:ids:"
+BITS_KEY = "sb:bits:"
+CALLERS_KEY = "sb:callers:"
 # Whole names.
 CALLS_KEY = "sb:calls"
 WAITS_KEY = "sb:waits"
@@ -45,6 +50,12 @@ SWEEP_KEY = "sb:sweep"
 RESCUE_KEY = "sb:rescue"
 RESCUING_KEY = "sb:rescuing"
 PROBE_KEY = "sb:probe"
+FACETS_KEY = "sb:facets"
+CHUNK_KEY = "sb:chunk"
+CHUNKS_KEY = "sb:chunks"
+GONE_KEY = "sb:gone"
+FILLED_KEY = "sb:filled"
+FILLING_KEY = "sb:filling"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +108,7 @@ KEYS = (
                 "w:{destination}": "actions that wait for the create",
                 "by:{destination}": "the answered call that cancelled or withdrew its lead",
                 "fm:{destination}": "marks of the routes and the service that it came by, for the follow-up",
+                "ix": "its place in the index: `chunk|place|service|result|caller digits`",
                 "sv": "its service, where only events marked by their sender were taken",
                 "hn": "how many events have been digested",
                 "hb": "their bytes",
@@ -321,6 +333,86 @@ KEYS = (
                 "n": "to how many",
             }
         ),
+    ),
+    Key(
+        name=FACETS_KEY,
+        type="hash",
+        holds="short names of services, destinations and reasons",
+        lifetime="for good; 500 services, 1,000 destinations, 200 reasons",
+        fields=MappingProxyType(
+            {
+                "s:{service_id}": "its number; the short name is s and this",
+                "d:{destination}": "its number",
+                "r:{reason}": "its number",
+                "#{kind}": "how many there are of a kind",
+            }
+        ),
+    ),
+    Key(
+        name=HOURS_KEY + "{facet}:{kind}:{span}",
+        type="hash",
+        holds="how often something happened in each of 120 hours, from hour 120 x span of the epoch on",
+        lifetime="405 days",
+        expires=True,
+        fields=MappingProxyType({"{hour}": "how often"}),
+    ),
+    Key(
+        name=MINUTES_KEY + "{facet}:{kind}:{span}",
+        type="hash",
+        holds="the same for 120 minutes",
+        lifetime="52 h",
+        expires=True,
+        fields=MappingProxyType({"{minute}": "how often"}),
+    ),
+    Key(
+        name=INDEXED_KEY + "{chunk}",
+        type="list",
+        holds="ids of up to 8,192 calls in the index, in the order of their places; empty where one was removed",
+        lifetime="until all calls of the chunk are removed",
+    ),
+    Key(
+        name=BITS_KEY + "{facet}:{chunk}",
+        type="string",
+        holds="a bit for each place of the chunk: whether the call there has the facet",
+        lifetime="as its chunk",
+    ),
+    Key(
+        name=CALLERS_KEY + "{last_digits}",
+        type="zset",
+        holds="`caller digits:call_id` of callers with these last four digits",
+        lifetime="each as long as its call",
+    ),
+    Key(
+        name=CHUNK_KEY,
+        type="string",
+        holds="the chunk that new calls are written into",
+        lifetime="for good",
+    ),
+    Key(
+        name=CHUNKS_KEY,
+        type="zset",
+        holds="all chunks, by when they were begun; negative ones hold calls of versions without an index",
+        lifetime="each as its chunk",
+    ),
+    Key(
+        name=GONE_KEY,
+        type="hash",
+        holds="how many calls of a chunk were removed",
+        lifetime="each field as its chunk",
+        fields=MappingProxyType({"{chunk}": "how many"}),
+    ),
+    Key(
+        name=FILLED_KEY,
+        type="string",
+        holds="from which receipt on all calls are in the index, in milliseconds; 0: all are",
+        lifetime="until a call is found that is not in it",
+    ),
+    Key(
+        name=FILLING_KEY,
+        type="string",
+        holds="nothing: that a worker writes old calls into the index",
+        lifetime="1.5 s",
+        expires=True,
     ),
     Key(
         name=SWEEP_KEY,

@@ -214,6 +214,7 @@ class Ledger:
                      " ".join(f.marks), f.asks]
                     for f in p.follow_ups
                 ],
+                **({"about": [p.about.service_id, p.about.result, p.about.caller_digits]} if p.about else {}),
             }
             for p in plans
         ]  # fmt: skip

@@ -8,6 +8,7 @@ from hashlib import sha1
 
 import orjson
 
+from schemas.call import Call
 from schemas.delacon.call_keys import CALL_ID
 from schemas.delacon.events import Arrivals, Merged, StoredEvent, arrivals_of, merge, parse_record
 from schemas.delivery import DeliveryKey, State
@@ -298,6 +299,27 @@ class NewDelivery:
     """``create``: becomes due only when the create of the same destination is final."""
 
 
+RESULT_LETTERS = {"answered": "a", "unanswered": "u", "busy": "b"}
+"""Any other text is ``o``."""
+NO_RESULT = "n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a call is found and counted by."""
+
+    service_id: str
+    result: str
+    """A letter of ``RESULT_LETTERS``."""
+    caller_digits: str = field(repr=False)
+
+    @classmethod
+    def of(cls, call: Call) -> "About":
+        """Take it from a merged call."""
+        letter = RESULT_LETTERS.get(call.result, "o") if call.result else NO_RESULT
+        return cls(service_id=call.service_id or "", result=letter, caller_digits=call.caller_digits or "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
     """A call's part in the missed-call follow-up of one destination (contract, section 6)."""
@@ -328,6 +350,8 @@ class Plan:
     routes: tuple[str, ...] = ()
     deliveries: tuple[NewDelivery, ...] = ()
     follow_ups: tuple[FollowUp, ...] = ()
+    about: About | None = None
+    """What the call is found and counted by; ``None`` while it is not merged."""
 
 
 @dataclass(frozen=True, slots=True)

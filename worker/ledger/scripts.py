@@ -12,8 +12,12 @@ from redis.exceptions import NoScriptError
 
 @cache
 def _source(name: str) -> str:
+    """Read a script; its first line may name the parts that it needs beside the prelude: ``--@ index figures``."""
     folder = files("worker.ledger") / "lua"
-    return (folder / "prelude.lua").read_text() + (folder / f"{name}.lua").read_text()
+    script = (folder / f"{name}.lua").read_text()
+    first, _, _ = script.partition("\n")
+    parts = ["prelude", *first.removeprefix("--@").split()] if first.startswith("--@") else ["prelude"]
+    return "".join((folder / f"{part}.lua").read_text() for part in parts) + script
 
 
 class Scripts:

@@ -1,3 +1,4 @@
+--@ index
 -- cancel(now, action, key...) -> 1 or 0 a key: 0 is not there, final, or under way. Nothing more is sent of it.
 local now = now_ms()
 
@@ -9,6 +10,7 @@ local function cancel(key)
   call('ZREM', due_key(dest), id .. ':' .. action) -- a place in a line or behind its create is passed over later
   d.state, d.at, d.reason = 'C', now, 'cancelled'
   write_delivery(id, dest, action, d)
+  mark_end(call('HGET', call_key(id), 'ix'), dest, 'C', d.reason)
   close_call(id, now)
   if action == 'create' then release_followers(id, dest, now) end
   if d.group ~= '' then promote_group(dest, d.group, now) end

@@ -1,3 +1,4 @@
+--@ index
 -- drop(now, action, key...) -> 1 or 0 a key: 0 is no dead letter. A dropped delivery stays with its call, cancelled.
 local now = now_ms()
 
@@ -9,6 +10,7 @@ local function drop(key)
   if not d or d.state ~= 'X' then return 0 end
   d.state, d.at, d.reason = 'C', now, 'dropped'
   write_delivery(id, dest, action, d)
+  mark_end(call('HGET', call_key(id), 'ix'), dest, 'C', d.reason)
   call('ZREM', dead_key(dest), id .. ':' .. action)
   return 1
 end

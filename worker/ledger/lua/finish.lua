@@ -1,3 +1,4 @@
+--@ index figures
 -- finish(now, [key, fence, verdict, reason, delay_ms, effect, memory, unsure, log]...)
 -- -> {[applied, gate event, verdict]...}
 -- verdict: D delivered, X dead, S skipped, C cancelled, r retry by the schedule, h held (no wait used up),
@@ -72,7 +73,7 @@ for i = 6, #ARGV, 9 do
   local delay, effect, memory, log = tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6], ARGV[i + 8]
   local id, dest, action = split_key(key)
   local member, field = id .. ':' .. action, field_of(dest, action)
-  local stored = call('HMGET', call_key(id), field, 'o', 'w:' .. dest)
+  local stored = call('HMGET', call_key(id), field, 'o', 'w:' .. dest, 'ix', 'ra')
   local d = read_delivery(stored[1])
   if d and d.fence == fence and d.state == verdict and FINAL[verdict] then
     answers[#answers + 1] = { 1, '', verdict } -- written before, and its answer was lost
@@ -96,11 +97,22 @@ for i = 6, #ARGV, 9 do
       local open = tonumber(stored[2] or '0') - 1
       fields[3], fields[4] = 'o', open
       if open <= 0 then fields[5], fields[6] = 'f', int(now) end
+      local service = string.match(stored[4] or '', '|(s%d+)|')
+      if action == 'create' then
+        count_end(facet('d', dest), service, verdict, reason, verdict == 'D' and math.max(0, now - (stored[5] or now)))
+      else
+        count(facet('d', dest) .. ':' .. (verdict == 'D' and 'U' or verdict .. 'U'))
+      end
+      if verdict ~= 'D' or reason ~= '' then mark_end(stored[4], dest, verdict, reason) end
       if verdict == 'X' then call('ZADD', dead_key(dest), int(now), member) end
       if action == 'create' and stored[3] then release_followers(id, dest, now) end
     else
       d.state = 'r'
-      if verdict == 'r' then d.step = d.step + 1 end
+      if verdict == 'r' then
+        d.step = d.step + 1
+        local series = facet('d', dest) .. ':F'
+        count(series, series)
+      end
       if verdict == 'u' then
         d.number = d.number - 1
         if d.number == 0 then d.state = 'q' end
@@ -113,4 +125,5 @@ for i = 6, #ARGV, 9 do
     answers[#answers + 1] = { 1, event, verdict }
   end
 end
+end_counting(now)
 return answers

@@ -1,5 +1,7 @@
+--@ index figures
 -- plan(now, JSON list of {id, n, state, revision, wait_until, routes, deliveries = [[dest, action, group, after], ...],
---   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed, marks, [mark asked for, ...]], ...]}, action)
+--   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed, marks, [mark asked for, ...]], ...],
+--   about = [service id, result's letter, caller's digits], where the call is merged}, action)
 -- -> {[applied, [created key that may be taken now, backlog of its destination], ...], ...}
 -- Applied only when the call still has the n events, folded ones counted, that the plan was made from.
 local now = now_ms()
@@ -58,6 +60,10 @@ local function withdraw(id, dest, by, already, answer)
     keep_cause()
     d.state, d.at, d.reason = 'C', now, 'answered_since'
     write_delivery(id, dest, 'create', d)
+    local ix = call('HGET', call_key(id), 'ix')
+    local _, _, service = read_place(ix)
+    mark_end(ix, dest, 'C', d.reason)
+    count_end(facet('d', dest), service, 'C', d.reason)
     close_call(id, now)
     release_followers(id, dest, now)
     if d.group ~= '' then promote_group(dest, d.group, now) end
@@ -123,11 +129,12 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
   local names = { 'n', 'st', 'o' }
   for i, item in ipairs(plan.deliveries) do names[3 + i] = field_of(item[1], item[2]) end
   names[#names + 1] = 'xn'
+  names[#names + 1] = 'ix'
   local stored = call('HMGET', key, unpack(names))
   local answer = { 0 }
   if not stored[1] then
     call('ZREM', WAITS, plan.id)
-  elseif stored[1] + (stored[#names] or 0) ~= plan.n then
+  elseif stored[1] + (stored[#names - 1] or 0) ~= plan.n then
     call('ZADD', WAITS, int(now), plan.id)
   else
     answer[1] = 1
@@ -155,6 +162,15 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
     for _, follow in ipairs(plan.follows) do
       fields[#fields + 1], fields[#fields + 2] = marks_field(follow[1]), follow[6]
     end
+    if plan.about then
+      local ix, service, chunk, place = index(plan.id, plan.about, stored[#names], now)
+      fields[#fields + 1], fields[#fields + 2] = 'ix', ix
+      for _, item in ipairs(made) do mark(chunk, place, facet('d', item[1])) end
+      if stored[2] ~= 'r' and stored[2] ~= 'u' and (plan.state == 'r' or plan.state == 'u') then
+        local series = service .. ':c' .. plan.about[2]
+        count(series, series)
+      end
+    end
     if #made > 0 then fields[#fields + 1], fields[#fields + 2] = 'o', (stored[3] or 0) + #made end
     call('HSET', key, unpack(fields))
     for _, item in ipairs(made) do make_due(plan.id, item[1], item[2], item[4], answer) end
@@ -162,5 +178,6 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
   end
   answers[#answers + 1] = answer
 end
+end_counting(now)
 if ARGV[3] ~= '' then audit(ARGV[3], #answers) end
 return answers

@@ -1,3 +1,4 @@
+--@ index
 -- sweep(now, slice, pass_pause_ms, retention_ms, dead_retention_ms, remember_ms)
 -- -> {how many calls were removed, 1 when there are more to look at}.
 -- A cursor walks the calls from the oldest; what is kept on (dead letters, open work) is passed over.
@@ -22,6 +23,7 @@ for _, id in ipairs(ids) do
     keep = tonumber(h[3] or '0') + limit > now
   end
   if not keep then
+    unindex(id)
     remove_call(id)
     call('SET', remembered_key(id), '', 'PX', int(remember))
     removed = removed + 1

@@ -1,0 +1,43 @@
+-- What happened, counted by the scripts that make it happen. A series is a hash of counts for 120 hours, or for 120
+-- minutes: small enough that Redis keeps it as one list, some 7 bytes a count.
+local SPAN, HOUR, MINUTE = 120, 3600000, 60000
+local KEEP_HOURS, KEEP_MINUTES = 405 * 86400000, 52 * HOUR
+local LATENCIES = { 500, 1000, 2000, 5000, 15000, 60000, 300000, 1800000, 7200000 } -- upper bounds in ms (figures.py)
+local counted, counted_shortly = {}, {}
+
+-- Counts in a series; `shortly`: by the minute too.
+local function count(series, shortly)
+  counted[series] = (counted[series] or 0) + 1
+  if shortly then counted_shortly[shortly] = (counted_shortly[shortly] or 0) + 1 end
+end
+
+local function write_counts(prefix, counts, unit, keep, now)
+  local at = math.floor(now / unit)
+  local span, field = math.floor(at / SPAN), at % SPAN
+  for series, n in pairs(counts) do
+    local key = prefix .. series .. ':' .. int(span)
+    if call('HINCRBY', key, int(field), n) == n and call('HLEN', key) == 1 then call('PEXPIRE', key, keep) end
+  end
+end
+
+-- Writes what was counted in this run.
+local function end_counting(now)
+  write_counts('sb:hours:', counted, HOUR, KEEP_HOURS, now)
+  write_counts('sb:minutes:', counted_shortly, MINUTE, KEEP_MINUTES, now)
+end
+
+local function bucket_of(ms)
+  for i, most in ipairs(LATENCIES) do
+    if ms <= most then return i - 1 end
+  end
+  return #LATENCIES
+end
+
+-- Counts the end of a delivery for its destination and for the service of its call, both as facets; `latency` is the
+-- time from call to CRM where a create was delivered.
+local function count_end(dest, service, letter, reason, latency)
+  local bucket = latency and bucket_of(latency) or ''
+  local kind = letter == 'S' and 'S:' .. facet('r', reason) or letter .. bucket
+  count(dest .. ':' .. kind, dest .. ':' .. letter)
+  if service then count(service .. ':' .. letter .. bucket) end
+end

@@ -1,0 +1,216 @@
+"""Finds calls by caller, service, result, destination, reason and time without looking at all of them."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from schemas.delacon.events import merge
+from worker.ledger.keys import (
+    CALL_KEY,
+    CALLERS_KEY,
+    CALLS_KEY,
+    CHUNKS_KEY,
+    FACETS_KEY,
+    FILLED_KEY,
+    FILLING_KEY,
+    NO_START_KEY,
+    WAITS_KEY,
+)
+from worker.ledger.ledger import Ledger
+from worker.ledger.records import About, StoredCall
+
+PAGE = 200
+TAIL = 4  # last digits of a caller that name a sorted set of callers
+LEAST_DIGITS = 3
+WAITING = 500  # calls not yet planned that are looked at beside the index, of each list
+FILL = 500  # old calls written into the index in one step
+FILLING_MS = 1_500
+_ALL = "0"
+_MOST = {"s": 500, "d": 1000, "r": 200}  # as in index.lua
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facets:
+    """What the index knows of a call; ``None`` is any. Whoever searches looks at what is found once more."""
+
+    callers: tuple[str, ...] | None = None
+    """Digits of which one is the whole number."""
+    caller_end: str = ""
+    """The last digits of the caller, at least three."""
+    service: str | None = None
+    result: str | None = None
+    """A letter of ``records.RESULT_LETTERS``."""
+    destination: str | None = None
+    ended: str = ""
+    """``S`` or ``C``: a delivery to the destination was skipped or cancelled."""
+    reason: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+async def is_filled(ledger: Ledger) -> bool:
+    """Return whether the index knows every call: those of versions without one are written into it by and by."""
+    return await ledger.redis.get(FILLED_KEY) == _ALL
+
+
+async def search(ledger: Ledger, wanted: Facets, *, oldest_first: bool = False) -> AsyncIterator[list[str]]:
+    """Return the ids of calls that may be meant, in pages, by when they were planned; those not yet planned first."""
+    waiting = await _unplanned(ledger, wanted)
+    if waiting and not oldest_first:
+        yield waiting
+    if wanted.callers is not None or wanted.caller_end:
+        ids = await _of_callers(ledger, wanted, oldest_first=oldest_first)
+        for start in range(0, len(ids), PAGE):
+            yield ids[start : start + PAGE]
+    else:
+        async for page in _by_bits(ledger, wanted, oldest_first=oldest_first):
+            yield page
+    if waiting and oldest_first:
+        yield waiting
+
+
+async def _unplanned(ledger: Ledger, wanted: Facets) -> list[str]:
+    """Return the newest of the calls that no plan has written into the index yet."""
+    if wanted.destination or wanted.reason is not None or wanted.ended:
+        return []
+    async with ledger.redis.pipeline(transaction=False) as pipe:
+        pipe.zrange(WAITS_KEY, 0, WAITING - 1, desc=True)
+        pipe.zrange(NO_START_KEY, 0, WAITING - 1, desc=True)
+        lists = await pipe.execute()
+    ids = list(dict.fromkeys(call_id for found in lists for call_id in found))
+    async with ledger.redis.pipeline(transaction=False) as pipe:
+        for call_id in ids:
+            pipe.hexists(CALL_KEY + call_id, "ix")
+        known = await pipe.execute()
+    return await _newest_first(ledger, [one for one, indexed in zip(ids, known, strict=True) if not indexed], wanted)
+
+
+async def _of_callers(ledger: Ledger, wanted: Facets, *, oldest_first: bool) -> list[str]:
+    found: list[str] = []
+    async with ledger.redis.pipeline(transaction=False) as pipe:
+        for digits in wanted.callers or ():
+            pipe.zrangebylex(CALLERS_KEY + digits[-TAIL:], f"[{digits}:", f"[{digits};")
+        for tail in _tails(wanted.caller_end):
+            pipe.zrange(CALLERS_KEY + tail, 0, -1)
+        lists: list[list[str]] = await pipe.execute()
+    for members in lists:
+        for member in members:
+            digits, call_id = member.split(":", 1)
+            if wanted.callers is not None or digits.endswith(wanted.caller_end):
+                found.append(call_id)
+    ids = await _newest_first(ledger, list(dict.fromkeys(found)), wanted)
+    return ids[::-1] if oldest_first else ids
+
+
+def _tails(end: str) -> list[str]:
+    """Return the names of the sets in which callers with these last digits stand."""
+    if not end:
+        return []
+    missing = max(0, TAIL - len(end))
+    return [f"{number:0{missing}d}{end[-TAIL:]}" if missing else end[-TAIL:] for number in range(10**missing)]
+
+
+async def _newest_first(ledger: Ledger, ids: Sequence[str], wanted: Facets) -> list[str]:
+    """Sort ids by the calls' first receipt, and leave out those of another time."""
+    received: Any = await ledger.redis.zmscore(CALLS_KEY, list(ids)) if ids else []
+    since, until = wanted.since_ms or 0, wanted.until_ms
+    timed = [
+        (ms, call_id)
+        for call_id, ms in zip(ids, received, strict=True)
+        if ms is not None and ms >= since and (until is None or ms <= until)
+    ]
+    return [call_id for _, call_id in sorted(timed, reverse=True)]
+
+
+async def _by_bits(ledger: Ledger, wanted: Facets, *, oldest_first: bool) -> AsyncIterator[list[str]]:
+    names = await _bit_names(ledger, wanted)
+    if names is None:
+        return
+    chunks = await _chunks(ledger, wanted, oldest_first=oldest_first)
+    place: str | int = ""
+    since = "" if wanted.since_ms is None else wanted.since_ms
+    until = "" if wanted.until_ms is None else wanted.until_ms
+    while chunks:
+        chunk, place, *ids = await ledger.scripts.run(
+            "find", PAGE, int(oldest_first), since, until, orjson.dumps(names).decode(), place, *chunks
+        )
+        if ids:
+            yield ids
+        if chunk == "":
+            return
+        chunks = chunks[chunks.index(chunk) :]
+
+
+async def _bit_names(ledger: Ledger, wanted: Facets) -> list[str] | None:
+    """Return the bitmaps in which a call must have its bit; ``None`` when no call can."""
+    asked = [
+        (kind, value)
+        for kind, value in (("s", wanted.service), ("d", wanted.destination), ("r", wanted.reason))
+        if value is not None
+    ]
+    names = [] if wanted.result is None else [f"c{wanted.result}"]
+    if not asked:
+        return names
+    fields = [f"{kind}:{value[:64]}" for kind, value in asked]
+    numbers: Any = await ledger.redis.hmget(FACETS_KEY, [*fields, *(f"#{kind}" for kind, _ in asked)])
+    for place, (kind, _) in enumerate(asked):
+        number, most = numbers[place], int(numbers[len(asked) + place] or 0)
+        if number is None and most < _MOST[kind]:
+            return None
+        names.append(f"{kind}{number or 0}")
+        if kind == "d" and wanted.ended:
+            names.append(f"d{number or 0}{wanted.ended}")
+    return names
+
+
+async def _chunks(ledger: Ledger, wanted: Facets, *, oldest_first: bool) -> list[str]:
+    """Return the chunks in which calls of the time may stand: a call is planned after it was received, never before."""
+    found: Any = await ledger.redis.zrange(CHUNKS_KEY, 0, -1, withscores=True)
+    named = sorted(((int(name), began) for name, began in found), reverse=True)
+    kept, ended = [], None
+    for number, began in named:
+        if wanted.since_ms is None or ended is None or ended >= wanted.since_ms or number < 0:
+            kept.append(str(number))
+        ended = began
+    return kept[::-1] if oldest_first else kept
+
+
+async def fill(ledger: Ledger, *, default_region: str) -> int:
+    """Write some calls of versions without an index into it, the newest first; return how many calls it looked at."""
+    filled = await ledger.redis.get(FILLED_KEY)
+    if filled == _ALL or not await ledger.redis.set(FILLING_KEY, "1", nx=True, px=FILLING_MS):
+        return 0
+    newest = await ledger.now_ms() if filled is None else int(filled)
+    ids, oldest_ms = await _next_to_fill(ledger, newest)
+    if ids:
+        listed = []
+        for stored in await ledger.load(reversed(ids)):
+            about = _about(stored, default_region)
+            listed.append([stored.call_id, about.service_id, about.result, about.caller_digits])
+        await ledger.scripts.run("fill_index", oldest_ms, orjson.dumps(listed).decode())
+    if oldest_ms == 0:
+        await ledger.redis.set(FILLED_KEY, _ALL)
+    await ledger.redis.delete(FILLING_KEY)
+    return len(ids)
+
+
+def _about(stored: StoredCall, default_region: str) -> About:
+    return About.of(merge(stored.call_id, stored.events, default_region=default_region).call)
+
+
+async def _next_to_fill(ledger: Ledger, newest: int) -> tuple[list[str], int]:
+    """Return the ids of the next calls, and the receipt from which on the next step goes on; 0 at the end."""
+    most = FILL
+    while True:
+        page: Any = await ledger.redis.zrange(
+            CALLS_KEY, newest, "-inf", desc=True, byscore=True, offset=0, num=most, withscores=True
+        )
+        if len(page) < most:
+            return [call_id for call_id, _ in page], 0
+        oldest = int(page[-1][1])
+        whole = [call_id for call_id, ms in page if int(ms) > oldest]
+        if whole:  # those of the oldest millisecond may go on beyond the page
+            return whole, oldest
+        most *= 4
