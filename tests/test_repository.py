@@ -28,7 +28,7 @@ LOCKS = ("deploy/requirements.lock", "deploy/requirements-dev.lock")
 SETUP = (*LOCKS, "pyproject.toml", "Makefile", "deploy/setup.sh", "deploy/Dockerfile", ".ci/run")
 ENVIRONMENT = [  # contract, section 3
     *("REDIS_URL", "SWITCHBOARD_CONFIG", "HOST", "PORT", "SPOOL_PATH", "SPOOL_VOLATILE", "LOG_FORMAT", "LOG_LEVEL"),
-    *("METRICS_PORT", "METRICS_HOST", "FLOWER_BASIC_AUTH", "FLOWER_ADDRESS"),
+    *("CONSOLE_HOST", "CONSOLE_PORT", "METRICS_PORT", "METRICS_HOST", "FLOWER_BASIC_AUTH", "FLOWER_ADDRESS"),
 ]
 
 
@@ -142,10 +142,11 @@ def test_the_example_environment_names_every_variable() -> None:
 
 
 def test_every_process_of_the_procfile_is_known() -> None:
-    """The Procfile names the three processes of the contract, section 2."""
+    """The Procfile names the processes of the contract, section 2."""
     lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 
-    assert ["web", "worker", "flower"] == list(lines)
+    assert ["web", "worker", "console", "flower"] == list(lines)
     assert lines["web"].endswith("python -m receiver")
     assert lines["worker"].startswith("celery -A worker worker")
+    assert lines["console"] == "python -m deploy.console"
     assert lines["flower"].startswith("celery -A worker flower")

@@ -1,7 +1,6 @@
 """``switchboard dead``: look at dead letters, replay or drop them."""
 
 import json
-import re
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,7 @@ from deploy.cli.output import (
     shown,
     yes_option,
 )
-from deploy.cli.rendering import attempt_shape, dead_line, merged, print_attempts
+from deploy.cli.rendering import Causes, attempt_shape, dead_line, merged, print_attempts
 from deploy.cli.selection import SAVED_UNPROCESSED, Chosen, Selection, choose, letters, read_key, selection_options
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.steps import Done, in_steps
@@ -96,10 +95,6 @@ def _end(chosen: Chosen, done: Done) -> None:
         raise Failed("\n".join(faults))
 
 
-_LONG_NUMBER = re.compile(r"\d{5,}")
-WORDS = 200  # characters of the vendor's words that make a cause
-
-
 @click.group
 def dead() -> None:
     """Look at dead letters, replay or drop them.
@@ -129,27 +124,16 @@ def list_dead(
 
     async def work(session: Session) -> list[dict[str, Any]]:
         most = limit_of(limit, as_json=as_json)
-        causes: dict[tuple[str, str, str], dict[str, Any]] = {}
-        lines: list[dict[str, Any]] = []
+        causes, lines = Causes(), list[dict[str, Any]]()
         async for letter in letters(session, selection):
             line = dead_line(letter, session)
-            if by is None:
-                lines.append(line)
-                if len(lines) == most:
-                    break
+            if by is not None:
+                causes.add(line)
                 continue
-            words = _LONG_NUMBER.sub("#", " ".join(line["words"].split())[:WORDS])
-            cause = causes.setdefault(
-                (line["destination"], line["reason"], words),
-                {
-                    "destination": line["destination"], "vendor": line["vendor"], "reason": line["reason"],
-                    "words": words, "count": 0, "oldest": line["died_at"], "newest": line["died_at"],
-                    "example": line["key"],
-                },
-            )  # fmt: skip
-            cause["count"] += 1
-            cause["oldest"] = line["died_at"]
-        return lines if by is None else sorted(causes.values(), key=lambda cause: -cause["count"])[:most]
+            lines.append(line)
+            if len(lines) == most:
+                break
+        return lines if by is None else causes.groups()[:most]
 
     found = with_ledger(work)
     if as_json:

@@ -21,6 +21,7 @@ COMMANDS = {
     "destinations": ("deploy.cli.destinations:destinations", "Look at destinations, pause, resume or test them."),
     "suppress": ("deploy.cli.suppress:suppress", "Keep the list of numbers that no lead is made for."),
     "audit": ("deploy.cli.audit:audit", "Look at what was changed, by whom, when and from where."),
+    "console": ("deploy.cli.console:console", "Make a password for the web console."),
     "numbers": ("deploy.cli.numbers:numbers", "Search, provision, update and list Callcap's phone numbers."),
     "erase": ("deploy.cli.erase:erase", "Remove what is kept of a person or of a call."),
     "kapture": ("deploy.cli.kapture:kapture", "Look into a Kapture account, and find what it lacks."),

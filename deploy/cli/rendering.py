@@ -1,7 +1,9 @@
 """The JSON shapes in which calls and deliveries are shown, and the state they are shown in."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from deploy.cli.output import print_table
@@ -17,6 +19,8 @@ from worker.ledger.records import DeliveryRecord, StoredCall
 
 KINDS = {"s": "start", "e": "end", "p": "end", "c": "start and end", "q": "start and end"}
 NO_DESTINATION = "no_destination"
+_LONG_NUMBER = re.compile(r"\d{5,}")
+_CAUSE_WORDS = 200  # characters of the vendor's words that make a cause
 CHANGED_SINCE = "the call has changed since; the vendor takes no updates"
 
 
@@ -131,6 +135,60 @@ def dead_line(letter: DeadLetter, session: Session) -> dict[str, Any]:
         "died_at": iso(letter.died_ms),
         "attempts": letter.record.number if letter.record else 0,
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why dead letters died: those of one cause are mended, and replayed, together."""
+
+    destination: str
+    reason: str
+    words: str
+    """The vendor's words without what differs from call to call."""
+
+    @classmethod
+    def of(cls, line: Mapping[str, Any]) -> "Cause":
+        """Return the cause of a dead letter's line."""
+        words = _LONG_NUMBER.sub("#", " ".join(line["words"].split())[:_CAUSE_WORDS])
+        return cls(destination=line["destination"], reason=line["reason"], words=words)
+
+    @property
+    def digest(self) -> str:
+        """Return a short name of it, in which nothing that a vendor wrote can be read."""
+        text = f"{self.destination}\0{self.reason}\0{self.words}"
+        return blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+    def which(self) -> str:
+        """Return it as the audit keeps it."""
+        words = f" words={self.words}" if self.words else ""
+        return f"destination={self.destination} reason={self.reason}{words}"
+
+
+class Causes:
+    """Groups the lines of dead letters by their cause; of each destination the newest must come first."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Cause, dict[str, Any]] = {}
+
+    def add(self, line: Mapping[str, Any]) -> dict[str, Any]:
+        """Count a line in; return its group."""
+        cause = Cause.of(line)
+        group = self._groups.setdefault(
+            cause,
+            {
+                "destination": cause.destination, "vendor": line["vendor"], "reason": cause.reason,
+                "words": cause.words, "cause": cause.digest, "count": 0, "oldest": line["died_at"],
+                "newest": line["died_at"],
+                "example": line["key"],
+            },
+        )  # fmt: skip
+        group["count"] += 1
+        group["oldest"] = line["died_at"]
+        return group
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return the groups, the largest first."""
+        return sorted(self._groups.values(), key=lambda group: -int(group["count"]))
 
 
 def attempt_shape(attempt: Attempt) -> dict[str, Any]:

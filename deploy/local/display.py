@@ -131,12 +131,13 @@ def address_lines(
     lines = [
         "",
         f"Webhook    {webhook}",
+        f"Console    {ports.console_url}/",
         f"Flower     {ports.flower_url}  ({login})",
         f"Metrics    {ports.receiver_url}/metrics  http://127.0.0.1:{ports.worker_metrics}/metrics",
         f"Logs       {folder.logs}/",
     ]
     if ports.standins is not None:
-        lines.insert(4, f"Stand-ins  {ports.standins_url}/control/records")
+        lines.insert(5, f"Stand-ins  {ports.standins_url}/control/records")
         lines += ["", "A call of your own:", f"  curl -d '{_CALL}' '{webhook}'"]
     return [*lines, "", "In another terminal:", f"  (. {folder.environment}; {name} calls list)", ""]
 

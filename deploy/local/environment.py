@@ -72,6 +72,7 @@ class Ports:
     """Of the receiver; all else is on loopback."""
     receiver: int
     flower: int
+    console: int
     standins: int | None
     """``None``: there are no stand-ins."""
     worker_metrics: int
@@ -91,6 +92,11 @@ class Ports:
     def flower_url(self) -> str:
         """Return Flower's address."""
         return f"http://127.0.0.1:{self.flower}"
+
+    @property
+    def console_url(self) -> str:
+        """Return the web console's address."""
+        return f"http://127.0.0.1:{self.console}"
 
     @property
     def standins_url(self) -> str:
@@ -131,6 +137,8 @@ def compose(
         "REDIS_URL": redis_url,
         "SWITCHBOARD_CONFIG": str((config or BUNDLED).resolve()),
         "PORT": str(ports.receiver),
+        "CONSOLE_HOST": "127.0.0.1",
+        "CONSOLE_PORT": str(ports.console),
         "SPOOL_PATH": environ.get("SPOOL_PATH", str(data / "spool.db")),
     }
     shared = [*decided, "DELACON_TOKEN"]

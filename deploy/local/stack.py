@@ -128,6 +128,7 @@ async def check_redis(redis: Redis) -> None:
 
 
 _FLOWER_PORT = 5555
+_CONSOLE_PORT = 8090
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +160,8 @@ def prepare(wanted: Wanted, *, folder: Folder, environ: Mapping[str, str]) -> Pr
     ports = Ports(
         host=given.host,
         receiver=asked_port(given.host, wanted.port, instead="choose another one with --port"),
-        flower=_flower_port(environ),
+        flower=_named_port(environ, "FLOWER_PORT", usual=_FLOWER_PORT),
+        console=_named_port(environ, "CONSOLE_PORT", usual=_CONSOLE_PORT),
         standins=spare_port() if wanted.config is None else None,
         worker_metrics=spare_port(),
     )
@@ -171,12 +173,12 @@ def prepare(wanted: Wanted, *, folder: Folder, environ: Mapping[str, str]) -> Pr
     return Preparation(wanted=wanted, ports=ports, server=server, environment=environment, settings=settings)
 
 
-def _flower_port(environ: Mapping[str, str]) -> int:
-    """Read Flower's own variable; without it take the usual port, or another one when that is taken."""
-    named = environ.get("FLOWER_PORT", "")
+def _named_port(environ: Mapping[str, str], name: str, *, usual: int) -> int:
+    """Read a process's own variable; without it take the usual port, or another one when that is taken."""
+    named = environ.get(name, "")
     if not named.isdecimal():
-        return usual_port(_FLOWER_PORT)
-    return asked_port("127.0.0.1", int(named), instead="FLOWER_PORT names it, choose another one")
+        return usual_port(usual)
+    return asked_port("127.0.0.1", int(named), instead=f"{name} names it, choose another one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +259,8 @@ def programs(
         answers=page(f"{ports.flower_url}/tasks", login=environment["FLOWER_BASIC_AUTH"].partition(",")[0]),
         FLOWER_ADDRESS="127.0.0.1",
     )
-    stages = [[receiver], [worker, flower]]
+    console = process("console", "deploy.console", answers=page(f"{ports.console_url}/healthz"))
+    stages = [[receiver], [worker, flower, console]]
     if ports.standins is not None:
         health = page(f"{ports.standins_url}/control/health")
         records = str(folder.data / "stand-ins.jsonl")

@@ -12,7 +12,7 @@ from deploy.local.environment import Ports, StackEnvironment, compose
 from deploy.local.folder import Folder
 from schemas.call import Call
 
-PORTS = Ports(host="0.0.0.0", receiver=8080, flower=5555, standins=9000, worker_metrics=9101)
+PORTS = Ports(host="0.0.0.0", receiver=8080, flower=5555, console=8090, standins=9000, worker_metrics=9101)
 GIVEN = {"DELACON_TOKEN": "a-real-token-of-mine", "FLOWER_BASIC_AUTH": "me:my-password", "PYTHONPATH": "/mine"}
 
 

@@ -36,6 +36,8 @@ class Environment:
     log_level: str
     metrics_host: str
     metrics_port: int | None
+    console_host: str
+    console_port: int
 
     @classmethod
     def read(
@@ -60,6 +62,8 @@ class Environment:
             log_level=variables.read("LOG_LEVEL", _one_of(*_LEVELS), "info"),
             metrics_host=variables.read("METRICS_HOST", host_name, "127.0.0.1"),
             metrics_port=variables.read("METRICS_PORT", port_number, None),
+            console_host=variables.read("CONSOLE_HOST", host_name, "127.0.0.1"),
+            console_port=variables.read("CONSOLE_PORT", port_number, 8090),
         )
         if variables.faults:
             raise SettingsError(variables.faults)

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.destination import Destination, VendorSpec
+from worker.config.console import ConsoleSettings, read_console
 from worker.config.destinations import LoadedDestination, read_destination, read_url
 from worker.config.environment import Environment
 from worker.config.faults import Faults
@@ -21,7 +22,7 @@ from worker.errors import SettingsError
 LEASE_MARGIN_S = 30.0
 """A lease outlives the attempt it covers by this much (contract, section 6)."""
 
-_TABLES = ("receiver", "calls", "destinations", "routes", "dead_letters", "callcap", "import")
+_TABLES = ("receiver", "calls", "destinations", "routes", "dead_letters", "callcap", "import", "console")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Settings:
     """Of dates of an import that name none."""
     import_date_formats: tuple[str, ...]
     """Of ``strptime``."""
+    console: ConsoleSettings
     specs: Mapping[str, VendorSpec] = field(repr=False)
     """What the vendors told of themselves, by name."""
     secrets: frozenset[str] = field(repr=False)
@@ -91,6 +93,7 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
     callcap = _callcap(document, faults)
     imports = read_table(ImportTable(), document.get("import", {}), ("import",), faults, beside=("columns",))
     columns = _import_columns(document, faults)
+    console = read_console(document, faults)
     faults.raise_if_any()
     secrets = {*receiver.posting_tokens, *receiver.ops_tokens}
     secrets.update(secret for one in loaded.values() for secret in one.secrets)
@@ -106,6 +109,7 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
         import_columns=columns,
         import_timezone=imports["timezone"],
         import_date_formats=imports["date_formats"],
+        console=console,
         specs=by_name,
         secrets=frozenset(secrets),
         digest=blake2b(path.read_bytes(), digest_size=6).hexdigest(),

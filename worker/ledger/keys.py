@@ -30,6 +30,8 @@ MINUTES_KEY = "sb:minutes:"
 INDEXED_KEY = "sb:ids:"
 BITS_KEY = "sb:bits:"
 CALLERS_KEY = "sb:callers:"
+SESSION_KEY = "sb:session:"
+WRONG_KEY = "sb:wrong:"
 # Whole names.
 CALLS_KEY = "sb:calls"
 WAITS_KEY = "sb:waits"
@@ -56,6 +58,7 @@ CHUNKS_KEY = "sb:chunks"
 GONE_KEY = "sb:gone"
 FILLED_KEY = "sb:filled"
 FILLING_KEY = "sb:filling"
+FORMS_KEY = "sb:forms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -441,6 +444,26 @@ KEYS = (
         holds="1: written to see whether Redis takes writes",
         lifetime="1 s",
         expires=True,
+    ),
+    Key(
+        name=SESSION_KEY + "{digest}",
+        type="string",
+        holds="who signed in at the console, and a digest of that user's settings; named by the token's digest",
+        lifetime="12 h, or until the user signs out",
+        expires=True,
+    ),
+    Key(
+        name=WRONG_KEY + "{digest}",
+        type="string",
+        holds="how many wrong passwords came for a name or from an address; the name is its digest",
+        lifetime="a minute after the last one",
+        expires=True,
+    ),
+    Key(
+        name=FORMS_KEY,
+        type="string",
+        holds="the secret that the console signs its forms with",
+        lifetime="for good",
     ),
 )
 

@@ -75,6 +75,14 @@ async def call_ids(
         yield [call_id for call_id, _ in page]
 
 
+async def calls_by_receipt(
+    ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None
+) -> AsyncIterator[list[tuple[str, int]]]:
+    """Return the ids of all calls and their first receipts in epoch milliseconds, in pages, the newest first."""
+    async for page in _newest_first(ledger, CALLS_KEY, since_ms, until_ms):
+        yield page
+
+
 async def unrouted(ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None) -> list[str]:
     """Return the ids of the ready calls that matched no route, the oldest first; the times are when that was found."""
     least = "-inf" if since_ms is None else since_ms

@@ -55,17 +55,25 @@ async def is_filled(ledger: Ledger) -> bool:
     return await ledger.redis.get(FILLED_KEY) == _ALL
 
 
-async def search(ledger: Ledger, wanted: Facets, *, oldest_first: bool = False) -> AsyncIterator[list[str]]:
-    """Return the ids of calls that may be meant, in pages, by when they were planned; those not yet planned first."""
+async def search(
+    ledger: Ledger, wanted: Facets, *, oldest_first: bool = False, after: str | None = None
+) -> AsyncIterator[list[str]]:
+    """Return the ids of calls that may be meant, in pages, by when they were planned; those not yet planned first.
+
+    ``after``: the id with which an earlier search ended; this one goes on behind it.
+    """
     waiting = await _unplanned(ledger, wanted)
+    if after is not None:
+        waiting = waiting[waiting.index(after) + 1 :] if after in waiting else []
     if waiting and not oldest_first:
         yield waiting
     if wanted.callers is not None or wanted.caller_end:
         ids = await _of_callers(ledger, wanted, oldest_first=oldest_first)
+        ids = ids[ids.index(after) + 1 :] if after in ids else ids
         for start in range(0, len(ids), PAGE):
             yield ids[start : start + PAGE]
     else:
-        async for page in _by_bits(ledger, wanted, oldest_first=oldest_first):
+        async for page in _by_bits(ledger, wanted, oldest_first=oldest_first, after=after):
             yield page
     if waiting and oldest_first:
         yield waiting
@@ -124,12 +132,17 @@ async def _newest_first(ledger: Ledger, ids: Sequence[str], wanted: Facets) -> l
     return [call_id for _, call_id in sorted(timed, reverse=True)]
 
 
-async def _by_bits(ledger: Ledger, wanted: Facets, *, oldest_first: bool) -> AsyncIterator[list[str]]:
+async def _by_bits(
+    ledger: Ledger, wanted: Facets, *, oldest_first: bool, after: str | None
+) -> AsyncIterator[list[str]]:
     names = await _bit_names(ledger, wanted)
     if names is None:
         return
     chunks = await _chunks(ledger, wanted, oldest_first=oldest_first)
     place: str | int = ""
+    indexed: Any = await ledger.redis.hget(CALL_KEY + after, "ix") if after is not None else None
+    if indexed and (last := indexed.split("|"))[0] in chunks:
+        chunks, place = chunks[chunks.index(last[0]) :], int(last[1]) + (1 if oldest_first else -1)
     since = "" if wanted.since_ms is None else wanted.since_ms
     until = "" if wanted.until_ms is None else wanted.until_ms
     while chunks:

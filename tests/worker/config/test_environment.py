@@ -25,6 +25,8 @@ def test_defaults_are_those_of_the_contract():
         log_level="info",
         metrics_host="127.0.0.1",
         metrics_port=None,
+        console_host="127.0.0.1",
+        console_port=8090,
     )
 
 
