@@ -30,6 +30,7 @@ def create_app(
     quarantine: Quarantine,
     ready: Ready,
     metrics: Metrics,
+    tally: Tally,
     refusals: Refusals,
 ) -> Server:
     """Build the server; to be run by ``aiohttp.web.ServerRunner`` on the running loop.
@@ -48,7 +49,7 @@ def create_app(
         max_body=settings.max_body,
         inbox=inbox,
         quarantine=quarantine,
-        tally=Tally(webhooks=metrics.webhooks, ack_seconds=metrics.ack_seconds),
+        tally=tally,
     )
     proxied = settings.trusted_proxies > 0
     ops = Ops(tokens=Tokens(settings.ops_tokens), proxied=proxied, ready=ready, metrics=metrics)

@@ -19,10 +19,12 @@ from receiver.notifier import Notifier
 from receiver.quarantine import Quarantine
 from receiver.redis_breaker import RedisBreaker
 from receiver.refusals import Refusals
+from receiver.reporter import Reporter
 from receiver.server import Server
 from receiver.spool.drainer import Drainer
 from receiver.spool.file import SpoolFile, SpoolStatus
 from receiver.spool.spool import Spool
+from receiver.views import Tally
 from worker.broker import open_redis
 from worker.config.environment import Environment
 from worker.config.receiver import ReceiverSettings
@@ -67,10 +69,16 @@ async def opened(
     spool = None if spool_file is None else Spool(spool_file, volatile=environment.spool_volatile)
     notifier = Notifier(connect)
 
+    refusals = Refusals(metrics.refused, senders=[sender.name for sender in settings.receiver.senders])
+    tally = Tally(webhooks=metrics.webhooks, ack_seconds=metrics.ack_seconds)
+    reporter = Reporter(
+        ledger=ledger, breaker=breaker, config=settings.digest, spool=environment.spool_path if spool else None,
+        heard_s=lambda: tally.heard_s, refused=refusals.totals, now_us=now_us,
+    )  # fmt: skip
+
     def tell_depth(status: SpoolStatus) -> None:
         metrics.spooled_events.set(status.events)
-
-    refusals = Refusals(metrics.refused, senders=[sender.name for sender in settings.receiver.senders])
+        reporter.tell_spool(status)
 
     inbox = Inbox(ledger=ledger, spool=spool, breaker=breaker, wake=notifier.wake, now_us=now_us)
     drainer = Drainer(
@@ -86,15 +94,18 @@ async def opened(
             config=settings.digest, refused=refusals.totals,
         ),
         metrics=metrics,
+        tally=tally,
         refusals=refusals,
     )  # fmt: skip
     watching = asyncio.create_task(app.watch())
+    reporting = asyncio.create_task(reporter.run())
     storing = asyncio.create_task(inbox.run())
     draining = asyncio.create_task(drainer.run())
     try:
         yield app
     finally:
         watching.cancel()
+        reporting.cancel()
         inbox.close()
         await storing
         while not draining.done():

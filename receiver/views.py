@@ -28,6 +28,8 @@ class Tally:
         self._webhooks = webhooks
         self._ack_seconds = ack_seconds
         self._bound: dict[tuple[str, str], Counter] = {}
+        self.heard_s = 0.0
+        """When a webhook was last taken, in epoch seconds; 0: none yet."""
 
     def count(self, outcome: str, *, kind: str = "") -> None:
         """Count a webhook; ``kind`` is the letter of its event."""
@@ -40,6 +42,7 @@ class Tally:
     def acknowledged(self, seconds: float) -> None:
         """Note how long an acknowledgement took, from the request's headers to the answer."""
         self._ack_seconds.observe(seconds)
+        self.heard_s = time.time()
 
 
 PATHS: dict[str, PathKind] = {

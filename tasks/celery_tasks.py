@@ -1,6 +1,8 @@
 """The Celery tasks: thin, and joined to the app with the queues of the registry's vendors."""
 
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from random import Random
 from typing import Any
 
 import structlog
@@ -9,20 +11,24 @@ from redis import RedisError
 
 from schemas.callcap.requests import Kind
 from schemas.delivery import DeliveryKey
+from tasks.alerts.watch import watch
 from tasks.callcap.requests import Callcap, NoSuchRequest, NotNoted
 from tasks.delivery.observer import Observer
 from tasks.dispatch.dispatcher import Dispatched, WakeUp
 from tasks.dispatch.dispatcher import dispatch as dispatch_calls
 from tasks.dispatch.planner import Planner
 from tasks.vendors.registry import VENDORS
-from tasks.worker_process import CALLCAP_THREADS, connect_signals
+from tasks.worker_process import CALLCAP_THREADS, CHORE_THREADS, connect_signals
 from worker.broker import direct_queue
 from worker.celery import app
+from worker.clock import begin_chore
 from worker.concurrency import BoundedExecutor
 from worker.ledger.numbers import Numbers
 from worker.runtime import Runtime, runtime
 
 log = structlog.get_logger(__name__)
+
+ALERTS_EVERY_MS = 2_000  # between two looks; one costs Redis some milliseconds with 1,000 destinations
 
 
 # A Callcap that hangs must not hold the threads that the calls need.
@@ -59,7 +65,7 @@ for _kind in Kind:
     _make_task(_kind)
 
 
-app.conf.task_queues = [direct_queue(name) for name in ("calls", *VENDORS, "callcap")]
+app.conf.task_queues = [direct_queue(name) for name in ("calls", *VENDORS, "callcap", "chores")]
 
 
 @app.task(name="tasks.calls.dispatch")  # type: ignore[untyped-decorator]
@@ -126,5 +132,34 @@ def _make_deliver(vendor: str) -> None:
 
 for _vendor in VENDORS:
     _make_deliver(_vendor)
+
+
+# A chore that takes long must not hold the threads that the calls need.
+_chores = BoundedExecutor[Callable[[], Coroutine[Any, Any, None]]](CHORE_THREADS)
+
+
+def _do(chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    owned = runtime()
+    if owned.stopping:
+        return
+    try:
+        owned.run(chore())
+    except RedisError as error:  # its turn comes again
+        log.warning("ledger.unavailable", error=type(error).__name__)
+    except Exception:
+        log.exception("chore.failed")
+
+
+@app.task(name="tasks.alerts.watch")  # type: ignore[untyped-decorator]
+def watch_alerts() -> None:
+    """Look what is wrong, and tell those who are to know."""
+    _chores.take(_watch_alerts, _do)
+
+
+async def _watch_alerts() -> None:
+    owned = runtime()
+    await begin_chore(owned.ledger, "alerts", every_ms=ALERTS_EVERY_MS)
+    await watch(owned.settings, ledger=owned.ledger, http=owned.http, rng=Random())
+
 
 connect_signals()

@@ -30,6 +30,7 @@ LINGER_S = 2.0
 three of a call's four, and the threads, round trips and waits that each of them takes."""
 
 DISPATCH_THREADS = 4  # the rest of the pool: one thread a destination
+CHORE_THREADS = 1  # chores are done one after the other
 CALLCAP_THREADS = 2  # requests to Callcap under way at once; the others wait in line and hold no thread
 
 
@@ -97,7 +98,7 @@ def _read_configuration(*, conf: Any, **_: Any) -> None:
         raise SystemExit(2) from None
     configure_logging(environment.log_format, environment.log_level, secrets=settings.secrets)
     callcap_threads = CALLCAP_THREADS if settings.callcap else 0
-    conf.worker_concurrency = len(settings.destinations) + DISPATCH_THREADS + callcap_threads
+    conf.worker_concurrency = len(settings.destinations) + DISPATCH_THREADS + CHORE_THREADS + callcap_threads
     _configured.append((environment, settings))
 
 
@@ -109,6 +110,8 @@ def _start_runtime(*, sender: Any, **_: Any) -> None:
     if environment.metrics_port is not None:
         metrics.serve(environment.metrics_host, environment.metrics_port)
     made = Runtime(settings=settings, environment=environment, metrics=metrics)
+    if settings.alerts:
+        made.chores["alerts"] = "tasks.alerts.watch"
     if settings.publish_dead_letters:
         made.publish_dead = DeadLetterQueue(sender.app).publish
     conf = sender.app.conf

@@ -1,7 +1,7 @@
 """The clock in every worker: wakes what is due, returns what was left behind, removes what is old."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
@@ -25,10 +25,17 @@ TICK_S = 0.5
 SWEEP_EVERY_TICKS = 20  # retention looks at a bounded slice each 10 s
 GAUGES_EVERY_TICKS = 10
 RESCUE_EVERY_TICKS = 4
+CHORES_EVERY_TICKS = 2
+CHORE_WAKE_MS = (
+    30_000  # how long one message stands for its chore; a worker that was killed with it keeps nobody longer
+)
 
 
 class Clock:
-    """Ticks until it is cancelled; ``wake`` sends one Celery message: task, arguments, queue."""
+    """Ticks until it is cancelled; ``wake`` sends one Celery message: task, arguments, queue.
+
+    ``chores`` are what one worker, whichever, is to do now and then: a name, and the task that does it.
+    """
 
     def __init__(
         self,
@@ -40,6 +47,7 @@ class Clock:
         sign_in: SignIn,
         wake: Callable[[str, list[Any], str], Awaitable[None]],
         plan: Callable[[bool], None] = lambda _: None,
+        chores: Mapping[str, str] | None = None,
     ) -> None:
         self._ledger = ledger
         self._settings = settings
@@ -48,6 +56,7 @@ class Clock:
         self._sign_in = sign_in
         self._plan = plan
         self._plans = True
+        self._chores = chores or {}
         calls = settings.calls
         self._retention = Retention(
             calls_s=calls.retention_s, dead_s=calls.dead_retention_s, remember_s=calls.remember_s
@@ -63,6 +72,8 @@ class Clock:
                 if ticks % RESCUE_EVERY_TICKS == 0:
                     await self._rescue()
                     await fill(self._ledger, default_region=self._settings.calls.default_region)
+                if ticks % CHORES_EVERY_TICKS == 0:
+                    await self._wake_chores()
                 if ticks % SWEEP_EVERY_TICKS == 0:
                     await sweep(self._ledger, self._retention)
                 if ticks % GAUGES_EVERY_TICKS == 0:
@@ -81,6 +92,12 @@ class Clock:
         if rescued := await rescue(self._ledger):
             log.warning("calls.rescued", count=rescued)
             self._metrics.calls_rescued.inc(rescued)
+
+    async def _wake_chores(self) -> None:
+        """Send a message for each chore whose turn has come."""
+        for name, task in self._chores.items():
+            if await is_turn(self._ledger, name):
+                await self._wake(task, [], "chores")
 
     async def tick(self) -> None:
         """Tick once: sign in as alive, return expired leases, send the wake-ups that are missing."""
@@ -104,6 +121,16 @@ class Clock:
             event = "planning.taken" if plans else "planning.left"
             log.warning(event, config=self._sign_in.config, newest=newest.config)
             self._plan(plans)
+
+
+async def is_turn(ledger: Ledger, name: str) -> bool:
+    """Say whether a message that does this chore is to be sent now; of all clocks that ask one is told so."""
+    return bool(await ledger.scripts.run("chore_turn", name, CHORE_WAKE_MS) == 1)
+
+
+async def begin_chore(ledger: Ledger, name: str, *, every_ms: int) -> None:
+    """Do a chore now: its next turn comes in ``every_ms``."""
+    await ledger.scripts.run("chore_begin", name, every_ms)
 
 
 def _consume(consumer: Any, plans: bool) -> None:  # noqa: FBT001  Celery hands it on by its place
@@ -151,6 +178,7 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
             ),
             wake=wake,
             plan=plan,
+            chores=owned.chores,
         )  # fmt: skip
         with suppress(RedisError, OSError):  # the first tick says so
             owned.run(clock.sign_in())  # before anything is consumed

@@ -66,6 +66,8 @@ class Runtime:
         """Calls that wait for the process's one dispatch."""
         self.leaves_planning = False
         """Another worker has a newer configuration, and plans the calls."""
+        self.chores: dict[str, str] = {}
+        """What the clock is to wake now and then: a name, and the task that does it."""
         self.stopping = False
         self._stack = AsyncExitStack()
         self._thread = threading.Thread(target=self._serve, name="switchboard-loop", daemon=True)

@@ -12,6 +12,7 @@ from tests.acceptance.stack import Stack
 
 LONG = frozenset(
     {
+        "test_alerts.py",
         "test_callcap.py",
         "test_doors.py",
         "test_failover.py",

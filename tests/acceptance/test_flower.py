@@ -29,7 +29,7 @@ def test_flower_shows_the_work_by_ids_alone_to_whoever_has_the_password(make_sta
     asked = [task["args"] for task in tasks if task["name"] == "tasks.calls.dispatch"]
     handed = [task["args"] for task in tasks if task["name"] == "tasks.captorra.deliver"]
 
-    assert {"calls", "captorra", "comunik8", "kapture", "callcap"} == queues
+    assert {"calls", "captorra", "comunik8", "kapture", "callcap", "chores"} == queues
     assert any("flower-a" in args for args in asked)
     assert any("flower-a:law:create" in args or "flower-b:law:create" in args for args in handed)
     pages = _pages(flower, tasks)

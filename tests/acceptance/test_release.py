@@ -26,7 +26,7 @@ HELD = int(os.environ.get("SWITCHBOARD_HELD", "5000"))
 """Deliveries held; the figure of the promise is 100,000."""
 
 BATCH = 1000
-QUEUES = ("calls", "captorra", "comunik8", "kapture", "callcap")
+QUEUES = ("calls", "captorra", "comunik8", "kapture", "callcap", "chores")
 LONGEST_LIST = 100
 PAUSE_S = 0.05
 ALONE_S = 5.0

@@ -18,6 +18,7 @@ from receiver.quarantine import Quarantine
 from receiver.redis_breaker import RedisBreaker
 from receiver.refusals import Refusals
 from receiver.spool.spool import Spool
+from receiver.views import Tally
 from worker.config.receiver import ReceiverSettings
 from worker.ledger.records import Accepted, Incoming
 from worker.ledger.sign_ins import SignIn
@@ -176,6 +177,7 @@ async def running_receiver(
     quarantine = Quarantine(ledger=ledger, spool=spool, breaker=breaker, receipt_us=inbox.receipt_us)
     app = create_app(
         settings=settings, inbox=inbox, quarantine=quarantine, ready=ready, metrics=metrics, refusals=refusals,
+        tally=Tally(webhooks=metrics.webhooks, ack_seconds=metrics.ack_seconds),
     )  # fmt: skip
     storing = asyncio.create_task(inbox.run())
     runner = web.ServerRunner(app)

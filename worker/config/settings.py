@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.destination import Destination, VendorSpec
+from worker.config.alerts import AlertRule, read_alerts
 from worker.config.console import ConsoleSettings, read_console
 from worker.config.destinations import LoadedDestination, read_destination, read_url
 from worker.config.environment import Environment
@@ -22,7 +23,7 @@ from worker.errors import SettingsError
 LEASE_MARGIN_S = 30.0
 """A lease outlives the attempt it covers by this much (contract, section 6)."""
 
-_TABLES = ("receiver", "calls", "destinations", "routes", "dead_letters", "callcap", "import", "console")
+_TABLES = ("receiver", "calls", "destinations", "routes", "dead_letters", "callcap", "import", "console", "alerts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class Settings:
     import_date_formats: tuple[str, ...]
     """Of ``strptime``."""
     console: ConsoleSettings
+    alerts: tuple[AlertRule, ...]
     specs: Mapping[str, VendorSpec] = field(repr=False)
     """What the vendors told of themselves, by name."""
     secrets: frozenset[str] = field(repr=False)
@@ -94,11 +96,13 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
     imports = read_table(ImportTable(), document.get("import", {}), ("import",), faults, beside=("columns",))
     columns = _import_columns(document, faults)
     console = read_console(document, faults)
+    alerts = read_alerts(document, faults)
     faults.raise_if_any()
     secrets = {*receiver.posting_tokens, *receiver.ops_tokens}
     secrets.update(secret for one in loaded.values() for secret in one.secrets)
     if callcap is not None:
         secrets.add(callcap.api_key)
+    secrets.update(text for rule in alerts for target in rule.to for text in (target.address, target.secret) if text)
     return Settings(
         receiver=receiver,
         calls=calls,
@@ -110,6 +114,7 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
         import_timezone=imports["timezone"],
         import_date_formats=imports["date_formats"],
         console=console,
+        alerts=alerts,
         specs=by_name,
         secrets=frozenset(secrets),
         digest=blake2b(path.read_bytes(), digest_size=6).hexdigest(),

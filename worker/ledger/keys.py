@@ -22,6 +22,10 @@ HOLDERS_KEY = "sb:hold:"
 PARKED_KEY = "sb:park:"
 MEMORY_KEY = "sb:memo:"
 FOLLOW_KEY = "sb:follow:"
+ALERT_LINE_KEY = "sb:alertline:"
+ALERT_HEAD_KEY = "sb:alerthead:"
+CHORE_WAKE_KEY = "sb:chorewake:"
+CHORE_DONE_KEY = "sb:choredone:"
 RATE_KEY = "sb:rate:"
 NUMBER_KEY = "sb:number:"
 AUDITED_KEY = "sb:a:"
@@ -51,6 +55,12 @@ AUDIT_KEY = "sb:audit"
 SWEEP_KEY = "sb:sweep"
 RESCUE_KEY = "sb:rescue"
 RESCUING_KEY = "sb:rescuing"
+ALERTS_KEY = "sb:alerts"
+ALERT_DUE_KEY = "sb:alertdue"
+ALERTS_SENT_KEY = "sb:alertsent"
+RECEIVERS_KEY = "sb:receivers"
+REPORTED_KEY = "sb:reported"
+HEARD_KEY = "sb:heard"
 PROBE_KEY = "sb:probe"
 FACETS_KEY = "sb:facets"
 CHUNK_KEY = "sb:chunk"
@@ -437,6 +447,73 @@ KEYS = (
         holds="nothing: that a slice was looked at",
         lifetime="until the next slice may be",
         expires=True,
+    ),
+    Key(
+        name=ALERTS_KEY,
+        type="hash",
+        holds="the causes of alerts that hold",
+        lifetime="each field until its cause has ended, or a day after its rule was changed",
+        fields=MappingProxyType({"{alert}": "since when, when it was told, and the facts, as JSON"}),
+    ),
+    Key(
+        name=ALERT_LINE_KEY + "{target}",
+        type="list",
+        holds="messages that wait for a target, as JSON, the next one first; at most 1,000",
+        lifetime="each until it is told or given up; 30 days",
+        expires=True,
+    ),
+    Key(
+        name=ALERT_HEAD_KEY + "{target}",
+        type="hash",
+        holds="the tries of the first message of that line",
+        lifetime="30 days after the last try",
+        expires=True,
+        fields=MappingProxyType({"fence": "of the last claim", "tries": "so far", "reason": "why the last one failed"}),
+    ),
+    Key(
+        name=ALERT_DUE_KEY,
+        type="zset",
+        holds="targets in whose line a message waits, by when it may be tried",
+        lifetime="each until its line is empty",
+    ),
+    Key(
+        name=ALERTS_SENT_KEY,
+        type="list",
+        holds="messages that are done with: `target|outcome|at|tries|reason`, a newline, the message",
+        lifetime="the newest 200",
+    ),
+    Key(
+        name=CHORE_WAKE_KEY + "{chore}",
+        type="string",
+        holds="nothing: that a message which does this chore is outstanding",
+        lifetime="30 s",
+        expires=True,
+    ),
+    Key(
+        name=CHORE_DONE_KEY + "{chore}",
+        type="string",
+        holds="nothing: that the chore was done",
+        lifetime="until its next turn",
+        expires=True,
+    ),
+    Key(
+        name=RECEIVERS_KEY,
+        type="hash",
+        holds="what each receiver's process says of its spool, its refusals and its configuration",
+        lifetime="each field 7 days after its last report",
+        fields=MappingProxyType({"{process}": "as JSON"}),
+    ),
+    Key(
+        name=REPORTED_KEY,
+        type="zset",
+        holds="receivers' processes, by their last report",
+        lifetime="each 7 days after it",
+    ),
+    Key(
+        name=HEARD_KEY,
+        type="string",
+        holds="when a webhook was last taken, in milliseconds",
+        lifetime="for good",
     ),
     Key(
         name=PROBE_KEY,

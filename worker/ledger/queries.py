@@ -174,6 +174,20 @@ async def dead_letters(
                     yield DeadLetter(key=record.key, died_ms=died_ms, record=record)
 
 
+async def last_words(ledger: Ledger, destination: str) -> tuple[str, str, str] | None:
+    """Return the reason, the vendor's words and the key of what a destination refused last.
+
+    That is its newest dead letter, else the delivery that has been due for longest; ``None``: there is neither.
+    """
+    async for letter in dead_letters(ledger, [destination]):
+        return letter.reason, letter.words, str(letter.key)
+    members = _texts(await ledger.redis.zrange(f"{DUE_KEY}{destination}", 0, 0))
+    for record in await find(ledger, [_key(member, destination) for member in members]):
+        if record is not None and record.history.attempts:
+            return record.reason, record.history.attempts[-1].reply, str(record.key)
+    return None
+
+
 async def find_dead(ledger: Ledger, key: DeliveryKey) -> DeadLetter | None:
     """Read one dead letter; ``None`` when there is none of that key."""
     is_call = key.destination == CALLS

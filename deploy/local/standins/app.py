@@ -30,6 +30,8 @@ def create_app(*, store: Store, accounts: Accounts) -> web.Application:
         "kapture": Kapture(shelf=shelves[2], accounts=accounts).routes,
         "callcap": Callcap(shelf=shelves[3], accounts=accounts, pool=fictional_pool(), now_ms=store.now_ms).routes,
     }
+    # Whoever is told of alerts: they are only looked at, by /control/requests?vendor=alerts.
+    vendors["alerts"] = [Route("POST", "", lambda _: Answer(b"", status=204))]
     app = web.Application(client_max_size=_BODY_BYTES)
     for vendor, routes in vendors.items():
         for route in routes:
