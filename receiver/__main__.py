@@ -21,6 +21,7 @@ from worker.config.environment import Environment
 from worker.config.receiver import faults_of_host
 from worker.config.settings import Settings, read_startup
 from worker.errors import SettingsError
+from worker.ledger.schema import refuse_unknown_format
 from worker.log import configure_logging
 
 
@@ -103,6 +104,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     options = arguments(argv)
     try:
         environment, settings = load(environ)
+        refuse_unknown_format(environment.redis_url)
         spool_file = None if environment.spool_path is None else SpoolFile(environment.spool_path)
     except SettingsError as error:
         print(*error.faults, sep="\n", file=sys.stderr)  # noqa: T201

@@ -94,7 +94,10 @@ async def durability(redis: RedisConfig) -> str:
 
 
 class Ready:
-    """Looks at Redis, the spool and the work; returns what it found for a second."""
+    """Looks at Redis, the spool and the work; returns what it found for a second.
+
+    ``besides``: parts that are there only while something is wrong.
+    """
 
     def __init__(  # noqa: PLR0913  it looks at every part
         self,
@@ -107,6 +110,7 @@ class Ready:
         config: str,
         now_us: Callable[[], int],
         refused: Callable[[], Mapping[str, int]] = dict,
+        besides: Callable[[], Mapping[str, Any]] = dict,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
@@ -117,6 +121,7 @@ class Ready:
         self._config = config
         self._now_us = now_us
         self._refused = refused
+        self._besides = besides
         self._monotonic = monotonic
         self._lock = asyncio.Lock()
         self._found: tuple[float, bool, Readiness] | None = None
@@ -141,6 +146,7 @@ class Ready:
         }
         if refused := dict(self._refused()):
             parts["refused"] = refused
+        parts |= self._besides()
         if redis_ok:
             parts |= await self._ask_redis()
         return Readiness(redis_ok or spool["state"] == "ok", parts)

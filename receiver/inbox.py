@@ -85,10 +85,11 @@ class Inbox:
 
     ``spool``: where a group goes that Redis does not take; without one its events are refused.
     ``wake`` is told the ids of what is new, after the answers; it must neither block nor raise.
+    ``journal`` is handed every event that was acknowledged as new, or kept; it must neither block nor raise.
     ``now_us`` is the wall clock in microseconds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  collaborators and bounds, by keyword
         self,
         *,
         ledger: EventLedger,
@@ -96,6 +97,7 @@ class Inbox:
         breaker: RedisBreaker,
         wake: Callable[[Sequence[str]], None],
         now_us: Callable[[], int],
+        journal: Callable[[Sequence[Incoming]], None] = lambda _: None,
         max_group: int = 512,
         max_waiting: int = 4096,
         max_waiting_chars: int = 32 * 1024 * 1024,
@@ -105,6 +107,7 @@ class Inbox:
         self._breaker = breaker
         self._wake = wake
         self._now_us = now_us
+        self._journal = journal
         self._max_group = max_group
         self._max_waiting = max_waiting
         self._room = max_waiting_chars
@@ -178,7 +181,7 @@ class Inbox:
         if accepted is None:
             await self._put_aside(group)
             return
-        new: list[str] = []
+        new: list[Incoming] = []
         failed: list[_Waiting] = []
         for waiting, outcome in zip(group, accepted, strict=True):
             if outcome is Accepted.FAILED:
@@ -186,9 +189,10 @@ class Inbox:
                 continue
             _answer(waiting, _OUTCOMES[outcome])
             if outcome is Accepted.NEW:
-                new.append(waiting.item.call_id)
+                new.append(waiting.item)
         if new:
-            self._wake(new)
+            self._wake([item.call_id for item in new])
+            self._journal(new)
         if failed:
             log.error("ledger.failed", events=len(failed))
             await self._put_aside(failed)
@@ -218,6 +222,7 @@ class Inbox:
             return
         for waiting in group:
             _answer(waiting, EventOutcome.KEPT if self._spool.volatile else EventOutcome.SPOOLED)
+        self._journal([waiting.item for waiting in group])
 
 
 def _answer(waiting: _Waiting, outcome: EventOutcome) -> None:

@@ -8,6 +8,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -15,6 +17,8 @@ from aiohttp import web
 from receiver.app import create_app
 from receiver.health import Ready
 from receiver.inbox import Inbox
+from receiver.journal import Journal
+from receiver.ledger_watch import LedgerWatch, keeper_of
 from receiver.notifier import Notifier
 from receiver.quarantine import Quarantine
 from receiver.redis_breaker import RedisBreaker
@@ -80,7 +84,19 @@ async def opened(
         metrics.spooled_events.set(status.events)
         reporter.tell_spool(status)
 
-    inbox = Inbox(ledger=ledger, spool=spool, breaker=breaker, wake=notifier.wake, now_us=now_us)
+    journal = None
+    if environment.journal_dir is not None:
+        journal = Journal(environment.journal_dir, retention=timedelta(seconds=settings.calls.retention_s))
+    watch = LedgerWatch(ledger, keeper_of(environment.journal_dir, environment.spool_path))
+    inbox = Inbox(
+        ledger=ledger, spool=spool, breaker=breaker, wake=notifier.wake, now_us=now_us,
+        journal=(lambda _: None) if journal is None else journal.add,
+    )  # fmt: skip
+
+    def besides() -> dict[str, Any]:
+        stopped = {"journal": {"state": "stopped", "why": journal.fault}} if journal and journal.fault else {}
+        return {**watch.parts, **stopped}
+
     drainer = Drainer(
         spool=spool, ledger=ledger, breaker=breaker, wake=notifier.wake, depth=tell_depth, now_us=now_us,
         foreign=lambda sender, call_id: refusals.note("conflict", sender=sender, call_id=call_id),
@@ -91,7 +107,7 @@ async def opened(
         quarantine=Quarantine(ledger=ledger, spool=spool, breaker=breaker, receipt_us=inbox.receipt_us),
         ready=Ready(
             ledger=ledger, redis=redis, spool=spool, breaker=breaker, destinations=settings.destinations, now_us=now_us,
-            config=settings.digest, refused=refusals.totals,
+            config=settings.digest, refused=refusals.totals, besides=besides,
         ),
         metrics=metrics,
         tally=tally,
@@ -100,12 +116,14 @@ async def opened(
     watching = asyncio.create_task(app.watch())
     reporting = asyncio.create_task(reporter.run())
     storing = asyncio.create_task(inbox.run())
+    looking = asyncio.create_task(watch.run())
     draining = asyncio.create_task(drainer.run())
     try:
         yield app
     finally:
         watching.cancel()
         reporting.cancel()
+        looking.cancel()
         inbox.close()
         await storing
         while not draining.done():
@@ -113,6 +131,8 @@ async def opened(
             draining.cancel()
             await asyncio.wait({draining}, timeout=CANCEL_AGAIN_S)
         await asyncio.to_thread(notifier.close, timeout_s=WAKER_SHUTDOWN_S)
+        if journal is not None:
+            await asyncio.to_thread(journal.close)
         if spool is not None:
             await spool.close()
         await redis.aclose()

@@ -9,6 +9,7 @@ from schemas.delacon.events import Event, StoredEvent, merge
 from worker.ledger.ledger import Ledger
 from worker.ledger.queries import look_up
 from worker.ledger.records import Accepted, Incoming
+from worker.ledger.sender_mark import unmarked
 
 _WHOLE_ENDS = frozenset("ec")
 
@@ -102,3 +103,23 @@ class Importer:
             or (key in raw and adds_nothing(key, text, raw[key], default_region=self._default_region))
             for key, text in event.values.items()
         )
+
+
+async def take_journaled(ledger: Ledger, items: Sequence[Incoming], *, dry_run: bool = False) -> list[Fate]:
+    """Take events of a journal that the ledger lacks, each as it came; safe to repeat. Raises ``redis.RedisError``."""
+    known = await look_up(ledger, [item.call_id for item in items])
+    held = {call_id: {text.split(" ", 1)[-1] for text in call.texts} for call_id, call in known.calls.items()}
+    fates = [Fate.KNOWN] * len(items)
+    places = [
+        place
+        for place, item in enumerate(items)
+        if item.call_id not in known.remembered and unmarked(item.record) not in held.get(item.call_id, ())
+    ]
+    if dry_run:
+        return [Fate.NEW if place in set(places) else Fate.KNOWN for place in range(len(items))]
+    if places:
+        lacking = [items[place] for place in places]
+        await ledger.scripts.run("expect", *dict.fromkeys(item.call_id for item in lacking))
+        for place, answer in zip(places, await ledger.accept(lacking), strict=True):
+            fates[place] = _FATES_OF[answer]
+    return fates

@@ -21,6 +21,7 @@ from worker.config.environment import Environment
 from worker.config.settings import LEASE_MARGIN_S, Settings, read_startup
 from worker.dead_letters import DeadLetterQueue
 from worker.errors import SettingsError
+from worker.ledger.schema import refuse_unknown_format
 from worker.log import configure_logging
 from worker.metrics import Metrics
 from worker.runtime import Runtime, runtime, start
@@ -93,6 +94,7 @@ def _read_configuration(*, conf: Any, **_: Any) -> None:
     """Read the configuration before anything is consumed; every fault is told and the process ends with status 2."""
     try:
         environment, settings = read_startup(os.environ, specs=[vendor.spec for vendor in VENDORS.values()])
+        refuse_unknown_format(environment.redis_url)
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201  there is no log yet
         raise SystemExit(2) from None

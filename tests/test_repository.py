@@ -21,6 +21,7 @@ REASONS = {
     "tasks/vendors/registry.py": "the one line of each vendor",
     "worker/build.py": "read by every process",
     "worker/celery.py": "celery -A worker finds the app here",
+    "worker/ledger/records.py": "every record that goes in or comes out, and how it is read",
     "worker/ledger/sender_mark.py": "the form that accept.lua and the receiver share",
 }
 """Why a file of the product has less than 40 lines, or any file more than 400."""
@@ -29,6 +30,7 @@ SETUP = (*LOCKS, "pyproject.toml", "Makefile", "deploy/setup.sh", "deploy/Docker
 ENVIRONMENT = [  # contract, section 3
     *("REDIS_URL", "SWITCHBOARD_CONFIG", "HOST", "PORT", "SPOOL_PATH", "SPOOL_VOLATILE", "LOG_FORMAT", "LOG_LEVEL"),
     *("CONSOLE_HOST", "CONSOLE_PORT", "METRICS_PORT", "METRICS_HOST", "FLOWER_BASIC_AUTH", "FLOWER_ADDRESS"),
+    "JOURNAL_DIR",
 ]
 
 

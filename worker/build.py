@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-LEDGER_FORMAT = 1
+LEDGER_FORMAT = 2
 """The number of the format in which this version writes the ledger (contract, section 12)."""
 
 

@@ -69,3 +69,7 @@ class SettingsError(Exception):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+class UnreadableError(ValueError):
+    """Raised when a record of the ledger is of a form that this version does not know; its text says which part."""

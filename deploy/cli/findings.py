@@ -17,9 +17,12 @@ from deploy.cli.spool import look
 from receiver.auth import is_loopback
 from receiver.health import durability
 from worker.broker import open_redis
+from worker.build import LEDGER_FORMAT
 from worker.config.environment import Environment, port_number
+from worker.ledger.keys import SHELF_KEY
 from worker.ledger.ledger import Ledger
 from worker.ledger.overview import Overview
+from worker.ledger.schema import at_time, changed_in_words, read_schema
 from worker.ledger.sign_ins import differing
 from worker.primary import NotPrimaryError
 from worker.redis_address import RedisAddress
@@ -57,6 +60,7 @@ async def look_at_redis(found: Findings, redis_url: str, names: Mapping[str, str
         async with open_redis(redis_url, timeout_s=REDIS_S) as redis:
             ledger = Ledger(redis)
             await _look_at_server(found, redis)
+            await _look_at_schema(found, redis)
             overview = await ledger.overview(names)
             _look_at_work(found, overview)
             _look_at_configurations(found, overview, config)
@@ -88,6 +92,29 @@ async def _look_at_server(found: Findings, redis: Redis) -> None:
         found.wrong.append("redis: a Cluster cannot be used; give one primary")
     if about.get("maxmemory") and about.get("maxmemory_policy") != "noeviction":
         found.wrong.append(f"redis: maxmemory-policy is {about['maxmemory_policy']}: it may drop calls; set noeviction")
+
+
+async def _look_at_schema(found: Findings, redis: Redis) -> None:
+    schema = await read_schema(redis)
+    shelved = await redis.zcard(SHELF_KEY)
+    found.values["ledger"] = {"format": schema.format, "set_aside": shelved or None}
+    if schema.fault:
+        found.wrong.append(f"ledger: {schema.fault}")
+    elif schema.format < LEDGER_FORMAT:
+        found.warnings.append(
+            f"ledger: it has format {schema.format}, and this version writes {LEDGER_FORMAT}: run `switchboard ledger"
+            " migrate`"
+        )
+    if shelved:
+        found.warnings.append(f"ledger: {shelved} records cannot be read by this version; `switchboard ledger check`")
+    if schema.changed:
+        found.wrong.append(f"ledger: {changed_in_words(schema.changed)}")
+    if schema.restored:
+        taken = at_time(schema.restored["taken_ms"])
+        found.warnings.append(
+            f"ledger: restored from a backup of {taken}; it does not know what was delivered, paused, suppressed or"
+            " erased after that"
+        )
 
 
 async def _try_a_write(found: Findings, ledger: Ledger) -> None:

@@ -17,12 +17,15 @@ import orjson
 
 from deploy.cli.import_columns import Columns
 from deploy.cli.output import Failed, Misconfigured, as_option, emit, json_option, progress, say, shown
-from deploy.cli.session import Session, with_ledger
+from deploy.cli.session import Session, read_environment, with_ledger
+from receiver.journal import Lines as JournalLines
+from receiver.journal import batches, files_in
 from schemas.delacon.call_keys import CALL_ID
 from schemas.delacon.events import Event, UnusableBody, read_event
 from schemas.delacon.import_row import WRITTEN_AS_NUMBERS, ImportRows, RefusedRow, is_formula, is_total, plain
-from tasks.import_events import Fate, Importer
+from tasks.import_events import Fate, Importer, take_journaled
 from worker.ledger.audit import note
+from worker.ledger.schema import note as note_schema
 
 _BOM = "\ufeff"
 _DELIMITERS = ",;\t|"  # what spreadsheets write, by country
@@ -214,11 +217,12 @@ class Count:
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument("file", type=click.Path(exists=True, allow_dash=True), required=False)
+@click.option("--journal", is_flag=True, help="FILE is a receiver's journal, or its folder; default: JOURNAL_DIR.")
 @click.option("--dry-run", is_flag=True, help="Say what would come in, and take nothing.")
 @as_option
 @json_option
-def import_file(*, file: str, dry_run: bool, as_json: bool) -> None:
+def import_file(*, file: str | None, journal: bool, dry_run: bool, as_json: bool) -> None:
     """Take in calls that never came by webhook; - is standard input. Safe to repeat.
 
     FILE holds JSON lines, each an event or a complete call as Delacon pushes them, or CSV whose header has the names
@@ -228,8 +232,16 @@ def import_file(*, file: str, dry_run: bool, as_json: bool) -> None:
     What a call has already is known, whichever way it came, and is not taken again. A refused line is told with its
     number: one whose id or number a spreadsheet has spoilt, whose date cannot be read, a second header, a total. Then
     the status is 1, and all other lines are in. --dry-run says too what became of each column.
+
+    --journal takes what a restored ledger lacks: every event that the receiver accepted. What is made of it may have
+    been delivered before, so a vendor that knows no duplicates is asked first.
     """
     columns = Columns()
+    if journal:
+        _finish(_import_journal(file, dry_run=dry_run), columns, dry_run=dry_run, as_json=as_json, journal=True)
+        return
+    if file is None or Path(file).is_dir():
+        raise click.UsageError("Give a FILE, or --journal.")
 
     async def work(session: Session) -> Count:
         columns.named = session.settings.import_columns
@@ -257,15 +269,20 @@ def import_file(*, file: str, dry_run: bool, as_json: bool) -> None:
             except BadFile as error:
                 raise Misconfigured([f"{file} cannot be imported: {error}."]) from None
 
-    count = with_ledger(work)
+    _finish(with_ledger(work), columns, dry_run=dry_run, as_json=as_json)
+
+
+def _finish(count: Count, columns: Columns, *, dry_run: bool, as_json: bool, journal: bool = False) -> None:
+    """Print what an import came to, and end with its status."""
+    told = dry_run and not journal
     if as_json:
         emit({
             "new": count.new, "known": count.known, "refused": count.refused, "refusals": count.refusals,
-            "dry_run": dry_run, **({"columns": columns.shape()} if dry_run else {}),
+            "dry_run": dry_run, **({"columns": columns.shape()} if told else {}),
         })  # fmt: skip
     else:
         click.echo(f"{count.new} {'would be ' * dry_run}new, {count.known} known, {count.refused} refused")
-        for line in columns.sentences() if dry_run else ():
+        for line in columns.sentences() if told else ():
             click.echo(shown(line))
         for refusal in count.refusals[:SHOWN]:
             say(f"line {refusal['line']}: {refusal['reason']}")
@@ -275,6 +292,41 @@ def import_file(*, file: str, dry_run: bool, as_json: bool) -> None:
         raise Failed("Stopped before the end; the same import again takes the rest.")
     if count.refused:
         raise SystemExit(1)
+
+
+def _import_journal(file: str | None, *, dry_run: bool) -> Count:
+    folder = file or read_environment().journal_dir
+    if folder is None:
+        raise click.UsageError("Give the journal, or set JOURNAL_DIR.")
+    path = Path(folder)
+    paths = files_in(path) if path.is_dir() else [path]
+    if not paths:
+        raise Failed(f"{path} holds no journal.")
+
+    async def work(session: Session) -> Count:
+        count, lines, taken = Count(), JournalLines(paths), 0
+        by = session.does("import.journal", path.name)
+        with _stoppable() as stopped, progress(sum(one.stat().st_size for one in paths), "importing") as advance:
+            for batch in batches(iter(lines), BATCH):
+                for fate in await take_journaled(session.ledger, batch, dry_run=dry_run):
+                    count.add(fate, lines.number)
+                advance(lines.position - taken)
+                taken = lines.position
+                if stopped():
+                    count.stopped = True
+                    break
+        for number in lines.unreadable:
+            count.refuse(number, "no event of a journal that this version reads")
+        if not dry_run:
+            await note(session.ledger, by, count=count.new)
+            if not count.stopped:
+                await note_schema(session.ledger, changed=None)
+        return count
+
+    try:
+        return with_ledger(work)
+    except OSError as error:
+        raise Failed(f"{path} cannot be read: {error.strerror}.") from None
 
 
 async def _take_all(

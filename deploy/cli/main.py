@@ -21,6 +21,10 @@ COMMANDS = {
     "destinations": ("deploy.cli.destinations:destinations", "Look at destinations, pause, resume or test them."),
     "suppress": ("deploy.cli.suppress:suppress", "Keep the list of numbers that no lead is made for."),
     "alerts": ("deploy.cli.alerts:alerts", "Look at what is wrong and told, and send a test."),
+    "ledger": (
+        "deploy.cli.ledger:ledger",
+        "Look at the ledger as a whole: check it, migrate it, back it up and restore it.",
+    ),
     "audit": ("deploy.cli.audit:audit", "Look at what was changed, by whom, when and from where."),
     "console": ("deploy.cli.console:console", "Make a password for the web console."),
     "numbers": ("deploy.cli.numbers:numbers", "Search, provision, update and list Callcap's phone numbers."),

@@ -20,6 +20,7 @@ from worker.config.settings import Settings, read_startup
 from worker.errors import SettingsError
 from worker.ledger.audit import Action, Actor, note
 from worker.ledger.ledger import Ledger
+from worker.ledger.schema import require_known_format
 from worker.log import configure_logging
 
 T = TypeVar("T")
@@ -76,19 +77,24 @@ def read_settings(*, redis_required: bool = False) -> tuple[Environment, Setting
     return environment, settings
 
 
-def with_ledger(work: Callable[[Session], Awaitable[T]]) -> T:
+def with_ledger(work: Callable[[Session], Awaitable[T]], *, any_format: bool = False) -> T:
     """Open the ledger, do the work on a loop of its own, and close it.
 
-    Raises ``Failed`` when Redis does not do its part, ``Misconfigured`` when it or the configuration is not set right.
+    Raises ``Failed`` when Redis does not do its part, ``Misconfigured`` when it or the configuration is not set right,
+    or when this version does not know the ledger's format; ``any_format`` is for commands that say so themselves.
     """
     environment, settings = read_settings(redis_required=True)
 
     async def run() -> T:
         async with open_redis(environment.redis_url) as redis:
+            if not any_format:
+                await require_known_format(redis)
             return await work(Session(environment=environment, settings=settings, ledger=Ledger(redis)))
 
     try:
         return asyncio.run(run())
+    except SettingsError as error:
+        raise Misconfigured(error.faults) from None
     except RedisError as error:
         raise Failed(f"Redis does not answer as it should: {error}") from None
 

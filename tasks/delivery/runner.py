@@ -26,6 +26,7 @@ from tasks.delivery.transitions import (
     unexpected,
 )
 from tasks.vendors.protocol import Http, Vendor
+from worker.errors import UnreadableError
 from worker.ledger.history import Attempt
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Claimed, Finish, Verdict
@@ -97,6 +98,9 @@ class Runner:
             delay_ms = 0 if self._vendor.resend_is_safe(self._destination) else self._lease_ms
             end = interrupted(claimed, at_ms=at_ms, delay_ms=delay_ms, sent=wire.request is not None)
             await self._finish_writer.write(end)
+            return
+        except UnreadableError as error:  # an event of a later version: nothing was sent
+            await self._ledger.set_aside(claimed.key, fence=claimed.fence, why=str(error))
             return
         except RedisError as error:
             # What is not known of the call cannot be sent: it goes back as if it had not been claimed.

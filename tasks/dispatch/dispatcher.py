@@ -8,6 +8,7 @@ import structlog
 
 from schemas.delivery import DeliveryKey
 from tasks.dispatch.planner import Planner
+from worker.errors import UnreadableError
 from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Plan, StoredCall
@@ -75,7 +76,9 @@ async def _dispatch_some(
     await ledger.forget_waits(list(wanted.keys() - {call.call_id for call in stored}))
     if new_only:
         stored = [call for call in stored if call.planned_version != call.version]
-    plans = [(call, plan) for call in stored if (plan := _plan(planner, call, now_ms=now_ms))]
+    unreadable: dict[str, str] = {}
+    plans = [(call, plan) for call in stored if (plan := _plan(planner, call, unreadable, now_ms=now_ms))]
+    await ledger.set_aside_calls(unreadable)
     answers = await ledger.plan([plan for _, plan in plans], by="" if by is None else by.dump())
     for (before, plan), planned in zip(plans, answers, strict=True):
         if not planned.applied:
@@ -90,10 +93,16 @@ async def _dispatch_some(
     return no_start
 
 
-def _plan(planner: Planner, call: StoredCall, *, now_ms: int) -> Plan | None:
-    """Plan one call; a bug of ours in it holds up no other: it stays due, and is tried again."""
+def _plan(planner: Planner, call: StoredCall, unreadable: dict[str, str], *, now_ms: int) -> Plan | None:
+    """Plan one call; a bug of ours in it holds up no other: it stays due, and is tried again.
+
+    One that a later version wrote, so that a part of it cannot be read, is noted with that part.
+    """
     try:
         return planner.plan(call, now_ms=now_ms)
+    except UnreadableError as error:
+        unreadable[call.call_id] = str(error)
+        return None
     except Exception:
         log.exception("call.plan_failed", call_id=call.call_id)
         return None

@@ -29,6 +29,8 @@ class Environment:
     port: int
     spool_path: Path | None
     """``None``: no spool."""
+    journal_dir: Path | None
+    """Where accepted events are appended to a file a day; ``None``: nowhere."""
     spool_volatile: bool
     """The spool's disk dies with the process: what stands only there is kept and delivered, and answered 503."""
     log_format: str
@@ -57,6 +59,7 @@ class Environment:
             host=variables.read("HOST", host_name, "127.0.0.1"),
             port=variables.read("PORT", port_number, 8080),
             spool_path=Path(spool_path) if spool_path else None,
+            journal_dir=variables.read("JOURNAL_DIR", Path, None),
             spool_volatile=variables.read("SPOOL_VOLATILE", _one_of("0", "1"), "0") == "1",
             log_format=variables.read("LOG_FORMAT", _one_of("console", "json"), "console" if on_terminal else "json"),
             log_level=variables.read("LOG_LEVEL", _one_of(*_LEVELS), "info"),

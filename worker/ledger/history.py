@@ -1,12 +1,13 @@
 """What a delivery remembers of itself: its attempts, its notes, and what was last sent."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Any
 
 import orjson
 
 from schemas.record import record
+from worker.errors import UnreadableError
 
 KEPT_ATTEMPTS = 20
 DELIVERED_REPLY = 256  # characters of the reply kept when the attempt delivered
@@ -30,6 +31,8 @@ class Attempt:
     reply: str = ""
     unknown: bool = False
     """The vendor may have done what it was asked, though no answer said so."""
+    later: tuple[Any, ...] = field(default=(), repr=False)
+    """What a later version keeps beside it; written back as it came."""
 
 
 @record
@@ -44,6 +47,8 @@ class History:
     """A digest of the mapped values that the vendor confirmed."""
     payload: str = ""
     """The request as sent, secrets blanked; kept for dead letters only."""
+    later: tuple[Any, ...] = field(default=(), repr=False)
+    """What a later version keeps beside it; written back as it came."""
 
     def add(
         self,
@@ -69,6 +74,7 @@ class History:
             sent_version=self.sent_version if sent_version is None else sent_version,
             sent_fields=self.sent_fields if sent_fields is None else sent_fields,
             payload=self.payload,
+            later=self.later,
         )
 
     def dump(self) -> str:
@@ -76,25 +82,29 @@ class History:
         if self == _EMPTY:
             return ""
         attempts = [
-            [a.number, a.at_ms, a.elapsed_ms, a.status, a.outcome, a.reason, a.reply, int(a.unknown)]
+            [a.number, a.at_ms, a.elapsed_ms, a.status, a.outcome, a.reason, a.reply, int(a.unknown), *a.later]
             for a in self.attempts
         ]
-        tail: list[Any] = [attempts, self.notes, self.sent_version, self.sent_fields, self.payload]
+        tail: list[Any] = [attempts, self.notes, self.sent_version, self.sent_fields, self.payload, *self.later]
         return orjson.dumps(tail).decode()
 
     @classmethod
     def load(cls, text: str) -> "History":
-        """Read what ``dump`` wrote."""
+        """Read what ``dump`` wrote, of a later version too where it has more values; raises ``UnreadableError``."""
         if not text:
             return _EMPTY
-        attempts, notes, sent_version, sent_fields, payload = orjson.loads(text)
-        return cls(
-            attempts=tuple(_attempt(*values) for values in attempts),
-            notes=tuple(notes),
-            sent_version=sent_version,
-            sent_fields=sent_fields,
-            payload=payload,
-        )
+        try:
+            attempts, notes, sent_version, sent_fields, payload, *later = orjson.loads(text)
+            return cls(
+                attempts=tuple(_attempt(*values) for values in attempts),
+                notes=tuple(notes),
+                sent_version=sent_version,
+                sent_fields=sent_fields,
+                payload=payload,
+                later=tuple(later),
+            )
+        except (ValueError, TypeError) as error:
+            raise UnreadableError("log") from error
 
 
 def _cut(attempt: Attempt, limit: int) -> Attempt:
@@ -102,7 +112,15 @@ def _cut(attempt: Attempt, limit: int) -> Attempt:
 
 
 def _attempt(  # noqa: PLR0917  the order of the stored list
-    number: int, at_ms: int, elapsed_ms: int, status: int | None, outcome: str, reason: str, reply: str, unknown: int
+    number: int,
+    at_ms: int,
+    elapsed_ms: int,
+    status: int | None,
+    outcome: str,
+    reason: str,
+    reply: str,
+    unknown: int,
+    *later: Any,
 ) -> Attempt:
     return Attempt(
         number=number,
@@ -113,6 +131,7 @@ def _attempt(  # noqa: PLR0917  the order of the stored list
         reason=reason,
         reply=reply,
         unknown=bool(unknown),
+        later=later,
     )
 
 

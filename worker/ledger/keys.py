@@ -69,6 +69,12 @@ GONE_KEY = "sb:gone"
 FILLED_KEY = "sb:filled"
 FILLING_KEY = "sb:filling"
 FORMS_KEY = "sb:forms"
+SCHEMA_KEY = "sb:schema"
+SHELF_KEY = "sb:shelf"
+SHELF_WHY_KEY = "sb:shelfwhy"
+
+EVERY = "sb:*"
+"""What the names of all keys match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +135,7 @@ KEYS = (
                 "h:{digit}": "digests of events that begin with this digit",
                 "hp": "padding that makes Redis keep a large hash as a table",
                 "xn": "how many events were folded into others",
+                "jr": "1: it came from a journal, so it may have been delivered before",
                 "x:{kind}": "first receipt of a folded kind",
                 "x:{kind}:{shape}": "the latest folded event with these keys",
             }
@@ -541,6 +548,38 @@ KEYS = (
         type="string",
         holds="the secret that the console signs its forms with",
         lifetime="for good",
+    ),
+    Key(
+        name=SCHEMA_KEY,
+        type="hash",
+        holds="what the ledger says of itself",
+        lifetime="for good",
+        fields=MappingProxyType(
+            {
+                "format": "the number of its format",
+                "epoch": "made when it began; another one is another ledger",
+                "since": "when that was, in milliseconds",
+                "beat": "when a receiver last looked, in milliseconds",
+                "migrating": "the format to which a migration was begun",
+                "cursor": "how far that has come",
+                "restoring": "1: a backup is being put back",
+                "restored": "of which backup it was made, as JSON",
+                "changed": "that it was emptied or put back, until that was dealt with, as JSON",
+            }
+        ),
+    ),
+    Key(
+        name=SHELF_KEY,
+        type="zset",
+        holds="delivery keys that this version cannot read, `{call_id}:calls:plan` for a call, by when to look again",
+        lifetime="each until it can be read",
+    ),
+    Key(
+        name=SHELF_WHY_KEY,
+        type="hash",
+        holds="what is known of those",
+        lifetime="each field until its delivery is final or gone",
+        fields=MappingProxyType({"{key}": "since when, how often it was looked at, and which part cannot be read"}),
     ),
 )
 

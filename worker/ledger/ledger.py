@@ -1,14 +1,16 @@
 """The ledger's work: accept, plan, claim, finish and the clock's tick; each takes lists and is one round trip."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 import orjson
+import structlog
 from redis.asyncio import Redis
 
 from schemas.delivery import DeliveryKey
+from worker.errors import UnreadableError
 from worker.ledger.history import History
 from worker.ledger.keys import CALL_KEY, PROBE_KEY, WAKE_CALLS_KEY
 from worker.ledger.overview import Overview
@@ -34,6 +36,8 @@ from worker.ledger.scripts import Scripts
 from worker.ledger.sender_mark import foreign
 from worker.ledger.sign_ins import SignIn
 from worker.ledger.suppressed import Suppressed
+
+log = structlog.get_logger(__name__)
 
 LARGE = 4096  # characters of an event: what is larger has its digest made here, and costs Redis the less
 MAX_QUARANTINED = 10_000  # bodies (contract, section 4)
@@ -218,7 +222,7 @@ class Ledger:
             }
             for p in plans
         ]  # fmt: skip
-        answers = await self.scripts.run("plan", orjson.dumps(wire).decode(), by)
+        answers = await self.scripts.run("plan", orjson.dumps(wire).decode(), by, self.timings.memory)
         return [
             Planned(
                 applied == 1,
@@ -251,8 +255,25 @@ class Ledger:
         verdict, wait_ms, left, behind_ms, suppressing, *items = await self.scripts.run(
             "claim", destination, want, lease_ms, int(clear_wakeup), "" if rate_per_s is None else rate_per_s, *members
         )
-        taken = tuple(_claimed(destination, item, suppressing=suppressing == 1) for item in items)
-        return Claim(verdict, wait_ms, left, behind_ms, taken)
+        taken: list[Claimed] = []
+        for item in items:
+            try:
+                taken.append(_claimed(destination, item, suppressing=suppressing == 1))
+            except UnreadableError as error:  # the others of the claim go on, and there may be more
+                await self.set_aside(DeliveryKey(item[0], destination, item[1]), fence=int(item[2]), why=str(error))
+                verdict = "limited"
+        return Claim(verdict, wait_ms, left, behind_ms, tuple(taken))
+
+    async def set_aside(self, key: DeliveryKey, *, fence: int, why: str) -> None:
+        """Give back a claimed delivery, unsent, of which this version cannot read a part; it is tried again later."""
+        log.error("ledger.unreadable", delivery_id=str(key), part=why)
+        await self.scripts.run("shelve", str(key), fence, why)
+
+    async def set_aside_calls(self, calls: Mapping[str, str]) -> None:
+        """Let calls wait that this version cannot plan, by their ids; the texts say which part cannot be read."""
+        if calls:
+            log.error("ledger.unreadable", call_ids=list(calls), part=sorted(set(calls.values())))
+            await self.scripts.run("shelve_calls", *(text for pair in calls.items() for text in pair))
 
     async def finish(self, ends: Sequence[Finish]) -> list[Finished]:
         """End claims; one whose fence is old changes nothing."""

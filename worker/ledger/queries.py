@@ -8,6 +8,7 @@ import orjson
 from redis import ResponseError
 
 from schemas.delivery import DeliveryKey
+from worker.errors import UnreadableError
 from worker.ledger.keys import (
     BODIES_KEY,
     CALL_KEY,
@@ -148,7 +149,15 @@ async def find(ledger: Ledger, keys: Sequence[DeliveryKey]) -> list[DeliveryReco
         for key in keys:
             pipe.hget(f"{CALL_KEY}{key.call_id}", f"d:{key.destination}:{key.action}")
         texts = await pipe.execute()
-    return [DeliveryRecord.parse(key, text) if text else None for key, text in zip(keys, texts, strict=True)]
+    return [_delivery(key, text) if text else None for key, text in zip(keys, texts, strict=True)]
+
+
+def _delivery(key: DeliveryKey, text: str) -> DeliveryRecord | None:
+    """Return a delivery; ``None`` for one of a later version, which ``ledger check`` shows."""
+    try:
+        return DeliveryRecord.parse(key, text)
+    except UnreadableError:
+        return None
 
 
 async def in_flight(ledger: Ledger) -> list[DeliveryRecord]:

@@ -1,6 +1,8 @@
 """What goes into the ledger's operations and what comes out of them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -13,6 +15,7 @@ from schemas.delacon.call_keys import CALL_ID
 from schemas.delacon.events import Arrivals, Merged, StoredEvent, arrivals_of, merge, parse_record
 from schemas.delivery import DeliveryKey, State
 from schemas.record import record
+from worker.errors import UnreadableError
 from worker.ledger.history import History
 from worker.ledger.sender_mark import unmarked
 
@@ -71,13 +74,19 @@ class DeliveryRecord:
 
     @classmethod
     def parse(cls, key: DeliveryKey, text: str) -> "DeliveryRecord":
-        """Read the stored form: a header line and the history."""
-        header, log = text.split("\n", 1)
-        state, fence, number, step, at, group, reason = header.split("|", 6)
-        return cls(
-            key=key, state=STATES[state], fence=int(fence), number=int(number), step=int(step), at_ms=int(at),
-            group=group, reason=reason, history=History.load(log),
-        )  # fmt: skip
+        """Read the stored form: a header line and the history; raises ``UnreadableError``.
+
+        What a later version adds behind the reason is passed over.
+        """
+        try:
+            header, log = text.split("\n", 1)
+            state, fence, number, step, at, group, reason, *_ = header.split("|")
+            return cls(
+                key=key, state=STATES[state], fence=int(fence), number=int(number), step=int(step), at_ms=int(at),
+                group=group, reason=reason, history=History.load(log),
+            )  # fmt: skip
+        except (LookupError, ValueError) as error:
+            raise UnreadableError("header") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +112,11 @@ class StoredCall:
     """By destination and action."""
     answered_by: Mapping[str, str] = field(default_factory=dict)
     """By destination: the id of the answered call because of which the lead there is cancelled or withdrawn."""
+    unreadable: str = ""
+    """Which part of it, if any, this version cannot read: ``state``, ``header``, ``log`` or ``event``.
+
+    Such a delivery is not among the others, nor such an event among those for showing; nothing is decided
+    without it."""
 
     @classmethod
     def parse(cls, call_id: str, fields: Mapping[str, str]) -> "StoredCall | None":
@@ -111,37 +125,43 @@ class StoredCall:
             return None
         count = int(fields["n"])
         deliveries = {}
+        unreadable = "" if fields.get("st", "") in CALL_STATES else "state"
         for name, text in fields.items():
             if name.startswith("d:"):
                 _, destination, action = name.split(":", 2)
                 key = DeliveryKey(call_id, destination, action)
-                deliveries[destination, action] = DeliveryRecord.parse(key, text)
+                try:
+                    deliveries[destination, action] = DeliveryRecord.parse(key, text)
+                except UnreadableError as error:
+                    unreadable = str(error)
+        texts = tuple(fields.get(f"e{i}", "") for i in range(1, count + 1))
         return cls(
             call_id=call_id,
             version=count + int(fields.get("xn", 0)),
-            state=CALL_STATES[fields.get("st", "")],
+            state=CALL_STATES.get(fields.get("st", ""), "unknown"),
             revision=int(fields.get("rv", 0)),
             planned_version=int(fields.get("pn", 0)),
             routes=tuple(filter(None, fields.get("rt", "").split(" "))),
-            texts=tuple(fields[f"e{i}"] for i in range(1, count + 1)),
+            texts=texts,
             folded=tuple(fields[name] for name in sorted(fields) if name.startswith("x:")) if "xn" in fields else (),
             deliveries=deliveries,
             answered_by={name[3:]: text for name, text in fields.items() if name.startswith("by:")},
+            unreadable=unreadable or ("" if all(map(_is_readable, texts)) else "event"),
         )
 
     @property
     def events(self) -> tuple[StoredEvent, ...]:
-        """Read the events; those that were folded as what is left of them."""
-        return tuple(read_stored(text) for text in (*self.texts, *self.folded))
+        """Read the events; those that were folded as what is left of them. What cannot be read is left out."""
+        return tuple(_readable((*self.texts, *self.folded)))
 
     @property
     def listed(self) -> tuple[StoredEvent, ...]:
         """Read the events; those of one kind that were folded as one event, which came with the last of them."""
         kinds: dict[str, list[StoredEvent]] = {}
-        for event in sorted(map(read_stored, self.folded), key=lambda event: event.received_us):
+        for event in sorted(_readable(self.folded), key=lambda event: event.received_us):
             kinds.setdefault(event.kind, []).append(event)
         return (
-            *map(read_stored, self.texts),
+            *_readable(self.texts),
             *(
                 StoredEvent(
                     received_us=events[-1].received_us,
@@ -154,7 +174,9 @@ class StoredCall:
 
     @property
     def arrivals(self) -> Arrivals:
-        """Tell which events are in, without reading their values."""
+        """Tell which events are in, without reading their values; raises ``UnreadableError``."""
+        if self.unreadable:
+            raise UnreadableError(self.unreadable)
         if not self.folded:
             return arrivals_of(map(_receipt, self.texts))
         firsts = [text for text in self.folded if text.endswith("{}")]
@@ -189,10 +211,29 @@ def path_of(item: Incoming) -> str:
 
 
 def read_stored(text: str) -> StoredEvent:
-    """Read one stored event: the receipt in microseconds, a blank, the record."""
-    received, record = text.split(" ", 1)
-    kind, values = parse_record(record)
-    return StoredEvent(received_us=int(received), kind=kind, values=values)
+    """Read one stored event: the receipt in microseconds, a blank, the record; raises ``UnreadableError``."""
+    if not _is_readable(text):
+        raise UnreadableError("event")
+    try:
+        received, record = text.split(" ", 1)
+        kind, values = parse_record(record)
+        return StoredEvent(received_us=int(received), kind=kind, values=values)
+    except (ValueError, AttributeError) as error:
+        raise UnreadableError("event") from error
+
+
+_READABLE = re.compile(r"[0-9]+ [sepcq]\{")
+
+
+def _is_readable(text: str) -> bool:
+    """Say whether an event begins as this version knows it: one of a later version has another kind or another form."""
+    return _READABLE.match(text) is not None
+
+
+def _readable(texts: Iterable[str]) -> Iterator[StoredEvent]:
+    for text in texts:
+        with suppress(UnreadableError):
+            yield read_stored(text)
 
 
 @record

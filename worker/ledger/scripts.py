@@ -11,7 +11,7 @@ from redis.exceptions import NoScriptError
 
 
 @cache
-def _source(name: str) -> str:
+def source(name: str) -> str:
     """Read a script; its first line may name the parts that it needs beside the prelude: ``--@ index figures``."""
     folder = files("worker.ledger") / "lua"
     script = (folder / f"{name}.lua").read_text()
@@ -35,7 +35,7 @@ class Scripts:
         """Run a script; raises ``redis.RedisError``."""
         script = self._loaded.get(name)
         if script is None:
-            script = self._loaded[name] = self.redis.register_script(_source(name))
+            script = self._loaded[name] = self.redis.register_script(source(name))
         now = "" if self._clock_ms is None else self._clock_ms()
         try:
             return await script(args=(now, *args))

@@ -20,6 +20,7 @@ def test_defaults_are_those_of_the_contract():
         host="127.0.0.1",
         port=8080,
         spool_path=Path("var/spool.db"),
+        journal_dir=None,
         spool_volatile=False,
         log_format="json",
         log_level="info",

@@ -67,6 +67,7 @@ local function take(member)
   local key = call_key(id)
   local head = call('HMGET', key, field_of(dest, action), 'n', 'ra', 'e1', 'e2', 'xn') -- nearly every call has two events
   local d = read_delivery(head[1])
+  if head[1] and not d then return set_aside(id .. ':' .. dest .. ':' .. action, 'header', now) end
   if not d or (d.state ~= 'q' and d.state ~= 'r') then return end
   local memory = ''
   if d.group ~= '' then

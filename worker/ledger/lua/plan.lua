@@ -1,7 +1,7 @@
 --@ index figures
 -- plan(now, JSON list of {id, n, state, revision, wait_until, routes, deliveries = [[dest, action, group, after], ...],
 --   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed, marks, [mark asked for, ...]], ...],
---   about = [service id, result's letter, caller's digits], where the call is merged}, action)
+--   about = [service id, result's letter, caller's digits], where the call is merged}, action, memory_ms)
 -- -> {[applied, [created key that may be taken now, backlog of its destination], ...], ...}
 -- Applied only when the call still has the n events, folded ones counted, that the plan was made from.
 local now = now_ms()
@@ -128,13 +128,12 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
   local key = call_key(plan.id)
   local names = { 'n', 'st', 'o' }
   for i, item in ipairs(plan.deliveries) do names[3 + i] = field_of(item[1], item[2]) end
-  names[#names + 1] = 'xn'
-  names[#names + 1] = 'ix'
+  names[#names + 1], names[#names + 2], names[#names + 3] = 'xn', 'jr', 'ix'
   local stored = call('HMGET', key, unpack(names))
   local answer = { 0 }
   if not stored[1] then
     call('ZREM', WAITS, plan.id)
-  elseif stored[1] + (stored[#names - 1] or 0) ~= plan.n then
+  elseif stored[1] + (stored[#names - 2] or 0) ~= plan.n then
     call('ZADD', WAITS, int(now), plan.id)
   else
     answer[1] = 1
@@ -173,6 +172,8 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
     end
     if #made > 0 then fields[#fields + 1], fields[#fields + 2] = 'o', (stored[3] or 0) + #made end
     call('HSET', key, unpack(fields))
+    -- From the journal of a ledger that was lost: it may have been delivered then.
+    if stored[#names - 1] then for _, item in ipairs(made) do doubt(item[1], item[3], ARGV[4]) end end
     for _, item in ipairs(made) do make_due(plan.id, item[1], item[2], item[4], answer) end
     for _, follow in ipairs(plan.follows) do follow_up(plan.id, follow, answer) end
   end

@@ -22,16 +22,18 @@ local function remembered_key(id) return 'sb:m:' .. id end
 local CALLS, WAITS, LEASES, DESTS = 'sb:calls', 'sb:waits', 'sb:leases', 'sb:dests'
 local NO_START, UNROUTED, WAKE_CALLS = 'sb:nostart', 'sb:unrouted', 'sb:wakecalls'
 local FINAL = { D = true, X = true, S = true, C = true }
+local KNOWN = { q = true, f = true, r = true, D = true, X = true, S = true, C = true }
 
 local function field_of(dest, action) return 'd:' .. dest .. ':' .. action end
 local function split_member(member) return string.match(member, '^(.*):([^:]*)$') end
 local function split_key(key) return string.match(key, '^(.*):([^:]*):([^:]*)$') end
 
+-- A header of another form, or with another state, is of a later version: nil, as where there is none.
 local function read_delivery(value)
   if not value then return nil end
   local state, fence, number, step, at, group, reason, log =
     string.match(value, '^(%a)|(%d+)|(%d+)|(%d+)|(%d+)|([^|]*)|([^\n]*)\n(.*)$')
-  if not state then return nil end
+  if not KNOWN[state] then return nil end
   return { state = state, fence = tonumber(fence), number = tonumber(number), step = tonumber(step),
            at = tonumber(at), group = group, reason = reason, log = log }
 end
@@ -45,6 +47,26 @@ local function write_delivery(id, dest, action, d)
   call('HSET', call_key(id), field_of(dest, action), written(d))
 end
 
+-- What this version cannot read stays as it is, and stands on a shelf by its key until it is looked at again: a minute
+-- later, at most an hour. So it holds up no other, and a later version finds it. A call that cannot be planned stands
+-- there as `{id}:calls:plan`. Beside it stands since when, how often, and which part cannot be read.
+local SHELF, SHELF_WHY = 'sb:shelf', 'sb:shelfwhy'
+local SHELF_MS, SHELF_MAX_MS = 60000, 3600000
+
+local function plan_key(id) return id .. ':calls:plan' end
+
+local function set_aside(key, why, now)
+  local since, rounds = string.match(call('HGET', SHELF_WHY, key) or '', '^(%d+) (%d+) ')
+  rounds = tonumber(rounds or '0')
+  call('ZADD', SHELF, int(now + math.min(SHELF_MS * 2 ^ math.min(rounds, 10), SHELF_MAX_MS)), key)
+  call('HSET', SHELF_WHY, key, (since or int(now)) .. ' ' .. int(rounds + 1) .. ' ' .. why)
+end
+
+local function take_off_shelf(key)
+  call('ZREM', SHELF, key)
+  call('HDEL', SHELF_WHY, key)
+end
+
 -- Deliveries of one group (one caller at one Kapture account) run one at a time. While nobody of a group is under way,
 -- the next one in its line is due.
 local function promote_group(dest, group, now)
@@ -53,8 +75,11 @@ local function promote_group(dest, group, now)
     local member = call('LPOP', parked_key(dest, group))
     if not member then return end
     local id, action = split_member(member)
-    local d = read_delivery(call('HGET', call_key(id), field_of(dest, action)))
-    if d and not FINAL[d.state] then
+    local value = call('HGET', call_key(id), field_of(dest, action))
+    local d = read_delivery(value)
+    if value and not d then
+      set_aside(id .. ':' .. dest .. ':' .. action, 'header', now)
+    elseif d and not FINAL[d.state] then
       -- Since when it was due: so it comes before those of its group that became due after it.
       call('ZADD', due_key(dest), int(math.min(d.at, now)), member)
       return
@@ -99,6 +124,30 @@ local function release_followers(id, dest, now)
   end
 end
 
+local function is_waiting(words, action)
+  return string.find(' ' .. (words or '') .. ' ', ' ' .. action .. ' ', 1, true) ~= nil
+end
+
+-- Puts what stands on the shelf back to its place, where it can be read by now.
+local function try_again(key, now)
+  local id, dest, action = split_key(key)
+  if dest == 'calls' then
+    call('ZREM', SHELF, key)
+    if call('EXISTS', call_key(id)) == 1 then call('ZADD', WAITS, int(now), id) end
+    return
+  end
+  local value = id and call('HGET', call_key(id), field_of(dest, action))
+  local d = read_delivery(value)
+  if value and not d then return set_aside(key, 'header', now) end
+  if not d or FINAL[d.state] then return take_off_shelf(key) end
+  call('ZREM', SHELF, key)
+  if d.state == 'f' then
+    call('ZADD', LEASES, int(d.at), key)
+  elseif not is_waiting(call('HGET', call_key(id), 'w:' .. dest), action) then
+    call('ZADD', due_key(dest), int(d.at), id .. ':' .. action)
+  end
+end
+
 local function each_delivery(id, visit)
   for _, name in ipairs(call('HKEYS', call_key(id))) do
     local dest, action = string.match(name, '^d:([^:]*):([^:]*)$')
@@ -119,8 +168,10 @@ local function remove_call(id)
     call('ZREM', due_key(dest), member)
     call('ZREM', dead_key(dest), member)
     call('ZREM', LEASES, id .. ':' .. dest .. ':' .. action)
+    take_off_shelf(id .. ':' .. dest .. ':' .. action)
     if d and d.group ~= '' then grouped[#grouped + 1] = { dest, d.group, member } end
   end)
+  take_off_shelf(plan_key(id))
   call('DEL', call_key(id))
   -- Its place in a line goes to the next one; its other places there hold nothing any more, and are passed over.
   for _, place in ipairs(grouped) do

@@ -11,7 +11,7 @@ local found = 0
 for _, id in ipairs(ids) do
   local h = redis.pcall('HMGET', call_key(id), 'n', 'xn', 'pn', 'st', 'ix') -- a key of the wrong type holds up no other
   local unplanned = not h.err and h[1] and (tonumber(h[3] or '0') ~= h[1] + (h[2] or 0) or h[4] == 'w')
-  if unplanned and not call('ZSCORE', WAITS, id) then
+  if unplanned and not call('ZSCORE', WAITS, id) and not call('ZSCORE', SHELF, plan_key(id)) then
     call('ZADD', WAITS, int(now), id)
     found = found + 1
   end

@@ -1,6 +1,6 @@
 -- tick(now, limit, wake_ms, memory_ms, dest...) -> {expired leases, 1 when calls wait for dispatch, destination to wake...}
 -- Expired leases go back to due, and leave a doubt about their callers; what is due and has no wake-up outstanding gets
--- one.
+-- one. What was set aside, and may be readable by now, is looked at again.
 local now = now_ms()
 local limit, wake_ms, memory_ms = ARGV[2], ARGV[3], ARGV[4]
 local answer = { 0, 0 }
@@ -8,8 +8,11 @@ for _, key in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', int(now), 'LIMIT', 0,
   call('ZREM', LEASES, key)
   local id, dest, action = split_key(key)
   local member = id .. ':' .. action
-  local d = read_delivery(call('HGET', call_key(id), field_of(dest, action)))
-  if d and d.state == 'f' then
+  local value = call('HGET', call_key(id), field_of(dest, action))
+  local d = read_delivery(value)
+  if value and not d then
+    set_aside(key, 'header', now)
+  elseif d and d.state == 'f' then
     d.state, d.at, d.reason = 'r', now, 'interrupted'
     write_delivery(id, dest, action, d)
     doubt(dest, d.group, memory_ms)
@@ -18,6 +21,7 @@ for _, key in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', int(now), 'LIMIT', 0,
     answer[1] = answer[1] + 1
   end
 end
+for _, key in ipairs(call('ZRANGEBYSCORE', SHELF, '-inf', int(now), 'LIMIT', 0, 20)) do try_again(key, now) end
 if #call('ZRANGEBYSCORE', WAITS, '-inf', int(now), 'LIMIT', 0, 1) > 0
   and call('SET', WAKE_CALLS, '1', 'NX', 'PX', wake_ms) then
   answer[2] = 1
