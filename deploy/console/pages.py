@@ -10,6 +10,7 @@ from redis import RedisError
 from deploy.cli.number_shapes import owned, request_shape
 from deploy.console.access import Visitor
 from deploy.console.looking import CallFilter, Cursor
+from deploy.console.measures import Measures, calls_today
 from deploy.console.queries import Queries
 from deploy.console.rendering import ACCESS, PAGES, SESSION, VISITOR
 from deploy.console.story import story, why
@@ -72,14 +73,18 @@ def filter_of(request: web.Request) -> CallFilter:
 
 
 async def now(request: web.Request) -> web.StreamResponse:
-    """Show what needs a person, and how every destination does."""
-    session = request.app[SESSION]
+    """Show what needs a person, what came in, and how every destination does."""
+    session, zone = request.app[SESSION], request.app[PAGES].zone_of(request)
     overview = await session.ledger.overview(session.settings.destinations)
     every = visitor_of(request).user.destinations is None
-    found = await queries_of(request).destinations()
+    found = await queries_of(request).destinations(overview)
+    names = [one["destination"] for one in found]
+    measures = await Measures.read(session.ledger, names, now_ms=overview.now_ms)
+    came = await calls_today(session.ledger, now_ms=overview.now_ms, zone=zone) if every else None
     return request.app[PAGES].render(
-        request, "now.html", overview=overview, every=every, destinations=found,
-        empty=not overview.calls, address=_webhook_address(request), needs=_needs(found, overview, every=every),
+        request, "now.html", overview=overview, every=every, destinations=found, empty=not overview.calls, came=came,
+        address=_webhook_address(request), needs=_needs(found, overview, every=every), measures=measures,
+        chart=measures.chart(names, zone=zone),
     )  # fmt: skip
 
 
@@ -108,18 +113,26 @@ async def call(request: web.Request) -> web.StreamResponse:
 
 async def destinations(request: web.Request) -> web.StreamResponse:
     """Show every destination."""
+    ledger = request.app[SESSION].ledger
     found = await queries_of(request).destinations()
-    return request.app[PAGES].render(request, "destinations.html", destinations=found)
+    names = [one["destination"] for one in found]
+    measures = await Measures.read(ledger, names, now_ms=await ledger.now_ms())
+    return request.app[PAGES].render(request, "destinations.html", destinations=found, measures=measures)
 
 
 async def destination(request: web.Request) -> web.StreamResponse:
     """Show one destination."""
-    name = request.match_info["name"]
+    name, ledger = request.match_info["name"], request.app[SESSION].ledger
     found = [one for one in await queries_of(request).destinations() if one["destination"] == name]
     if not found:
         raise web.HTTPNotFound(text="There is no such destination, or not for you.")
-    configured = request.app[SESSION].settings.destinations.get(name)
-    return request.app[PAGES].render(request, "destination.html", one=found[0], configured=configured)
+    zone = request.app[PAGES].zone_of(request)
+    measures = await Measures.read(ledger, [name], now_ms=await ledger.now_ms())
+    return request.app[PAGES].render(
+        request, "destination.html", one=found[0], configured=request.app[SESSION].settings.destinations.get(name),
+        counts=measures.whole(name), chart=measures.chart([name], zone=zone),
+        latencies=measures.latencies(name, zone=zone),
+    )  # fmt: skip
 
 
 async def dead(request: web.Request) -> web.StreamResponse:
@@ -184,7 +197,11 @@ async def live(request: web.Request) -> web.StreamResponse:
             figures = str((overview.calls, overview.unrouted, overview.no_start, overview.quarantined, seen))
         except (RedisError, OSError):
             figures = "away"
-        await response.write(f"event: {'changed' if before and figures != before else 'same'}\ndata:\n\n".encode())
+        event = "changed" if before and figures != before else "same"
+        try:
+            await response.write(f"event: {event}\ndata:\n\n".encode())
+        except ConnectionError:
+            break  # nobody looks any more
         before = figures
         try:
             await asyncio.wait_for(request.app[ENDING].wait(), _FRESH_S)

@@ -11,6 +11,7 @@ from deploy.console.looking import PAGE, CallFilter, Looking
 from deploy.console.masking import masked_call, masked_line
 from worker.ledger import queries
 from worker.ledger.audit import audited
+from worker.ledger.overview import Overview
 from worker.ledger.records import StoredCall
 
 AUDIT_PAGE = 100
@@ -78,9 +79,10 @@ class Queries:
                     break
         return shape, sent, doings
 
-    async def destinations(self) -> list[dict[str, Any]]:
+    async def destinations(self, overview: Overview | None = None) -> list[dict[str, Any]]:
         """Return every destination that the visitor sees, with its queue and what holds it."""
-        overview = await self._session.ledger.overview(self._session.settings.destinations)
+        if overview is None:
+            overview = await self._session.ledger.overview(self._session.settings.destinations)
         in_flight = [record.key.destination for record in await queries.in_flight(self._session.ledger)]
         return [
             {

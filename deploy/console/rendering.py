@@ -92,13 +92,13 @@ class Pages:
 
     def zone_of(self, request: web.Request) -> ZoneInfo:
         """Return the zone in which the viewer wants times; UTC until one is chosen."""
-        name = request.cookies.get(ZONE_COOKIE, "")
+        name = unquote(request.cookies.get(ZONE_COOKIE, ""))
         return ZoneInfo(name) if name in self._zones else ZoneInfo("UTC")
 
     def keep_zone(self, response: web.StreamResponse, name: str) -> None:
         """Let the browser keep a zone."""
         if name in self._zones:
-            response.set_cookie(ZONE_COOKIE, name, max_age=ZONE_KEPT_S, path="/", samesite="Strict")
+            response.set_cookie(ZONE_COOKIE, quote(name, safe=""), max_age=ZONE_KEPT_S, path="/", samesite="Strict")
 
 
 PAGES: Final = web.AppKey("pages", Pages)

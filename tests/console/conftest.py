@@ -14,6 +14,8 @@ from redis.asyncio import Redis
 from deploy.cli.session import Session
 from deploy.console.access import Access, hash_password
 from deploy.console.app import create_app
+from deploy.console.chores import Chores
+from deploy.console.forms import CHORES
 from tasks.dispatch.planner import Planner
 from tasks.vendors.registry import VENDORS
 from tests.cli.conftest import CONFIG, Book
@@ -88,6 +90,7 @@ class Console:
     session: Session
     base: str
     book: Book
+    chores: Chores
     stack: AsyncExitStack = field(repr=False)
 
     async def browser(self, name: str | None = None) -> Browser:
@@ -119,10 +122,11 @@ async def start(redis_url: str, tmp_path: Path) -> AsyncIterator[Start]:
             ledger = Ledger(redis)
             session = Session(environment=environment, settings=settings, ledger=ledger)
             access = Access(settings=settings.console, sessions=Sessions(ledger), host=host)
-            server = TestServer(create_app(session=session, access=access), host="127.0.0.1")
+            app = create_app(session=session, access=access)
+            server = TestServer(app, host="127.0.0.1")
             await stack.enter_async_context(server)
             book = Book(ledger, Planner(settings=settings, vendors=VENDORS))
-            return Console(session, str(server.make_url("/")).rstrip("/"), book, stack)
+            return Console(session, str(server.make_url("/")).rstrip("/"), book, app[CHORES], stack)
 
         yield begin
 
