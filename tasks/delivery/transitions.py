@@ -10,6 +10,7 @@ import orjson
 from schemas.blanking import blank
 from schemas.delivery import Blocked, Dead, Delivered, Order, Prepared, Retry, Skipped, State
 from schemas.destination import Destination
+from schemas.record import record
 from tasks.delivery.attempt import Tried
 from worker.backoff import wait_s
 from worker.ledger.history import Attempt, History
@@ -20,6 +21,30 @@ UNSURE = "unsure"
 
 A delivery of that caller, whichever it is, then looks before it adds; so while a contact's account cannot be searched,
 all calls of that caller fare as the one in doubt does. The next receipt ends the doubt."""
+
+
+@record
+class Ready:
+    """A claim whose attempt may begin."""
+
+    claimed: Claimed
+    """The claim, an attempt before it noted where its worker was killed."""
+    order: Order
+    skip: str
+    """Why nothing is to be sent; empty when something is."""
+    sent_before: str
+    """The digest of what the vendor last confirmed of this call; empty when nothing."""
+
+
+def begin(
+    claimed: Claimed, *, destination: Destination, default_region: str, at_ms: int
+) -> Ready | tuple[Finish, Attempt]:
+    """Return what the attempt needs, or the end of a delivery that gets no further try."""
+    if killed_too_often(claimed, destination.retry_s):
+        return given_up(claimed, at_ms=at_ms)
+    claimed = noting_interruption(claimed, at_ms=at_ms)
+    order = order_of(claimed, destination=destination, default_region=default_region)
+    return Ready(claimed=claimed, order=order, skip=skip_reason(claimed), sent_before=sent_before(claimed))
 
 
 def order_of(claimed: Claimed, *, destination: Destination, default_region: str) -> Order:
@@ -234,6 +259,7 @@ def unexpected(
     claimed: Claimed, *, destination: Destination, at_ms: int, error: Exception, sent: bool, rng: Random
 ) -> tuple[Finish, Attempt]:
     """End an attempt that an error of ours ended outside of it: by the schedule, then dead (contract, section 6)."""
+    claimed = noting_interruption(claimed, at_ms=at_ms)
     delay_s = wait_s(destination.retry_s, claimed.step + 1, rng=rng)
     verdict = Verdict.DEAD if delay_s is None else Verdict.RETRY
     made = Attempt(

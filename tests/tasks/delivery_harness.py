@@ -1,6 +1,6 @@
-"""A deliverer on a real ledger, with real vendors and a fake HTTP, driven in the words of the tests."""
+"""A runner on a real ledger, with real vendors and a fake HTTP, driven in the words of the tests."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -9,6 +9,7 @@ import orjson
 
 from schemas.destination import Destination
 from tasks.delivery.finish_writer import FinishWriter
+from tasks.delivery.observer import Observer
 from tasks.delivery.runner import Runner
 from tasks.vendors.registry import VENDORS
 from tests.destinations import make_destination
@@ -16,7 +17,7 @@ from tests.fakes import FakeHttp, reply
 from tests.ledgers import LEASE_MS, NOON, Driver
 from worker.ledger.history import Attempt
 from worker.ledger.ledger import Ledger
-from worker.ledger.records import Finish
+from worker.metrics import Metrics
 
 CALLER = "+61491570156"
 EVENT = {
@@ -26,25 +27,26 @@ EVENT = {
 SAVED = reply(b'{"saved": true, "processed": true}')
 
 
-@dataclass
-class Watched:
-    """Keeps what it is told."""
+class Watched(Observer):
+    """The observer, which keeps what it counts and publishes."""
 
-    attempts: list[tuple[str, float | None]] = field(default_factory=list)
-    dead_letters: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__(Metrics(), self._keep)
+        self.attempts: list[tuple[str, float | None]] = []
+        self.dead_letters: list[str] = []
 
-    def attempted(self, destination: Destination, end: Finish, made: Attempt, *, call_to_crm_s: float | None) -> None:
+    def count(self, destination: Destination, made: Attempt, *, call_to_crm_s: float | None) -> None:
         """Keep the outcome."""
+        super().count(destination, made, call_to_crm_s=call_to_crm_s)
         self.attempts.append((made.outcome, call_to_crm_s))
 
-    def dead(self, destination: Destination, end: Finish) -> None:
-        """Keep the reason."""
-        self.dead_letters.append(end.reason)
+    def _keep(self, queue: str, message: dict[str, Any]) -> None:
+        self.dead_letters.append(message["reason"])
 
 
 @dataclass
 class DeliveryHarness:
-    """A deliverer for one destination, and what is around it."""
+    """A runner for one destination, and what is around it."""
 
     driver: Driver
     http: FakeHttp

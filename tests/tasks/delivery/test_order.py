@@ -6,12 +6,12 @@ import pytest
 
 from schemas.captorra import SPEC
 from schemas.delivery import State
-from tasks.delivery.transitions import order_of, sent_before, skip_reason
+from tasks.delivery.transitions import Ready, begin, order_of, sent_before, skip_reason
 from tests.destinations import make_destination
 from tests.ledgers import NOON, key_of
 from tests.tasks.dispatch.planned import END, START, record
 from worker.ledger.history import Attempt, History
-from worker.ledger.records import Claimed, DeliveryRecord
+from worker.ledger.records import Claimed, DeliveryRecord, Verdict
 
 
 def sibling(action: str, state: State, *, reason: str = "", at_ms: int = 0, sent_fields: str = "") -> DeliveryRecord:
@@ -109,3 +109,32 @@ def test_what_the_vendor_has_is_what_it_confirmed_last():
     assert "second" == sent_before(make_claimed("update-4", create, later, dead))
     assert "first" == sent_before(make_claimed("update-2", create))
     assert "" == sent_before(make_claimed("update-2", sibling("create", State.DEAD, sent_fields="x")))
+
+
+def killed(count: int, **changes: Any) -> Claimed:
+    """Make a claim after so many attempts in a row of which nobody has said anything."""
+    return make_claimed(number=count + 1, reason="interrupted" if count else "", **changes)
+
+
+@pytest.mark.parametrize(("kills", "ends"), [(0, False), (5, False), (6, True)])
+def test_a_claim_begins_ready_or_ends(kills: int, *, ends: bool):
+    """A delivery whose workers were killed more often than its schedule has waits gets no further try."""
+    begun = begin(killed(kills), destination=make_destination(SPEC), default_region="AU", at_ms=7)
+
+    if ends:
+        assert isinstance(begun, tuple)
+        end, made = begun
+        assert (Verdict.DEAD, "exhausted", "dead", 7) == (end.verdict, end.reason, made.outcome, made.at_ms)
+    else:
+        assert isinstance(begun, Ready)
+        assert ("c1", "", "") == (begun.order.call.call_id, begun.skip, begun.sent_before)
+        assert int(kills > 0) == len(begun.claimed.history.attempts)
+
+
+def test_a_claim_begins_with_why_it_is_skipped_and_what_was_sent():
+    """Both are found before anything is sent."""
+    create = sibling("create", State.DELIVERED, reason="duplicate", sent_fields="first")
+    begun = begin(make_claimed("cancel", create), destination=make_destination(SPEC), default_region="AU", at_ms=7)
+
+    assert isinstance(begun, Ready)
+    assert ("duplicate", "first") == (begun.skip, begun.sent_before)

@@ -1,4 +1,4 @@
-"""The deliverer: one claimed delivery through its attempt, and who is told what of it."""
+"""The runner: one claimed delivery through its attempt, and who is told what of it."""
 
 from datetime import timedelta
 
