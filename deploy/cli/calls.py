@@ -4,18 +4,16 @@ from typing import Any
 
 import click
 
-from deploy import actions
-from deploy.cli.erase import forms_in
-from deploy.cli.output import Failed, as_option, emit, json_option, limit_of, limit_option, print_table, progress, shown
+from deploy import actions, search
+from deploy.cli.listing import Listing, call_filter, filter_options, listing_options, too_many
+from deploy.cli.output import Failed, as_option, emit, json_option, print_fitted, print_table, progress, shown
 from deploy.cli.rendering import Gates, call_line, call_shape, print_attempts
 from deploy.cli.session import Session, with_ledger
-from deploy.cli.suppress import asked_number
-from deploy.cli.values import iso, since_option, until_option
+from deploy.cli.values import at_zone, iso, since_option, until_option
 from worker.ledger import queries
 from worker.ledger.audit import named
 
 BATCH = 200  # calls a step of rerouting: a small step is soon whole
-STATES = ("waiting", "ready", "unrouted", "no_start")
 
 
 @click.group
@@ -24,37 +22,42 @@ def calls() -> None:
 
 
 @calls.command("list")
-@click.option("--state", type=click.Choice(STATES), help="Only calls in this state.")
-@click.option("--caller", metavar="NUMBER", help="Only calls of this number.")
-@since_option
-@until_option
-@limit_option
+@filter_options("calls")
+@listing_options
 @json_option
-def list_calls(
-    *, state: str | None, caller: str | None, since_ms: int | None, until_ms: int | None, limit: int | None,
-    as_json: bool,
-) -> None:  # fmt: skip
-    """List calls, the newest first."""
+def list_calls(*, as_json: bool, **given: Any) -> None:
+    """List calls, the newest first.
+
+    --since and --until go by the first receipt. Times are shown in --tz; --json has them in UTC.
+    """
+    listing = Listing.of(given, as_json=as_json)
 
     async def work(session: Session) -> list[dict[str, Any]]:
-        asked = asked_number(session, caller) if caller else None
-        gates, lines, most = await Gates.read(session), [], limit_of(limit, as_json=as_json)
-        async for page in queries.call_ids(session.ledger, since_ms=since_ms, until_ms=until_ms):
-            for stored in await session.ledger.load(page):
-                if (state and stored.state != state) or (asked and not forms_in(stored, asked)):
-                    continue
-                lines.append(call_line(stored, gates))
-                if len(lines) == most:
-                    return lines
+        gates, lines = await Gates.read(session), list[dict[str, Any]]()
+        try:
+            wanted = await call_filter(session, given)
+            async for found in search.calls(session, wanted, sort=listing.sort, skip=listing.skip):
+                lines.append(call_line(found.stored, gates))
+                if len(lines) == listing.limit:
+                    break
+        except search.TooMany:
+            raise too_many() from None
         return lines
 
     found = with_ledger(work)
     if as_json:
         emit(found)
         return
-    columns = ("call_id", "state", "started_at", "caller", "result", "service_name")
-    rows = [[*(line[name] for name in columns), _states(line["deliveries"])] for line in found]
-    print_table([*columns, "deliveries"], rows, empty="There is no such call.")
+    rows = [
+        [
+            line["call_id"], line["state"], at_zone(line["started_at"], listing.tz), line["caller"], line["result"],
+            line["service_name"], _states(line["deliveries"]),
+        ]
+        for line in found
+    ]  # fmt: skip
+    columns = ("call_id", "state", "started_at", "caller", "result", "service_name", "deliveries")
+    least = ("deliveries", "service_name", "state", "result", "caller", "started_at")
+    print_fitted(columns, rows, least=least, empty="There is no such call.")
 
 
 @calls.command

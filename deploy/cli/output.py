@@ -9,6 +9,7 @@ from typing import IO, Any
 import click
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
@@ -29,6 +30,7 @@ as_option = click.option(
     help="Who acts, for the audit.  [default: the system's user]",
 )  # fmt: skip
 
+NO_TERMINAL = 80  # columns
 TABLE_LIMIT = 100  # rows of a listing on a terminal; --json gives all
 limit_option = click.option(
     "--limit", type=click.IntRange(min=1), help=f"The newest N only.  [default: {TABLE_LIMIT}; with --json all]"
@@ -80,6 +82,31 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
         table.add_row(*(Text("" if cell is None else shown(str(cell)), overflow="fold") for cell in row))
     width = None if sys.stdout.isatty() else 1000  # a pipe gets whole lines
     Console(width=width).print(table)
+
+
+def print_fitted(columns: Sequence[str], rows: Sequence[Sequence[object]], *, least: Sequence[str], empty: str) -> None:
+    """Print rows as a table that fits the terminal, 80 columns where there is none, by leaving columns out.
+
+    ``least`` names columns in the order in which they are left out; the others stay, and no value is broken.
+    """
+    width = Console().width if sys.stdout.isatty() else NO_TERMINAL
+    kept = list(columns)
+    for name in (None, *least):
+        kept = [one for one in kept if one != name]
+        places = [columns.index(one) for one in kept]
+        table = Table(*kept, box=box.SIMPLE_HEAD, pad_edge=False)
+        for row in rows:
+            cells = ("" if row[place] is None else shown(str(row[place])) for place in places)
+            table.add_row(*(Text(cell, no_wrap=True) for cell in cells))
+        wide = Console(width=100_000)
+        if Measurement.get(wide, wide.options, table).maximum <= width:
+            break
+    if not rows:
+        say(empty)
+        return
+    wide.print(table, soft_wrap=True)
+    if left_out := [name for name in columns if name not in kept]:
+        say(f"Left out for want of room: {', '.join(left_out)}; --json has them.")
 
 
 def shown(text: str, *, lines: bool = False) -> str:

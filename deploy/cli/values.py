@@ -1,12 +1,12 @@
 """Values that options take: moments and rates."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import click
 
-from schemas.options import parse_duration
+from schemas.options import parse_duration, zone
 from worker.config.values import rate_per_s
 
 
@@ -53,6 +53,25 @@ since_option = click.option(
 until_option = click.option(
     "--until", "until_ms", type=Moment(), help="Not newer than this: ISO 8601, or an age such as 2h."
 )
+
+
+def _read_zone(_: click.Context, __: click.Parameter, name: str | None) -> tzinfo | None:
+    if name is None:
+        return None
+    try:
+        return zone(name)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+tz_option = click.option(
+    "--tz", callback=_read_zone, metavar="ZONE", help="Show times in this zone.  [default: the system's]"
+)
+
+
+def at_zone(text: str | None, tz: tzinfo | None) -> str | None:
+    """Write a moment (ISO 8601) in a zone, ``None`` the system's, whole and with its offset, to be copied."""
+    return datetime.fromisoformat(text).astimezone(tz).isoformat(timespec="seconds") if text else None
 
 
 def iso(ms: float | None) -> str | None:

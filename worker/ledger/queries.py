@@ -24,6 +24,7 @@ from worker.ledger.keys import (
     REMEMBERED_KEY,
     SUPPRESSED_KEY,
     UNROUTED_KEY,
+    WAITS_KEY,
 )
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import DeliveryRecord, StoredCall
@@ -69,10 +70,15 @@ class QuarantinedBody:
 
 
 async def call_ids(
-    ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None
+    ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None, oldest_first: bool = False
 ) -> AsyncIterator[list[str]]:
     """Return the ids of all calls in pages, by their first receipt, the newest first."""
-    async for page in _newest_first(ledger, CALLS_KEY, since_ms, until_ms):
+    pages = _newest_first(ledger, CALLS_KEY, since_ms, until_ms)
+    if oldest_first:
+        for turned in [page async for page in pages][::-1]:
+            yield [call_id for call_id, _ in turned[::-1]]
+        return
+    async for page in pages:
         yield [call_id for call_id, _ in page]
 
 
@@ -82,6 +88,22 @@ async def calls_by_receipt(
     """Return the ids of all calls and their first receipts in epoch milliseconds, in pages, the newest first."""
     async for page in _newest_first(ledger, CALLS_KEY, since_ms, until_ms):
         yield page
+
+
+async def in_state(
+    ledger: Ledger, state: str, *, since_ms: int | None = None, until_ms: int | None = None
+) -> list[str]:
+    """Return the ids of the calls that may be ``waiting``, ``unrouted`` or ``no_start``, by their receipt."""
+    source = {"waiting": WAITS_KEY, "unrouted": UNROUTED_KEY, "no_start": NO_START_KEY}[state]
+    ids = _texts(await ledger.redis.zrange(source, 0, -1))
+    received: Any = await ledger.redis.zmscore(CALLS_KEY, ids) if ids else []
+    least, most = since_ms or 0, until_ms
+    found = [
+        (ms, call_id)
+        for call_id, ms in zip(ids, received, strict=True)
+        if ms is not None and ms >= least and (most is None or ms <= most)
+    ]
+    return [call_id for _, call_id in sorted(found)]
 
 
 async def unrouted(ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None) -> list[str]:

@@ -27,6 +27,8 @@ LEAST_DIGITS = 3
 WAITING = 500  # calls not yet planned that are looked at beside the index, of each list
 FILL = 500  # old calls written into the index in one step
 FILLING_MS = 1_500
+NOT_MARKED = frozenset({"interrupted", "replayed", "redelivered", "reconciled"})
+"""Reasons of what is put back: they last until the next attempt, and the index does not have them."""
 _ALL = "0"
 _MOST = {"s": 500, "d": 1000, "r": 200}  # as in index.lua
 
@@ -56,7 +58,7 @@ async def is_filled(ledger: Ledger) -> bool:
 
 
 async def search(
-    ledger: Ledger, wanted: Facets, *, oldest_first: bool = False, after: str | None = None
+    ledger: Ledger, wanted: Facets, *, oldest_first: bool = False, after: str | None = None, page: int = PAGE
 ) -> AsyncIterator[list[str]]:
     """Return the ids of calls that may be meant, in pages, by when they were planned; those not yet planned first.
 
@@ -70,11 +72,11 @@ async def search(
     if wanted.callers is not None or wanted.caller_end:
         ids = await _of_callers(ledger, wanted, oldest_first=oldest_first)
         ids = ids[ids.index(after) + 1 :] if after in ids else ids
-        for start in range(0, len(ids), PAGE):
-            yield ids[start : start + PAGE]
+        for start in range(0, len(ids), page):
+            yield ids[start : start + page]
     else:
-        async for page in _by_bits(ledger, wanted, oldest_first=oldest_first, after=after):
-            yield page
+        async for some in _by_bits(ledger, wanted, oldest_first=oldest_first, after=after, page=page):
+            yield some
     if waiting and oldest_first:
         yield waiting
 
@@ -133,7 +135,7 @@ async def _newest_first(ledger: Ledger, ids: Sequence[str], wanted: Facets) -> l
 
 
 async def _by_bits(
-    ledger: Ledger, wanted: Facets, *, oldest_first: bool, after: str | None
+    ledger: Ledger, wanted: Facets, *, oldest_first: bool, after: str | None, page: int
 ) -> AsyncIterator[list[str]]:
     names = await _bit_names(ledger, wanted)
     if names is None:
@@ -147,7 +149,7 @@ async def _by_bits(
     until = "" if wanted.until_ms is None else wanted.until_ms
     while chunks:
         chunk, place, *ids = await ledger.scripts.run(
-            "find", PAGE, int(oldest_first), since, until, orjson.dumps(names).decode(), place, *chunks
+            "find", page, int(oldest_first), since, until, orjson.dumps(names).decode(), place, *chunks
         )
         if ids:
             yield ids
@@ -161,7 +163,7 @@ async def _bit_names(ledger: Ledger, wanted: Facets) -> list[str] | None:
     asked = [
         (kind, value)
         for kind, value in (("s", wanted.service), ("d", wanted.destination), ("r", wanted.reason))
-        if value is not None
+        if value is not None and value not in NOT_MARKED
     ]
     names = [] if wanted.result is None else [f"c{wanted.result}"]
     if not asked:

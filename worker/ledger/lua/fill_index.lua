@@ -17,7 +17,7 @@ for _, one in ipairs(CALLS_IN) do
     call('HSET', key, 'ix', ix)
     each_delivery(id, function(dest, _, d)
       mark(chunk, place, facet('d', dest))
-      if d and FINAL[d.state] then mark_end(ix, dest, d.state, d.reason) end
+      if d then mark_end(ix, dest, d.state, d.reason) end
     end)
     taken = taken + 1
   end

@@ -86,6 +86,7 @@ for i = 6, #ARGV, 9 do
     -- While a destination is blocked a refusal tells nothing of the delivery: it uses up no wait, and nobody dies of it.
     if effect == 'refuse' and blocked then verdict, delay = 'h', 0 end
     d.at, d.reason, d.log = now, reason, log
+    if (verdict ~= 'D' or reason ~= '') and verdict ~= 'u' then mark_end(stored[4], dest, verdict, reason) end
     if memory ~= '' and d.group ~= '' then
       call('SET', memory_key(dest, d.group), memory, 'PX', int(MEMORY_MS))
     end
@@ -103,7 +104,6 @@ for i = 6, #ARGV, 9 do
       else
         count(facet('d', dest) .. ':' .. (verdict == 'D' and 'U' or verdict .. 'U'))
       end
-      if verdict ~= 'D' or reason ~= '' then mark_end(stored[4], dest, verdict, reason) end
       if verdict == 'X' then call('ZADD', dead_key(dest), int(now), member) end
       if action == 'create' and stored[3] then release_followers(id, dest, now) end
     else

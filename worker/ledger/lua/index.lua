@@ -60,7 +60,7 @@ local function index(id, about, before, now, chunk, place)
   return chunk .. '|' .. int(place) .. '|' .. service .. '|' .. result .. '|' .. digits, service, chunk, place
 end
 
--- Notes how a delivery ended, so that it is found by that; delivered and dead ones are found without.
+-- Notes what became of a delivery, so that it is found by that; delivered and dead ones are found without.
 local function mark_end(ix, dest, letter, reason)
   local chunk, place = read_place(ix)
   if not chunk then return end
