@@ -25,6 +25,8 @@ COMMANDS = {
         "deploy.cli.ledger:ledger",
         "Look at the ledger as a whole: check it, migrate it, back it up and restore it.",
     ),
+    "report": ("deploy.cli.report:report_command", "Report what became of calls, by destination, service or day."),
+    "export": ("deploy.cli.export:export", "Write calls or deliveries into a file: CSV, JSON lines or Parquet."),
     "audit": ("deploy.cli.audit:audit", "Look at what was changed, by whom, when and from where."),
     "console": ("deploy.cli.console:console", "Make a password for the web console."),
     "numbers": ("deploy.cli.numbers:numbers", "Search, provision, update and list Callcap's phone numbers."),
