@@ -1,7 +1,7 @@
 """``make chaos``: plays one fault a row under load and prints what was lost, doubled or let out; then the status is 1.
 
-Also when it took too long: ``recovery s`` counts from the end of the fault until everything is there that was owed by
-then, while the load goes on.
+Also when ``ledger check`` finds something wrong at the end of a row (``faults``), and when it took too long:
+``recovery s`` counts from the end of the fault until everything is there that was owed by then, while the load goes on.
 
 ``--short`` is the form that runs in CI: every row, fewer calls, shorter faults and waits.
 """
@@ -32,7 +32,8 @@ FULL = Scale(calls=2000, rate=50, share=1.0)
 SHORT = Scale(calls=200, rate=40, share=0.2)
 LIMIT_S = 180.0  # after the fault and the load; what has not landed by then counts as lost
 COLUMNS = (
-    "fault", "webhooks", "acknowledged", "p99 s", "slowest s", "expected", "found", "lost", "doubled", "recovery s",
+    "fault", "webhooks", "acknowledged", "p99 s", "slowest s", "expected", "found", "lost", "doubled", "faults",
+    "recovery s",
     "p95 s Comunik8, Kapture",
 )  # fmt: skip
 
@@ -53,13 +54,14 @@ def play(system: System, row: Row, scale: Scale, *, place: int, rng: Random) -> 
     pusher.join()
     wait_until_landed(system, pushed, limit_s=LIMIT_S)
     expected, found, lost, doubled = system.judge(pushed)
+    faults = system.faults()
     holds = not row.judged or (
-        lost == 0 and doubled == 0 and recovery_s <= row.most_s and pushed.wait_s(0.99) <= row.p99_s
+        lost == 0 and doubled == 0 and not faults and recovery_s <= row.most_s and pushed.wait_s(0.99) <= row.p99_s
     )
     note = "" if row.judged else " (not judged)"
     cells = [
         row.name + note, pushed.sent, pushed.acknowledged, f"{pushed.wait_s(0.99):.3f}", f"{pushed.wait_s(1):.2f}",
-        expected, found, lost, doubled,
+        expected, found, lost, doubled, ", ".join(faults) or 0,
         f"{recovery_s:.1f}", f"{max(0.0, system.latency_p95_s(pushed)):.2f}",
     ]  # fmt: skip
     return f"| {' | '.join(str(cell) for cell in cells)} |", holds

@@ -200,6 +200,28 @@ def crowd_at_the_door(system: System, scale: Scale, rng: Random) -> None:
         time.sleep(seconds)
 
 
+def lose_the_ledger(system: System, scale: Scale, rng: Random) -> None:
+    """Empty Redis while calls come in; put a backup back, and what the journal has, beside receivers that run on."""
+    backup = str(system.stack.folder / f"{system.load}.sb")
+    made = system.command("ledger", "backup", backup)
+    time.sleep(scale.seconds(15) + rng.uniform(0.0, 1.0))
+    system.control("FLUSHALL")
+    time.sleep(rng.uniform(1.0, 3.0))
+    for name in WORKERS:
+        system.terminate(name)
+    assert system.command("ledger", "info")["changed"]["what"] == "emptied"
+    restored = system.command("ledger", "restore", backup, "--merge")
+    assert restored["calls"] + restored["kept"] == made["calls"]
+    system.command("import", "--journal")
+    system.command("ledger", "check", "--fix")
+    before = {name: system.stack.log(name).count(" ready.") for name in WORKERS}
+    for name in WORKERS:
+        system.start_worker(name)
+    system.stack.wait_for(
+        lambda: all(system.stack.log(name).count(" ready.") > count for name, count in before.items()), 30, "workers"
+    )
+
+
 LEASE_S = 90.0
 ROWS = (
     Row(name="none", play=no_fault),
@@ -219,4 +241,5 @@ ROWS = (
     Row(name="planned failover, connections kept", play=fail_over, most_s=10.0),
     Row(name="one call id flooded", play=flood_a_call, p99_s=0.25),
     Row(name="half-open connections by the thousand", play=crowd_at_the_door),
+    Row(name="ledger emptied, backup and journal put back", play=lose_the_ledger, most_s=LEASE_S),
 )

@@ -22,6 +22,8 @@ from tests.acceptance.stack import CONFIG, ROOT, Stack
 from tests.chaos.load import Pushed
 from tests.chaos.proxy import Proxy
 from tests.redis_pair import RedisPair
+from worker.ledger.invariants import check
+from worker.ledger.ledger import Ledger
 
 CONTACTS = """
 [destinations.contacts]
@@ -70,6 +72,7 @@ class System:
             start_wait="10s",
             common=f'timeout = "{timeout}s"\nretry = [{retry}]',
             customer_id=self._make_customer(url),
+            environ={"JOURNAL_DIR": str(folder / "journal")},
         )
         self.load = ""
         """What the ids of the calls that are pushed now begin with."""
@@ -145,6 +148,24 @@ class System:
         found, lost, doubled = self._judge(pushed)
         return expected, found, lost, doubled
 
+    def command(self, *arguments: str, status: int = 0) -> Any:
+        """Run a command of the command line beside the system; return its JSON value."""
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *arguments, "--json"],
+            cwd=ROOT, env=self.stack.environ, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == status, done.stderr
+        return json.loads(done.stdout)
+
+    def faults(self) -> list[str]:
+        """Say what ``ledger check`` finds wrong, once what is in passing has passed."""
+        deadline = time.monotonic() + 10
+        while True:
+            counts = asyncio.run(_checked(self.redis.url))
+            if not counts or time.monotonic() > deadline:
+                return [f"{count} {fault}" for fault, count in counts.items()]
+            time.sleep(0.5)
+
     def latency_p95_s(self, pushed: Pushed) -> float:
         """Return the 95th percentile of the time from a complete call to its record at Comunik8 and Kapture."""
         complete = {_digits(caller): at for caller, at in pushed.complete_ms.items()}
@@ -201,6 +222,11 @@ def _digits(number: str) -> str:
 async def _command(url: str, *command: str | int) -> None:
     async with Redis.from_url(url) as client:
         await client.execute_command(*command)
+
+
+async def _checked(url: str) -> dict[str, int]:
+    async with Redis.from_url(url, decode_responses=True) as client:
+        return dict((await check(Ledger(client), fix=False, memory_s=1)).counts)
 
 
 def wait_until_landed(system: System, pushed: Pushed, *, limit_s: float) -> float:

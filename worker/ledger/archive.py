@@ -166,7 +166,8 @@ class ArchiveReader:
             values = orjson.loads(self._line)
             if values["is"] != MAGIC:
                 raise BadArchiveError("it is no backup of a ledger")
-            version, salt = values["file"], values.get("salt")
+            version = values["file"]
+            salt = bytes.fromhex(values["salt"]) if "salt" in values else None
             self.header = Header(
                 format=values["format"], epoch=values["epoch"], taken_ms=values["taken_ms"], version=values["version"],
                 encrypted=salt is not None,
@@ -182,7 +183,7 @@ class ArchiveReader:
         elif values.get("scrypt") != SCRYPT:
             raise BadArchiveError("it was encrypted in a way that this version does not know")
         else:
-            self._seal = _Encryption(self.passphrase, bytes.fromhex(salt))
+            self._seal = _Encryption(self.passphrase, salt)
 
     def blocks(self) -> Iterator[bytes]:
         """Return the blocks, each checked; raises ``BadArchiveError``, at the latest where the file was cut off."""

@@ -97,6 +97,13 @@ async def back_up(ledger: Ledger, writer: ArchiveWriter, *, advance: Callable[[i
     The calls go before the rest: what is remembered of callers is then never older than what their calls say.
     """
     source = _Source(ledger.redis)
+    try:
+        return await _copy_all(ledger, source, writer, advance)
+    finally:
+        await source.written()
+
+
+async def _copy_all(ledger: Ledger, source: "_Source", writer: ArchiveWriter, advance: Callable[[int], None]) -> int:
     calls = 0
     async for keys in scan(ledger, f"{CALL_KEY}*", KEYS_A_SLICE):
         await source.copy(keys, writer)
@@ -111,19 +118,31 @@ async def back_up(ledger: Ledger, writer: ArchiveWriter, *, advance: Callable[[i
 class _Source:
     def __init__(self, redis: Redis) -> None:
         self._scripts = RawScripts(redis)
+        self._writing: asyncio.Future[None] | None = None
 
     async def copy(self, keys: list[str], writer: ArchiveWriter) -> None:
+        """Copy keys; what was read is compressed and written while Redis reads on."""
         while keys:
             looked, big, block = await self._scripts.run("dump", SLICE_BYTES, *keys)
             keys = keys[looked:]
-            await asyncio.to_thread(writer.add, block)
+            await self._write(writer, block)
             for key in big:
                 cursor = b"0"
                 while True:
                     cursor, block = await self._scripts.run("dump_part", key, cursor, PART)
-                    await asyncio.to_thread(writer.add, block)
+                    await self._write(writer, block)
                     if cursor == b"0":
                         break
+
+    async def _write(self, writer: ArchiveWriter, block: bytes) -> None:
+        await self.written()
+        self._writing = asyncio.ensure_future(asyncio.to_thread(writer.add, block))
+
+    async def written(self) -> None:
+        """Wait until all that was read is written; raises ``OSError``."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
 
 
 async def put_back(

@@ -6,6 +6,8 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
+from worker.ledger.keys import MEMORY_KEY
+
 FOLDER = Path(__file__).parent / "golden"
 FORMATS = (1, 2)
 """1 was written by d2e3d6e, 2 by the version that began to number formats."""
@@ -50,5 +52,7 @@ async def contents(redis: Redis, *, without: tuple[str, ...] = ()) -> dict[str, 
                 value = await redis.lrange(key, 0, -1)
             case _:
                 value = await redis.get(key)
+                if key.startswith(MEMORY_KEY):
+                    value = orjson.loads(value)  # Lua writes the keys of an object in any order
         found[key] = (value, await redis.pttl(key) > 0)
     return found

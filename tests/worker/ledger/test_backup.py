@@ -2,7 +2,6 @@
 
 import io
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -226,27 +225,17 @@ def _binaries() -> list[str]:
 
 
 @pytest.fixture(params=_binaries() or [""])
-def another_make(request: pytest.FixtureRequest, tmp_path: Path, free_port: int) -> Iterator[str]:
+def another_make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Return the address of a server of another version or make."""
     if not request.param:
         pytest.skip("SWITCHBOARD_OTHER_SERVERS names no server")
-    process = subprocess.Popen(
-        [request.param, "--port", str(free_port), "--save", "", "--dir", str(tmp_path)], stdout=subprocess.DEVNULL
-    )
-    yield f"redis://127.0.0.1:{free_port}/0"
-    process.terminate()
-    process.wait()
+    with RedisServer(tmp_path / "other", binary=Path(request.param), appendonly=False) as server:
+        yield server.url
 
 
 async def test_from_any_server_to_any_other(another_make: str, redis_url: str, tmp_path: Path):
     """Upwards, downwards, from Redis to Valkey and back: the same ledger."""
     async with open_driver(redis_url) as here, open_driver(another_make) as there:
-        for _ in range(100):
-            try:
-                await there.redis.ping()
-                break
-            except OSError:
-                continue
         await load_golden(here.redis, 2)
         await copied(here, there, tmp_path / "one")
         whole = await contents(there.redis)

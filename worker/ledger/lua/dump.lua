@@ -13,7 +13,8 @@ end
 
 local function call_entry(key)
   local id = string.sub(key, 6)
-  local fields = call('HGETALL', key)
+  local fields = redis.pcall('HGETALL', key)
+  if fields.err then return false end -- a foreign key in the place of a call
   if #fields == 0 then return nil end
   local due = {}
   for i = 1, #fields, 2 do
@@ -58,9 +59,10 @@ local entries, looked = {}, 0
 for i = 3, #ARGV do
   if room <= 0 then break end
   local key = ARGV[i]
-  local is_call = string.sub(key, 1, 5) == 'sb:c:'
-  if is_call and call('TYPE', key).ok ~= 'hash' then is_call = false end
-  entries[#entries + 1] = is_call and call_entry(key) or not is_call and other_entry(key) or nil
+  local entry = false
+  if string.sub(key, 1, 5) == 'sb:c:' then entry = call_entry(key) end
+  if entry == false then entry = other_entry(key) end
+  entries[#entries + 1] = entry
   looked = looked + 1
 end
 return { looked, big, cmsgpack.pack(entries) }
