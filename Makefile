@@ -6,7 +6,7 @@ ARGS =
 JOBS = 2
 VENV = .venv/bin
 
-.PHONY: help setup run test load lint bench chaos soak lock clean
+.PHONY: help setup run test load lint artefacts sbom bench chaos soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -31,17 +31,33 @@ lint: setup ## ruff, mypy strict and the import contracts
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
 
+artefacts: .artefacts/made setup ## check the image, Compose, Kubernetes, systemd and the Procfile with the tools of each
+	@ARTEFACT_TOOLS="$(CURDIR)/.artefacts/bin" $(VENV)/python -m pytest -n 0 tests/artefacts $(ARGS)
+
+sbom: .artefacts/made setup ## write var/switchboard.cdx.json, the bill of materials of the image (CycloneDX)
+	@mkdir -p var
+	@$(VENV)/python -m tests.artefacts.image .artefacts/bin/cyclonedx-py var/switchboard.cdx.json
+
+.artefacts/made: deploy/requirements-artefacts.lock
+	@rm -rf .artefacts
+	@sh deploy/setup.sh run
+	@$(VENV)/python -m venv .artefacts
+	@.artefacts/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
 bench chaos soak: setup ## measure against the floor; break everything under load; run for 20 minutes and watch the memory
 	@$(VENV)/python -m tests.$@ $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 lock: setup ## resolve the newest versions that pyproject.toml allows, with hashes
 	@$(VENV)/uv pip compile $(RESOLVE) --extra dev --output-file deploy/requirements-dev.lock pyproject.toml
+	@$(VENV)/uv pip compile $(OPTIONS) --group artefacts --output-file deploy/requirements-artefacts.lock
 	@$(VENV)/uv pip compile $(RESOLVE) --constraint deploy/requirements-dev.lock --output-file deploy/requirements.lock pyproject.toml
 
 # Names, versions and hashes only: no index, no host.
-RESOLVE = --quiet --upgrade --universal --python-version 3.11 --no-python-downloads --system-certs --extra embedded --group build \
+OPTIONS = --quiet --upgrade --universal --python-version 3.11 --no-python-downloads --system-certs \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url
+RESOLVE = $(OPTIONS) --extra embedded --group build
 
 clean: ## remove .venv, caches and the local stack's data
-	@rm -rf .venv .venvs var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venvs .artefacts var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,6 +14,11 @@ kind=$1
 lock=deploy/requirements.lock
 [ "$kind" = run ] || lock=deploy/requirements-dev.lock
 unset PYTHONHOME PYTHONPATH
+# .python-version is for platforms: where pyenv lacks that version, its python3 would not run in this folder.
+if [ -z "${PYENV_VERSION:-}" ] && command -v pyenv >/dev/null 2>&1; then
+    PYENV_VERSION=$(pyenv global 2>/dev/null | paste -s -d : -)
+    export PYENV_VERSION
+fi
 
 say() { echo "$*" >&2; }
 

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 ROOMS = {"schemas", "worker", "tasks", "receiver", "deploy"}
 FOLDERS = ROOMS | {"tests", "docs", "findings"}
-TOP = FOLDERS | {"pyproject.toml", "README.md", "Makefile", "Procfile", "LICENSE", "CHANGELOG.md"}
+TOP = FOLDERS | {"pyproject.toml", "README.md", "Makefile", "Procfile", "LICENSE", "CHANGELOG.md", "requirements.txt"}
 LONG, SHORT = 400, 40  # lines: a file beyond holds a second noun, one below is a helper of another
 REASONS = {
     "deploy/cli/spreadsheet.py": "the CSV of the report and of the export",
@@ -27,7 +27,17 @@ REASONS = {
 }
 """Why a file of the product has less than 40 lines, or any file more than 400."""
 LOCKS = ("deploy/requirements.lock", "deploy/requirements-dev.lock")
-SETUP = (*LOCKS, "pyproject.toml", "Makefile", "deploy/setup.sh", "deploy/Dockerfile", ".ci/run")
+ARTEFACTS_LOCK = "deploy/requirements-artefacts.lock"
+SETUP = (
+    *LOCKS,
+    ARTEFACTS_LOCK,
+    "requirements.txt",
+    "pyproject.toml",
+    "Makefile",
+    "deploy/setup.sh",
+    "deploy/Dockerfile",
+    ".ci/run",
+)
 ENVIRONMENT = [  # contract, section 3
     *("REDIS_URL", "SWITCHBOARD_CONFIG", "HOST", "PORT", "SPOOL_PATH", "SPOOL_VOLATILE", "LOG_FORMAT", "LOG_LEVEL"),
     *("CONSOLE_HOST", "CONSOLE_PORT", "METRICS_PORT", "METRICS_HOST", "FLOWER_BASIC_AUTH", "FLOWER_ADDRESS"),
@@ -60,7 +70,7 @@ def read_lock(name: str) -> dict[str, tuple[Requirement, list[str]]]:
 
 
 def test_the_top_level_is_closed() -> None:
-    """At the top stand the rooms, the tests, docs, findings, six files and dotfiles, and nothing else."""
+    """At the top stand the rooms, the tests, docs, findings, seven files and dotfiles, and nothing else."""
     tops = {path.parts[0] for path in tracked()}
 
     assert set() == {top for top in tops if not top.startswith(".")} - TOP
@@ -99,7 +109,7 @@ def test_the_set_up_names_no_host() -> None:
     assert [] == [name for name in SETUP if "://" in (ROOT / name).read_text()]
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", [*LOCKS, ARTEFACTS_LOCK])
 def test_every_locked_package_is_pinned_and_hashed(name: str) -> None:
     """A lock file holds exact versions with sha256 hashes, and no option or comment."""
     locked = read_lock(name)
@@ -148,8 +158,9 @@ def test_every_process_of_the_procfile_is_known() -> None:
     """The Procfile names the processes of the contract, section 2."""
     lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 
-    assert ["web", "worker", "console", "flower"] == list(lines)
+    assert ["web", "worker", "console", "flower", "release"] == list(lines)
     assert lines["web"].endswith("python -m receiver")
     assert lines["worker"].startswith("celery -A worker worker")
     assert lines["console"] == "python -m deploy.console"
     assert lines["flower"].startswith("celery -A worker flower")
+    assert lines["release"].endswith("switchboard check")
