@@ -11,14 +11,18 @@ from worker.config.lint import warnings
 
 
 @click.command
+@click.option(
+    "--for", "role", type=click.Choice(["receiver", "worker"]),
+    help="Check what a process of this role needs: it may lack the secrets of the other.",
+)  # fmt: skip
 @json_option
-def check(*, as_json: bool) -> None:
+def check(*, role: str | None, as_json: bool) -> None:
     """Check the configuration: every fault at once.
 
     Each fault has its place in the file; with one the status is 2. Warnings leave the status at 0.
     """
     try:
-        environment, settings = read_settings()
+        environment, settings = read_settings(role=role)
     except Misconfigured as error:
         if as_json:
             emit({"ok": False, "faults": error.faults, "warnings": []})

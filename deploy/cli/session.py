@@ -66,11 +66,12 @@ def read_environment(*, redis_required: bool = True) -> Environment:
     return environment
 
 
-def read_settings(*, redis_required: bool = False) -> tuple[Environment, Settings]:
-    """Read environment and configuration file; raises ``Misconfigured`` with the faults of both."""
+def read_settings(*, redis_required: bool = False, role: str | None = None) -> tuple[Environment, Settings]:
+    """Read environment and configuration file, for a role or for all; raises ``Misconfigured``."""
+    environ = os.environ if role is None else {**os.environ, "SWITCHBOARD_ROLE": role}
     specs = [vendor.spec for vendor in VENDORS.values()]
     try:
-        environment, settings = read_startup(os.environ, specs=specs, redis_required=redis_required)
+        environment, settings = read_startup(environ, specs=specs, redis_required=redis_required)
     except SettingsError as error:
         raise Misconfigured(error.faults) from None
     _configure_logging(environment, settings.secrets)

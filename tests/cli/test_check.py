@@ -71,3 +71,28 @@ def test_a_route_that_lets_one_firm_withdraw_the_leads_of_another_is_a_warning(c
     cli.configure(parted.replace("cancel_when_answered", f'cancel_scope = "{scope}"\ncancel_when_answered'))
 
     assert warned == len(cli.json("check")["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("role", "needed"),
+    [("receiver", {"DELACON"}), ("worker", {"CRM_KEY"}), (None, {"CRM_KEY", "DELACON"})],
+)
+@pytest.mark.parametrize("given", [{"DELACON"}, {"CRM_KEY"}, set(), {"DELACON", "CRM_KEY"}])
+def test_a_role_needs_its_own_secrets_alone(cli, role, needed, given):
+    """The receiver needs no vendor's key, a worker no token of Delacon's; without a role all are needed."""
+    written = CONFIG.replace("a-token-for-tests-only", "${DELACON}").replace("a-kapture-key", "${CRM_KEY}")
+    cli.configure(written)
+    environ = dict.fromkeys(given, "a-secret-of-our-own")
+    lacking = needed - given
+
+    result = cli.run("check", *(["--for", role] if role else []), status=2 if lacking else 0, **environ)
+
+    assert lacking == {name for name in ("DELACON", "CRM_KEY") if f"variable {name} is not set" in result.stderr}
+
+
+def test_a_variable_of_a_table_that_every_process_reads_is_needed_by_each(cli):
+    """A route is read by receiver and worker alike."""
+    cli.configure(CONFIG.replace('results = ["unanswered", "busy"]', 'service_ids = ["${SERVICE}"]'))
+
+    for role in ("receiver", "worker"):
+        assert "variable SERVICE is not set" in cli.run("check", "--for", role, status=2).stderr

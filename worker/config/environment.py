@@ -40,6 +40,8 @@ class Environment:
     metrics_port: int | None
     console_host: str
     console_port: int
+    role: str = ""
+    """``receiver`` or ``worker``: the process is given the secrets of that role alone. Empty: all of them."""
 
     @classmethod
     def read(
@@ -67,6 +69,7 @@ class Environment:
             metrics_port=variables.read("METRICS_PORT", port_number, None),
             console_host=variables.read("CONSOLE_HOST", host_name, "127.0.0.1"),
             console_port=variables.read("CONSOLE_PORT", port_number, 8090),
+            role=variables.read("SWITCHBOARD_ROLE", _one_of("receiver", "worker"), ""),
         )
         if variables.faults:
             raise SettingsError(variables.faults)

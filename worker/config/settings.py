@@ -24,6 +24,8 @@ LEASE_MARGIN_S = 30.0
 """A lease outlives the attempt it covers by this much (contract, section 6)."""
 
 _TABLES = ("receiver", "calls", "destinations", "routes", "dead_letters", "callcap", "import", "console", "alerts")
+_OF_OTHERS = {"receiver": ("destinations", "callcap"), "worker": ("receiver",)}
+"""By role: the tables whose secrets are of no use to it, so that it need not be given them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def lease_s(destination: Destination) -> float:
 
 def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[VendorSpec]) -> Settings:
     """Read and check the configuration file; raises ``SettingsError`` with every fault and its place."""
-    document, faults = read_toml(path, environ)
+    document, faults = read_toml(path, environ, of_others=_OF_OTHERS.get(environ.get("SWITCHBOARD_ROLE", ""), ()))
     by_name = {spec.name: spec for spec in specs}
     for key in document.keys() - set(_TABLES):
         faults.add_unknown((key,), _TABLES)

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -14,9 +14,13 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def read_toml(file: FilePath, environ: Mapping[str, str]) -> tuple[dict[str, Any], Faults]:
+def read_toml(
+    file: FilePath, environ: Mapping[str, str], *, of_others: Collection[str] = ()
+) -> tuple[dict[str, Any], Faults]:
     """Read ``file`` and put in the variables it names (contract, section 4).
 
+    ``of_others``: tables whose secrets this process does not use. A variable that is missing there is no fault; what
+    stands for it would be refused by whoever it is shown to.
     Returns the document and the faults found so far. Raises ``SettingsError`` when there is no document at all: the
     file is missing, unreadable, or no TOML.
     """
@@ -32,7 +36,20 @@ def read_toml(file: FilePath, environ: Mapping[str, str]) -> tuple[dict[str, Any
     except tomllib.TOMLDecodeError as error:
         raise SettingsError([_syntax_fault(file, str(error))]) from error
     faults = Faults(str(file), lines_of(text.replace("\r\n", "\n")))
-    return {key: _put_in(value, (key,), environ, faults) for key, value in document.items()}, faults
+    return {
+        key: _put_in(value, (key,), _Filled(environ) if key in of_others else environ, faults)
+        for key, value in document.items()
+    }, faults
+
+
+class _Filled(dict[str, str]):
+    """An environment with a value for every variable."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> str:
+        return f"not-given-to-this-process-{name}"
 
 
 def _syntax_fault(file: FilePath, message: str) -> str:
@@ -67,4 +84,4 @@ def _look_up(reference: re.Match[str], path: Path, environ: Mapping[str, str], f
         faults.add(path, f"the environment variable {name} is not set")
     else:
         faults.hide(environ[name])
-    return environ.get(name, "")
+    return environ[name] if name in environ else ""  # noqa: SIM401  get() knows no default for what is missing
