@@ -8,6 +8,8 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvloop
 
@@ -51,10 +53,13 @@ async def run(
     spool_file: SpoolFile | None,
     sockets: Sequence[socket.socket],
     line: socket.socket | None = None,
+    shared: Path | None = None,
 ) -> int:
     """Serve until a signal, or until the master at the other end of ``line`` has gone; return the exit status."""
     stop = stop_on_signals()
-    async with opened(settings=settings, environment=environment, spool_file=spool_file, connect=connect_celery) as app:
+    async with opened(
+        settings=settings, environment=environment, spool_file=spool_file, connect=connect_celery, shared=shared
+    ) as app:
         # What is there by now stays: later collections need not look at it.
         gc.collect()
         gc.freeze()
@@ -84,7 +89,7 @@ async def run_master(places: Sequence[Sequence[socket.socket]], command: Sequenc
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the command line; ``--sockets`` and ``--line`` are the master's, and not shown."""
+    """Read the command line; ``--sockets``, ``--shared`` and ``--line`` are the master's, and not shown."""
     parser = argparse.ArgumentParser(prog="python -m receiver", description="Takes Delacon's webhooks.")
     parser.add_argument("--reuse-port", action="store_true", help="share the port with other receivers (SO_REUSEPORT)")
     parser.add_argument(
@@ -92,6 +97,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         help="serve with N processes on one port; SIGHUP replaces them, with the configuration as it is then",
     )  # fmt: skip
     parser.add_argument("--sockets", help=argparse.SUPPRESS)
+    parser.add_argument("--shared", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--line", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.processes is not None and options.processes < 1:
@@ -121,10 +127,16 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         print(f"cannot listen on {environment.host}:{environment.port}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 1
     if options.processes is not None:
-        return asyncio.run(run_master(places, [sys.executable, "-m", "receiver"]))
+        with TemporaryDirectory(prefix="switchboard-metrics-") as folder:
+            command = [sys.executable, "-m", "receiver", "--shared", folder]
+            return asyncio.run(run_master(places, command))
     line = None if options.line is None else socket.socket(fileno=options.line)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run(environment, settings, spool_file=spool_file, sockets=places[0], line=line))
+        return runner.run(
+            run(
+                environment, settings, spool_file=spool_file, sockets=places[0], line=line, shared=options.shared
+            )
+        )  # fmt: skip
 
 
 def places_of(options: argparse.Namespace, environment: Environment) -> list[list[socket.socket]]:

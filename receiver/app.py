@@ -9,6 +9,7 @@ from receiver.auth import Network, Tokens, subnets
 from receiver.doors import Doors
 from receiver.health import Ops, Ready
 from receiver.inbox import Inbox
+from receiver.measures import Measures
 from receiver.quarantine import Quarantine
 from receiver.refusals import Refusals
 from receiver.responses import Answer, delacon_answer
@@ -16,7 +17,6 @@ from receiver.senders import Senders
 from receiver.server import Server
 from receiver.views import PATHS, Tally, Webhook
 from worker.config.receiver import ReceiverSettings
-from worker.metrics import Metrics
 
 LOOPBACK = subnets(("127.0.0.0/8", "::1/128"))
 
@@ -29,7 +29,7 @@ def create_app(
     inbox: Inbox,
     quarantine: Quarantine,
     ready: Ready,
-    metrics: Metrics,
+    measures: Measures,
     tally: Tally,
     refusals: Refusals,
 ) -> Server:
@@ -52,7 +52,7 @@ def create_app(
         tally=tally,
     )
     proxied = settings.trusted_proxies > 0
-    ops = Ops(tokens=Tokens(settings.ops_tokens), proxied=proxied, ready=ready, metrics=metrics)
+    ops = Ops(tokens=Tokens(settings.ops_tokens), proxied=proxied, ready=ready, measures=measures)
     views: dict[str, View] = {"/healthz": ops.healthz, "/readyz": ops.readyz, "/metrics": ops.metrics}
     for path, kind in PATHS.items():
         views[path] = views[f"{path}/"] = partial(webhook, path_kind=kind)
@@ -69,4 +69,9 @@ def create_app(
         proxies=network.proxies or (LOOPBACK if proxied else ()),
         refused=lambda reason, address: refusals.note(reason, address=address),
     )
-    return Server(route, doors=doors, each_sweep=refusals.tell)
+
+    def tell() -> None:
+        refusals.tell()
+        tally.tell()
+
+    return Server(route, doors=doors, each_sweep=tell)

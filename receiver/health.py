@@ -11,6 +11,7 @@ from aiohttp import HttpVersion11, hdrs, web
 from redis.exceptions import ResponseError
 
 from receiver.auth import Tokens, basic_password, bearer_token, is_direct_neighbour
+from receiver.measures import Measures
 from receiver.redis_breaker import RedisBreaker
 from receiver.responses import Answer, json_answer
 from receiver.server import welcome
@@ -208,11 +209,11 @@ class Ops:
     where proxies stand in front (``proxied``), which are neighbours too.
     """
 
-    def __init__(self, *, tokens: Tokens, proxied: bool, ready: Ready, metrics: Metrics) -> None:
+    def __init__(self, *, tokens: Tokens, proxied: bool, ready: Ready, measures: Measures) -> None:
         self._tokens = tokens
         self._proxied = proxied
         self._ready = ready
-        self._metrics = metrics
+        self._measures = measures
 
     async def healthz(self, request: web.BaseRequest) -> Answer:
         """Say that the process lives."""
@@ -234,7 +235,7 @@ class Ops:
             return wrong
         if not self._may_look(request):
             return json_answer(401, {"error": "an ops token is needed"}, headers=b"WWW-Authenticate: Bearer\r\n")
-        return Answer(200, self._metrics.render(), content_type=self._metrics.content_type.encode())
+        return Answer(200, await self._measures.render(), content_type=Metrics.content_type.encode())
 
     def _may_look(self, request: web.BaseRequest) -> bool:
         if not self._tokens:

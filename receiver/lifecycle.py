@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ from receiver.health import Ready
 from receiver.inbox import Inbox
 from receiver.journal import Journal
 from receiver.ledger_watch import LedgerWatch, keeper_of
+from receiver.measures import Measures
 from receiver.notifier import Notifier
 from receiver.quarantine import Quarantine
 from receiver.redis_breaker import RedisBreaker
@@ -29,12 +31,13 @@ from receiver.spool.drainer import Drainer
 from receiver.spool.file import SpoolFile, SpoolStatus
 from receiver.spool.spool import Spool
 from receiver.views import Tally
+from tasks.vendors.registry import QUEUES
 from worker.broker import open_redis
 from worker.config.environment import Environment
 from worker.config.receiver import ReceiverSettings
 from worker.config.settings import Settings
 from worker.ledger.ledger import Ledger
-from worker.metrics import Metrics
+from worker.metrics import Metrics, refresh_gauges
 
 log = structlog.get_logger(__name__)
 
@@ -63,10 +66,15 @@ async def opened(
     environment: Environment,
     spool_file: SpoolFile | None,
     connect: Callable[[], Callable[[list[str]], bool]],
+    shared: Path | None = None,
 ) -> AsyncIterator[Server]:
-    """Make the server and what it stands on; on leaving, store what waits and close everything."""
+    """Make the server and what it stands on; on leaving, store what waits and close everything.
+
+    ``shared``: a folder of the processes that serve one port, for each to answer for all.
+    """
     metrics = Metrics()
     metrics.tell_build(settings.digest)
+    metrics.know({name: one.vendor for name, one in settings.destinations.items()}, counted=False)
     redis = open_redis(environment.redis_url, timeout_s=REDIS_TIMEOUT_S)
     ledger = Ledger(redis)
     breaker = RedisBreaker()
@@ -81,7 +89,8 @@ async def opened(
     )  # fmt: skip
 
     def tell_depth(status: SpoolStatus) -> None:
-        metrics.spooled_events.set(status.events)
+        oldest_s = 0 if status.oldest_us is None else (now_us() - status.oldest_us) / 1e6
+        metrics.tell_spool(status.events, oldest_s=oldest_s)
         reporter.tell_spool(status)
 
     journal = None
@@ -97,6 +106,11 @@ async def opened(
         stopped = {"journal": {"state": "stopped", "why": journal.fault}} if journal and journal.fault else {}
         return {**watch.parts, **stopped}
 
+    async def refresh() -> None:
+        await refresh_gauges(metrics, ledger, destinations=settings.destinations, queues=QUEUES)
+
+    measures = Measures(metrics, refresh=refresh, shared=shared)
+
     drainer = Drainer(
         spool=spool, ledger=ledger, breaker=breaker, wake=notifier.wake, depth=tell_depth, now_us=now_us,
         foreign=lambda sender, call_id: refusals.note("conflict", sender=sender, call_id=call_id),
@@ -109,23 +123,21 @@ async def opened(
             ledger=ledger, redis=redis, spool=spool, breaker=breaker, destinations=settings.destinations, now_us=now_us,
             config=settings.digest, refused=refusals.totals, besides=besides,
         ),
-        metrics=metrics,
+        measures=measures,
         tally=tally,
         refusals=refusals,
     )  # fmt: skip
-    watching = asyncio.create_task(app.watch())
-    reporting = asyncio.create_task(reporter.run())
+    beside = [asyncio.create_task(work) for work in (app.watch(), measures.run(), reporter.run(), watch.run())]
     storing = asyncio.create_task(inbox.run())
-    looking = asyncio.create_task(watch.run())
     draining = asyncio.create_task(drainer.run())
     try:
         yield app
     finally:
-        watching.cancel()
-        reporting.cancel()
-        looking.cancel()
+        for task in beside:
+            task.cancel()
         inbox.close()
         await storing
+        tally.tell()
         while not draining.done():
             # Again and again: wait_for of Python 3.11, which redis-py sends with, may swallow a cancellation.
             draining.cancel()

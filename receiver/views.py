@@ -15,6 +15,7 @@ from receiver.responses import Answer, delacon_answer
 from receiver.senders import Sender, Senders
 from receiver.server import welcome
 from schemas.delacon.events import PathKind, UnusableBody, read_event
+from worker.log import write_quick
 
 EVENTS: Mapping[str, str] = {"s": "start", "e": "end", "p": "end", "c": "complete", "q": "complete"}
 UNREAD = "unread"
@@ -22,12 +23,13 @@ UNREAD = "unread"
 
 
 class Tally:
-    """The receiver's use of ``switchboard_webhooks_total`` and ``switchboard_ack_seconds``."""
+    """The receiver's use of ``switchboard_webhooks_total`` and ``switchboard_ack_seconds``, and its line a webhook."""
 
     def __init__(self, *, webhooks: Counter, ack_seconds: Histogram) -> None:
         self._webhooks = webhooks
         self._ack_seconds = ack_seconds
         self._bound: dict[tuple[str, str], Counter] = {}
+        self._taken: list[tuple[float, dict[str, str]]] = []
         self.heard_s = 0.0
         """When a webhook was last taken, in epoch seconds; 0: none yet."""
 
@@ -42,7 +44,20 @@ class Tally:
     def acknowledged(self, seconds: float) -> None:
         """Note how long an acknowledgement took, from the request's headers to the answer."""
         self._ack_seconds.observe(seconds)
+
+    def took(self, call_id: str, *, kind: str, sender: str, outcome: str) -> None:
+        """Note that a webhook was taken; ``tell`` writes the line."""
         self.heard_s = time.time()
+        fields = {"call_id": call_id, "kind": EVENTS[kind], "outcome": outcome}
+        if sender:
+            fields["sender"] = sender
+        self._taken.append((self.heard_s, fields))
+
+    def tell(self) -> None:
+        """Log what was taken since the last time, ``webhook.taken`` a line; call it now and then."""
+        if self._taken:
+            taken, self._taken = self._taken, []
+            write_quick("webhook.taken", taken)
 
 
 PATHS: dict[str, PathKind] = {
@@ -116,6 +131,7 @@ class Webhook:
         if outcome is EventOutcome.KEPT:
             return delacon_answer(503, call_id=event.call_id, error="the event is kept, but not safely; try again")
         self._tally.acknowledged(time.perf_counter() - begun)
+        self._tally.took(event.call_id, kind=event.kind, sender=sender.name, outcome=outcome.value)
         return delacon_answer(200, call_id=event.call_id)
 
     def _sender(self, request: web.BaseRequest) -> Sender | Answer:

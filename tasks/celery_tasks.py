@@ -17,7 +17,7 @@ from tasks.delivery.observer import Observer
 from tasks.dispatch.dispatcher import Dispatched, WakeUp
 from tasks.dispatch.dispatcher import dispatch as dispatch_calls
 from tasks.dispatch.planner import Planner
-from tasks.vendors.registry import VENDORS
+from tasks.vendors.registry import QUEUES, VENDORS
 from tasks.worker_process import CALLCAP_THREADS, CHORE_THREADS, connect_signals
 from worker.broker import direct_queue
 from worker.celery import app
@@ -65,7 +65,7 @@ for _kind in Kind:
     _make_task(_kind)
 
 
-app.conf.task_queues = [direct_queue(name) for name in ("calls", *VENDORS, "callcap", "chores")]
+app.conf.task_queues = [direct_queue(name) for name in QUEUES]
 
 
 @app.task(name="tasks.calls.dispatch")  # type: ignore[untyped-decorator]

@@ -109,9 +109,10 @@ def _start_runtime(*, sender: Any, **_: Any) -> None:
     environment, settings = _configured.pop()
     metrics = Metrics()
     metrics.tell_build(settings.digest)
-    if environment.metrics_port is not None:
-        metrics.serve(environment.metrics_host, environment.metrics_port)
+    metrics.know({name: one.vendor for name, one in settings.destinations.items()})
     made = Runtime(settings=settings, environment=environment, metrics=metrics)
+    if environment.metrics_port is not None:
+        metrics.serve(environment.metrics_host, environment.metrics_port, healthy=lambda: made.pulse.is_well)
     if settings.alerts:
         made.chores["alerts"] = "tasks.alerts.watch"
     if settings.publish_dead_letters:

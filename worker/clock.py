@@ -37,7 +37,7 @@ class Clock:
     ``chores`` are what one worker, whichever, is to do now and then: a name, and the task that does it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  it looks after every part
         self,
         *,
         ledger: Ledger,
@@ -48,6 +48,7 @@ class Clock:
         wake: Callable[[str, list[Any], str], Awaitable[None]],
         plan: Callable[[bool], None] = lambda _: None,
         chores: Mapping[str, str] | None = None,
+        ticked: Callable[[], None] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._settings = settings
@@ -57,6 +58,7 @@ class Clock:
         self._plan = plan
         self._plans = True
         self._chores = chores or {}
+        self._ticked = ticked
         calls = settings.calls
         self._retention = Retention(
             calls_s=calls.retention_s, dead_s=calls.dead_retention_s, remember_s=calls.remember_s
@@ -69,6 +71,7 @@ class Clock:
         while True:
             try:
                 await self.tick()
+                self._ticked()
                 if ticks % RESCUE_EVERY_TICKS == 0:
                     await self._rescue()
                     await fill(self._ledger, default_region=self._settings.calls.default_region)
@@ -81,6 +84,7 @@ class Clock:
                         self._metrics, self._ledger, destinations=self._settings.destinations, queues=self._queues
                     )
             except (RedisError, OperationalError, OSError) as error:
+                self._metrics.redis_up.set(0)
                 log.warning("clock.tick_failed", error=type(error).__name__)
             except Exception:
                 log.exception("clock.tick_failed")
@@ -167,6 +171,12 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
             else:
                 consumer.call_soon(_consume, consumer, plans)
 
+        def ticked() -> None:
+            owned.pulse.ticked()
+            consumer = getattr(parent, "consumer", None)
+            if consumer is not None and owned.pulse.asks():
+                consumer.call_soon(owned.pulse.turned)
+
         clock = Clock(
             ledger=owned.ledger,
             settings=owned.settings,
@@ -179,6 +189,7 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
             wake=wake,
             plan=plan,
             chores=owned.chores,
+            ticked=ticked,
         )  # fmt: skip
         with suppress(RedisError, OSError):  # the first tick says so
             owned.run(clock.sign_in())  # before anything is consumed

@@ -5,7 +5,7 @@ import logging.config
 import sys
 from collections.abc import Iterable, MutableMapping
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import orjson
 import structlog
@@ -18,6 +18,31 @@ _LINE_PER_TASK = ("celery.app.trace", "celery.worker.strategy")
 
 _LINE_PER_REQUEST = ("aiohttp.access", "tornado.access")
 """They write URLs, in which tokens stand; the metrics count requests."""
+
+
+_quick: list[BinaryIO] = []
+"""Where quick lines go; empty: they go the usual way, or nowhere."""
+
+
+def write_quick(event: str, rows: Iterable[tuple[float, dict[str, Any]]]) -> None:
+    """Write an info line for each row: epoch seconds, and fields that hold no number and no secret.
+
+    A tenth of the usual way's price, for what happens thousands of times a second: nothing is looked through.
+    """
+    if _quick:
+        lines = (
+            {"timestamp": datetime.fromtimestamp(at, UTC), "level": "info", "event": event, **fields}
+            for at, fields in rows
+        )
+        _quick[0].write(b"".join(orjson.dumps(line, option=_QUICK_OPTIONS) for line in lines))
+        _quick[0].flush()
+        return
+    log = structlog.get_logger(__name__)
+    for _, fields in rows:
+        log.info(event, **fields)
+
+
+_QUICK_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 
 
 def configure_logging(
@@ -37,7 +62,9 @@ def configure_logging(
     if log_format == "json":
         last = [_as_json]
         factory = structlog.BytesLoggerFactory(file=stream.buffer)
+        _quick[:] = [stream.buffer] if number <= logging.INFO else []
     else:
+        _quick.clear()
         last = [
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

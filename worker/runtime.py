@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import AsyncExitStack
@@ -27,6 +28,9 @@ GC_THRESHOLDS = (10_000, 20, 50)
 """The default 700 looks at the hundreds of attempts under way all the time, and they hold no cycles: a tenth of all
 instructions of a delivery (cachegrind: 1,615 to 1,462 thousand)."""
 
+TICK_LATE_S = 10.0  # the clock ticks twice a second
+ASK_EVERY_S = 5.0
+TURN_LATE_S = 60.0  # Celery's loop turns every ten seconds at least; a lost broker is looked for every two
 SHUTDOWN_S = 22.0  # attempts under way get this long after SIGTERM; platforms kill at 30 s, we promise 25 s
 
 
@@ -50,6 +54,38 @@ class Pump(Protocol):
         ...
 
 
+class Pulse:
+    """When the clock last ticked, and Celery's own loop last turned."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._ticked = self._turned = monotonic()
+        self._asked = 0.0
+        self.stopping = False
+
+    def ticked(self) -> None:
+        """Note a tick, which writes to Redis as a claim does."""
+        self._ticked = self._monotonic()
+
+    def asks(self) -> bool:
+        """Say whether to ask Celery's loop for a turn: while it is stuck its questions must not pile up."""
+        now = self._monotonic()
+        if now - self._asked < ASK_EVERY_S:
+            return False
+        self._asked = now
+        return True
+
+    def turned(self) -> None:
+        """Note a turn of Celery's loop, which does not turn while the broker is away."""
+        self._turned = self._monotonic()
+
+    @property
+    def is_well(self) -> bool:
+        """Say whether this worker takes work: both were lately, and it is not stopping."""
+        now = self._monotonic()
+        return not self.stopping and now - self._ticked < TICK_LATE_S and now - self._turned < TURN_LATE_S
+
+
 class Runtime:
     """The process's resources; made once, in ``start``, and closed once, in ``stop``."""
 
@@ -68,6 +104,7 @@ class Runtime:
         """Another worker has a newer configuration, and plans the calls."""
         self.chores: dict[str, str] = {}
         """What the clock is to wake now and then: a name, and the task that does it."""
+        self.pulse = Pulse()
         self.stopping = False
         self._stack = AsyncExitStack()
         self._thread = threading.Thread(target=self._serve, name="switchboard-loop", daemon=True)
@@ -86,7 +123,7 @@ class Runtime:
 
     def shut_down(self, *, within_s: float = SHUTDOWN_S) -> None:
         """Claim nothing more and cut, after ``within_s``, what is still under way; returns at once."""
-        self.stopping = True
+        self.stopping = self.pulse.stopping = True
         self.loop.call_soon_threadsafe(self._stop_pumps, within_s)
 
     def close(self) -> None:

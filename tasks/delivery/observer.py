@@ -25,6 +25,7 @@ class Observer:
         self._publish = publish
         # Bound once a destination: binding anew takes as long as writing the line.
         self._log_of = cache(_log_of)
+        self._named = cache(metrics.named)
         self._deliveries = cache(metrics.deliveries.labels)
         self._attempt_seconds = cache(metrics.attempt_seconds.labels)
         self._call_to_crm_seconds = cache(metrics.call_to_crm_seconds.labels)
@@ -54,8 +55,9 @@ class Observer:
 
     def count(self, destination: Destination, made: Attempt, *, call_to_crm_s: float | None) -> None:
         """Count an attempt whose end was written."""
-        name = destination.name
-        self._deliveries(name, destination.vendor, made.outcome).inc()
+        name = self._named(destination.name)
+        vendor = destination.vendor if name == destination.name else ""  # the others are of all vendors
+        self._deliveries(name, vendor, made.outcome).inc()
         if made.status is not None or made.outcome == "retry":
             self._attempt_seconds(name).observe(made.elapsed_ms / 1000)
         if call_to_crm_s is not None:

@@ -16,3 +16,6 @@ def by_name(vendors: Iterable[Vendor]) -> Mapping[str, Vendor]:
 
 
 VENDORS: Mapping[str, Vendor] = by_name(_ALL)
+
+QUEUES = ("calls", *VENDORS, "callcap", "chores")
+"""The broker's queues (contract, section 2)."""

@@ -19,6 +19,7 @@ LONG = frozenset(
         "test_follow_up.py",
         "test_half_open.py",
         "test_import.py",
+        "test_monitoring.py",
         "test_operating.py",
         "test_rate.py",
         "test_receiver_master.py",

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from receiver.app import create_app
 from receiver.health import Ready
 from receiver.inbox import Inbox
+from receiver.measures import Measures
 from receiver.quarantine import Quarantine
 from receiver.redis_breaker import RedisBreaker
 from receiver.refusals import Refusals
@@ -176,7 +177,8 @@ async def running_receiver(
     )  # fmt: skip
     quarantine = Quarantine(ledger=ledger, spool=spool, breaker=breaker, receipt_us=inbox.receipt_us)
     app = create_app(
-        settings=settings, inbox=inbox, quarantine=quarantine, ready=ready, metrics=metrics, refusals=refusals,
+        settings=settings, inbox=inbox, quarantine=quarantine, ready=ready, refusals=refusals,
+        measures=Measures(metrics),
         tally=Tally(webhooks=metrics.webhooks, ack_seconds=metrics.ack_seconds),
     )  # fmt: skip
     storing = asyncio.create_task(inbox.run())

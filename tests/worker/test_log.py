@@ -8,7 +8,7 @@ import warnings
 import pytest
 import structlog
 
-from worker.log import configure_logging
+from worker.log import configure_logging, write_quick
 
 NAMES = ("celery.app.trace", "celery.worker.strategy", "aiohttp.access", "tornado.access")
 
@@ -144,3 +144,19 @@ def test_a_second_call_takes_the_place_of_the_first(stream):
     logging.getLogger("theirs").warning("after")
 
     assert [line.get("detail") for line in stream.lines] == ["x a-secret-of-ours", "x [blanked]", None]
+
+
+@pytest.mark.parametrize(
+    ("log_format", "level", "lines"), [("json", "info", 2), ("json", "warning", 0), ("console", "info", 2)]
+)
+def test_quick_lines_are_lines_like_the_others(stream: Stream, log_format: str, level: str, lines: int):
+    """Each with its own time, in the form and from the level on that were asked for."""
+    configure_logging(log_format, level, stream=stream)
+    write_quick("webhook.taken", [(1_772_452_800.5, {"call_id": "c1"}), (1_772_452_801.0, {"call_id": "c2"})])
+    text = stream.text
+
+    assert lines == text.count("webhook.taken")
+    if log_format == "json" and lines:
+        first = json.loads(text.splitlines()[0])
+        wanted = {"timestamp": "2026-03-02T12:00:00.500000Z", "level": "info", "event": "webhook.taken"}
+        assert {**wanted, "call_id": "c1"} == first

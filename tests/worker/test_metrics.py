@@ -1,11 +1,17 @@
 """The metrics of the contract."""
 
+import urllib.error
 import urllib.request
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from worker.metrics import Metrics
+from tasks.delivery.observer import Observer
+from worker.build import LEDGER_FORMAT
+from worker.ledger.overview import DestinationStatus, Overview
+from worker.metrics import OUTCOMES, Metrics
 
 
 def samples(metrics: Metrics) -> dict[str, set[frozenset[tuple[str, str]]]]:
@@ -36,7 +42,7 @@ def test_every_metric_of_the_contract_is_there():
 
     assert found["switchboard_webhooks_total"] == {frozenset({("event", "start"), ("outcome", "stored")})}
     [build] = map(dict, found["switchboard_build_info"])
-    assert ("0a1b2c", "1") == (build["config"], build["ledger_format"])
+    assert ("0a1b2c", str(LEDGER_FORMAT)) == (build["config"], build["ledger_format"])
     assert {"version", "ledger_format", "config"} == build.keys()
     assert found["switchboard_spooled_events"] == {frozenset()}
     assert found["switchboard_ack_seconds_count"] == {frozenset()}
@@ -88,3 +94,71 @@ def test_a_worker_serves_its_metrics():
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as reply:
         assert b"switchboard_spooled_events" in reply.read()
     assert metrics.serve("127.0.0.1", port) == 0
+
+
+def test_a_worker_says_whether_it_is_well():
+    """``/healthz`` beside the metrics: 200, or 503."""
+    well = [True]
+    port = Metrics().serve("127.0.0.1", 0, healthy=lambda: well[0])
+
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as reply:
+        assert (200, b"ok\n") == (reply.status, reply.read())
+    well[0] = False
+    with pytest.raises(urllib.error.HTTPError, match="503") as caught:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5)
+    caught.value.close()
+
+
+def test_every_destination_is_there_from_the_start_at_0():
+    """Whoever asks for the rate of what never happened gets 0, not nothing."""
+    metrics = Metrics()
+    metrics.know({"crm": "kapture"})
+    found = samples(metrics)
+
+    for name in ("due", "due_oldest_seconds", "dead_letters", "attempt_seconds_count", "call_to_crm_seconds_count"):
+        assert found[f"switchboard_{name}"] == {frozenset({("destination", "crm")})}
+    for name in ("held", "circuit_open"):
+        assert found[f"switchboard_{name}"] == {frozenset({("destination", "crm"), ("reason", "")})}
+    assert len(OUTCOMES) == len(found["switchboard_deliveries_total"])
+    assert {"waiting", "unrouted", "no_start"} == {dict(one)["state"] for one in found["switchboard_calls"]}
+
+
+@pytest.mark.parametrize("busy", [0, 39, 41, 1000])
+def test_a_thousand_destinations_give_at_most_2500_series(busy: int):
+    """However many of them are busy, fail and are held; nothing is lost from a sum."""
+    names = {f"d{number:03}": "kapture" for number in range(1000)}
+    metrics = Metrics()
+    metrics.know(names)
+    observer = Observer(metrics, None)
+    for number in range(busy):
+        destination: Any = SimpleNamespace(name=f"d{number:03}", vendor="kapture")
+        for outcome in OUTCOMES:
+            made: Any = SimpleNamespace(outcome=outcome, status=200, elapsed_ms=5)
+            observer.count(destination, made, call_to_crm_s=1.0)
+    status = [
+        DestinationStatus(
+            name=name, due=1, queued=2, overdue_s=place, dead=3, paused=False, blocked="unauthorized", open=False
+        )
+        for place, name in enumerate(names)
+        if place < busy
+    ]
+    metrics.show(
+        Overview(
+            now_ms=0, sign_ins=(), calls=0, waiting=0, waits_overdue_s=0, in_flight=0, no_start=0, unrouted=0,
+            quarantined=0, destinations=tuple(status),
+        ),
+        dict.fromkeys(("calls", "captorra", "comunik8", "kapture", "callcap", "chores"), 0),
+    )  # fmt: skip
+    found = samples(metrics)
+
+    def total(name: str) -> float:
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(metrics.render().decode())
+            for sample in family.samples
+            if sample.name == f"switchboard_{name}"
+        )
+
+    assert sum(map(len, found.values())) <= 2500
+    assert [busy * len(OUTCOMES), busy * len(OUTCOMES)] == [total("deliveries_total"), total("attempt_seconds_count")]
+    assert [busy, 2 * busy, 3 * busy] == [total("due"), total("held"), total("dead_letters")]
