@@ -1,7 +1,7 @@
 """``switchboard erase``: removes what is kept of a person or of a call."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,13 +16,14 @@ from deploy.cli.rendering import merged
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.spool import look
 from deploy.cli.suppress import asked_number
+from receiver.journal import erase as erase_events
 from receiver.spool.file import SpoolError, SpoolFile
 from schemas.delacon.call_keys import CALLER
 from schemas.delivery import FINAL, State
 from schemas.phones.asked_number import AskedNumber
 from worker.ledger import admin, queries
 from worker.ledger.audit import Action, note
-from worker.ledger.records import DeliveryRecord, StoredCall
+from worker.ledger.records import DeliveryRecord, Incoming, StoredCall
 from worker.ledger.redis_files import rewrite_files
 from worker.redaction import mask_number
 
@@ -119,7 +120,12 @@ def _holds(record: DeliveryRecord) -> str:
 
 
 BATCH = 50  # calls a round trip
-_FILES = {"aof": "The append-only file of Redis", "rdb": "The snapshot of Redis", "spool": "The spool of this machine"}
+_FILES = {
+    "aof": "The append-only file of Redis",
+    "rdb": "The snapshot of Redis",
+    "spool": "The spool of this machine",
+    "journal": "The journal of this machine",
+}
 
 
 @click.command
@@ -135,8 +141,9 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
     The ids of the calls stay remembered, so that a late event does not bring one back. Says what the vendors still
     hold. A number on the list of suppressed ones stays there.
 
-    Then Redis writes its append-only file and its snapshot anew, and the spool of this machine is cleaned, for what was
-    removed stands in them until then. Says what could not be. Backups, replicas and other machines' spools are yours.
+    Then Redis writes its append-only file and its snapshot anew, and spool and journal of this machine are cleaned, for
+    what was removed stands in them until then. Says what could not be. Backups, replicas and other machines' spools
+    and journals are yours.
     """
     if (caller is None) == (call_id is None):
         raise click.UsageError("Give --caller NUMBER or --call ID.")
@@ -175,6 +182,9 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
         spooled = look(session.environment.spool_path)
         done |= {"spooled_events": spooled["events"], "spooled_bodies": spooled["bodies"]}
         done["files"] = await _clean_files(session)
+        done["files"]["journal"] = _clean_journal(
+            session.environment.journal_dir, {*known, *ids}, numbers if call_id is None else ()
+        )
         return {"understood": asked.shape() if asked and caller is not None else None, **done}
 
     done = with_ledger(work)
@@ -209,6 +219,21 @@ def _clean_spool(path: Path | None) -> dict[str, str]:
             file.scrub()
     except SpoolError as error:
         return {"state": "not_rewritten", "why": f"{error}; erase again"}
+    return {"state": "rewritten", "why": ""}
+
+
+def _clean_journal(folder: Path | None, call_ids: Collection[str], numbers: Iterable[str]) -> dict[str, str]:
+    """Take the events of these calls and of these numbers out of the receiver's journal on this machine."""
+    if folder is None or not folder.exists():
+        return {"state": "off", "why": ""}
+
+    def is_theirs(item: Incoming) -> bool:
+        return item.call_id in call_ids or _mentions(item.record.encode(), numbers)
+
+    try:
+        erase_events(folder, is_theirs)
+    except OSError as error:
+        return {"state": "not_rewritten", "why": f"{folder}: {error.strerror}; erase again"}
     return {"state": "rewritten", "why": ""}
 
 

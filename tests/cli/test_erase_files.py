@@ -3,6 +3,7 @@
 import re
 import sqlite3
 
+import orjson
 import pytest
 from redis import Redis
 
@@ -66,11 +67,17 @@ def test_no_digit_of_the_number_is_left_in_any_file(cli, server):
     assert any("aof" in name for name in before)
     assert {"dump.rdb", "spool.db-wal"} <= {*before}
     cli.json("spool", "drain")
+    events = cli.folder / "journal" / "events-2026-11-29.jsonl"
+    events.parent.mkdir()
+    lines = [(1, place, f"a-{place}", f's{{"e":"{form}"}}') for place, form in enumerate(FORMS)]
+    events.write_bytes(b"\n".join(map(orjson.dumps, [*lines, (1, 9, "b-1", 's{"e":"+61491570157"}')])))
+    cli.environ["JOURNAL_DIR"] = str(events.parent)
 
     done = cli.json("erase", "--caller", CALLER, "--yes")
 
     assert [] == _holders(server.directory, cli.folder)
-    assert ["rewritten"] * 3 == [done["files"][name]["state"] for name in ("aof", "rdb", "spool")]
+    assert ["rewritten"] * 4 == [done["files"][name]["state"] for name in ("aof", "rdb", "spool", "journal")]
+    assert [line[2] for line in map(orjson.loads, events.read_bytes().splitlines())] == ["b-1"]
     assert (2 * len(FORMS), 2 * len(FORMS)) == (done["calls"], done["quarantined"])
     assert (0, 0) == (done["spooled_events"], done["spooled_bodies"])
     assert ["b-1"] == [line["call_id"] for line in cli.json("calls", "list")]

@@ -9,6 +9,7 @@ from tests.fakes import reply
 from tests.ledgers import LEASE_MS, Driver
 from tests.tasks.delivery_harness import CALLER, make_harness
 from worker.ledger.admin import suppress
+from worker.ledger.keys import CALL_KEY, SHELF_KEY
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Claimed
 
@@ -158,3 +159,22 @@ async def test_a_call_too_old_is_skipped_at_the_attempt(driver: Driver):
 
     assert "skipped" == await harness.again()
     assert ("too_old", 1) == ((await driver.delivery("c1")).reason, len(harness.http.requests))
+
+
+async def test_an_event_of_a_later_version_is_not_guessed(driver: Driver):
+    """Nothing is sent of such a call, no attempt is counted; it is set aside and delivered once it can be read."""
+    harness = make_harness(driver)
+    await harness.make()
+    text = str(await driver.redis.hget(f"{CALL_KEY}c1", "e1"))
+    await driver.redis.hset(f"{CALL_KEY}c1", "e1", "3:" + text)
+
+    await harness.again()
+
+    assert harness.http.requests == []
+    delivery = await driver.delivery("c1")
+    assert (delivery.state, delivery.number, delivery.reason) == ("queued", 0, "set_aside")
+    assert await driver.redis.zrange(SHELF_KEY, 0, -1) == [f"c1:{delivery.key.destination}:create"]
+    await driver.redis.hset(f"{CALL_KEY}c1", "e1", text)
+    driver.time.pass_s(61)
+    await driver.tick()
+    assert await harness.again() == "delivered"

@@ -13,6 +13,7 @@ from tasks.vendors.registry import VENDORS
 from tests.ledgers import Driver
 from tests.tasks.dispatch.planned import END, HOUR_MS, START, record
 from tests.worker.config.configured import CONTRACT, load
+from worker.ledger.keys import CALL_KEY
 from worker.ledger.records import Plan, StoredCall
 
 WHOLE = record("c", START | END)
@@ -172,3 +173,25 @@ async def test_a_call_that_cannot_be_planned_holds_up_no_other(driver: Driver, p
         key.call_id
         for wake_up in (await dispatch([], ledger=driver.ledger, planner=planner)).wake_ups for key in wake_up.keys
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("field", [("e1", "1 z{}"), ("st", "q"), ("d:crm:create", "Z|0|0|0|0||\n")])
+async def test_a_call_of_a_later_version_waits_and_holds_up_no_other(
+    driver: Driver, planner: Planner, field: tuple[str, str]
+):
+    """The others are planned; it is set aside as it is, and planned once it can be read."""
+    for name in ("c1", "odd", "c2"):
+        await driver.accept(name, WHOLE)
+    before: Any = await driver.redis.hgetall(f"{CALL_KEY}odd")
+    await driver.redis.hset(f"{CALL_KEY}odd", *field)
+
+    done = await dispatch(["c1", "odd", "c2"], ledger=driver.ledger, planner=planner)
+
+    assert {key.call_id for wake_up in done.wake_ups for key in wake_up.keys} == {"c1", "c2"}
+    assert await driver.redis.hgetall(f"{CALL_KEY}odd") == before | {field[0]: field[1]}
+    await driver.redis.delete(f"{CALL_KEY}odd")
+    await driver.redis.hset(f"{CALL_KEY}odd", mapping=before)
+    driver.time.pass_s(61)
+    await driver.tick()
+    again = await dispatch([], ledger=driver.ledger, planner=planner)
+    assert {key.call_id for wake_up in again.wake_ups for key in wake_up.keys} == {"odd"}
