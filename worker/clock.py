@@ -22,10 +22,14 @@ from worker.runtime import runtime
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.5
-SWEEP_EVERY_TICKS = 20  # retention looks at a bounded slice each 10 s
-GAUGES_EVERY_TICKS = 10
-RESCUE_EVERY_TICKS = 4
-CHORES_EVERY_TICKS = 2
+SPARE_TICK_S = 1.0
+"""How long a clock waits when another one has just looked: of many one looks twice a second, the others stand by."""
+
+SIGN_IN_EVERY_S = 4.0  # a worker is taken for dead after 10
+GAUGES_EVERY_S = 5.0
+SWEEP_EVERY_LOOKS = 20  # retention looks at a bounded slice each 10 s
+RESCUE_EVERY_LOOKS = 4
+CHORES_EVERY_LOOKS = 2
 CHORE_WAKE_MS = (
     30_000  # how long one message stands for its chore; a worker that was killed with it keeps nobody longer
 )
@@ -35,6 +39,7 @@ class Clock:
     """Ticks until it is cancelled; ``wake`` sends one Celery message: task, arguments, queue.
 
     ``chores`` are what one worker, whichever, is to do now and then: a name, and the task that does it.
+    ``shows_gauges``: somebody reads this process's metrics.
     """
 
     def __init__(  # noqa: PLR0913  it looks after every part
@@ -49,6 +54,7 @@ class Clock:
         plan: Callable[[bool], None] = lambda _: None,
         chores: Mapping[str, str] | None = None,
         ticked: Callable[[], None] = lambda: None,
+        shows_gauges: bool = True,
     ) -> None:
         self._ledger = ledger
         self._settings = settings
@@ -59,6 +65,7 @@ class Clock:
         self._plans = True
         self._chores = chores or {}
         self._ticked = ticked
+        self._shows_gauges = shows_gauges
         calls = settings.calls
         self._retention = Retention(
             calls_s=calls.retention_s, dead_s=calls.dead_retention_s, remember_s=calls.remember_s
@@ -67,19 +74,22 @@ class Clock:
 
     async def run(self) -> None:
         """Tick every half second; a tick that fails is logged, and the next one comes."""
-        ticks = 0
+        clock = asyncio.get_running_loop().time
+        looks = 0
+        signs_in_at = sets_gauges_at = clock()
         while True:
+            looked = True
             try:
-                await self.tick()
+                if clock() >= signs_in_at:
+                    await self.sign_in()
+                    signs_in_at = clock() + SIGN_IN_EVERY_S
+                looked = await self.tick()
                 self._ticked()
-                if ticks % RESCUE_EVERY_TICKS == 0:
-                    await self._rescue()
-                    await fill(self._ledger, default_region=self._settings.calls.default_region)
-                if ticks % CHORES_EVERY_TICKS == 0:
-                    await self._wake_chores()
-                if ticks % SWEEP_EVERY_TICKS == 0:
-                    await sweep(self._ledger, self._retention)
-                if ticks % GAUGES_EVERY_TICKS == 0:
+                if looked:
+                    await self._look_after(looks)
+                    looks += 1
+                if self._shows_gauges and clock() >= sets_gauges_at:
+                    sets_gauges_at = clock() + GAUGES_EVERY_S
                     await refresh_gauges(
                         self._metrics, self._ledger, destinations=self._settings.destinations, queues=self._queues
                     )
@@ -88,8 +98,17 @@ class Clock:
                 log.warning("clock.tick_failed", error=type(error).__name__)
             except Exception:
                 log.exception("clock.tick_failed")
-            ticks += 1
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(TICK_S if looked else SPARE_TICK_S)
+
+    async def _look_after(self, looks: int) -> None:
+        """Do what one clock of all does, now and then."""
+        if looks % RESCUE_EVERY_LOOKS == 0:
+            await self._rescue()
+            await fill(self._ledger, default_region=self._settings.calls.default_region)
+        if looks % CHORES_EVERY_LOOKS == 0:
+            await self._wake_chores()
+        if looks % SWEEP_EVERY_LOOKS == 0:
+            await sweep(self._ledger, self._retention)
 
     async def _rescue(self) -> None:
         """Put calls that nobody would look at back among those that wait, and say how many there were."""
@@ -103,11 +122,10 @@ class Clock:
             if await is_turn(self._ledger, name):
                 await self._wake(task, [], "chores")
 
-    async def tick(self) -> None:
-        """Tick once: sign in as alive, return expired leases, send the wake-ups that are missing."""
+    async def tick(self) -> bool:
+        """Tick once: return expired leases, send the wake-ups that are missing; ``False``: another clock just did."""
         destinations = self._settings.destinations
-        await self.sign_in()
-        tick = await self._ledger.tick(destinations)
+        tick = await self._ledger.tick(destinations, config=self._sign_in.config)
         if tick.expired:
             log.warning("delivery.leases_expired", count=tick.expired)
         if tick.wake_calls:
@@ -115,6 +133,7 @@ class Clock:
         for name in tick.wake:
             vendor = destinations[name].vendor
             await self._wake(f"tasks.{vendor}.deliver", [name, []], vendor)
+        return tick.looked
 
     async def sign_in(self) -> None:
         """Say that this worker lives; where another plans by a newer configuration, leave the planning to it."""
@@ -190,6 +209,7 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
             plan=plan,
             chores=owned.chores,
             ticked=ticked,
+            shows_gauges=owned.environment.metrics_port is not None,
         )  # fmt: skip
         with suppress(RedisError, OSError):  # the first tick says so
             owned.run(clock.sign_in())  # before anything is consumed

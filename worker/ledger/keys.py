@@ -53,6 +53,7 @@ BODY_BYTES_KEY = "sb:bodybytes"
 NUMBERS_KEY = "sb:numbers"
 AUDIT_KEY = "sb:audit"
 SWEEP_KEY = "sb:sweep"
+TICK_KEY = "sb:tick:"
 RESCUE_KEY = "sb:rescue"
 RESCUING_KEY = "sb:rescuing"
 ALERTS_KEY = "sb:alerts"
@@ -447,6 +448,13 @@ KEYS = (
         holds="how far the look for calls that wait nowhere has come; -1: it pauses",
         lifetime="a pause",
         expires=None,
+    ),
+    Key(
+        name=TICK_KEY + "{config}",
+        type="string",
+        holds="nothing: that a clock of this configuration has just looked for what is due",
+        lifetime="0.4 s",
+        expires=True,
     ),
     Key(
         name=RESCUING_KEY,

@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 LARGE = 4096  # characters of an event: what is larger has its digest made here, and costs Redis the less
 MAX_QUARANTINED = 10_000  # bodies (contract, section 4)
 MAX_QUARANTINED_BYTES = 64 * 1024 * 1024
-WORKER_ALIVE_MS = 10_000  # a worker ticks twice a second
+WORKER_ALIVE_MS = 10_000  # a worker signs in each 4 s
 WORKER_FORGOTTEN_MS = 3_600_000
 
 
@@ -52,6 +52,7 @@ class Timings:
 
     accept_grace: int = 1500  # an accepted call's wake-up has this long before the clock sends another
     wake: int = 10_000  # how long one wake-up message stands for its destination
+    tick_every: int = 400  # shorter than the clock's half second, so that the clock that looked last looks again
     memory: int = 400 * 86_400_000  # how long a caller is remembered after the last delivery
     probe: int = 30_000  # first probe of an open circuit, doubling to:
     probe_max: int = 300_000
@@ -285,11 +286,16 @@ class Ledger:
         answers = await self.scripts.run("finish", *args)
         return [Finished(applied == 1, event, Verdict(verdict)) for applied, event, verdict in answers]
 
-    async def tick(self, destinations: Iterable[str], *, limit: int = 500) -> Tick:
-        """Return expired leases to due and say what has to be woken; any number of clocks may call it."""
+    async def tick(self, destinations: Iterable[str], *, config: str = "", limit: int = 500) -> Tick:
+        """Return expired leases to due and say what has to be woken; any number of clocks may call it.
+
+        Of the clocks with one ``config``, the digest of their configuration, one looks each ``tick_every`` ms.
+        """
         t = self.timings
-        expired, calls, *wake = await self.scripts.run("tick", limit, t.wake, t.memory, *destinations)
-        return Tick(expired, calls == 1, tuple(wake))
+        looked, expired, calls, *wake = await self.scripts.run(
+            "tick", limit, t.wake, t.memory, config, t.tick_every, *destinations
+        )
+        return Tick(looked == 1, expired, calls == 1, tuple(wake))
 
 
 _FOLD = "O"

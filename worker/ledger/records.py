@@ -323,6 +323,8 @@ class Finished:
 class Tick:
     """What a clock tick found: how many leases had expired, and what has to be woken."""
 
+    looked: bool
+    """False where another clock has looked just now."""
     expired: int
     wake_calls: bool
     wake: tuple[str, ...]

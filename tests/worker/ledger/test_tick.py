@@ -189,3 +189,25 @@ def test_configurations_that_differ_are_told_with_their_workers():
 
 def _newest(worker: SignIn) -> tuple[str, int]:
     return worker.config, worker.changed_ms
+
+
+async def test_of_the_clocks_of_one_configuration_one_looks(driver: Driver):
+    """The others are told that they need not; a clock with another configuration looks for itself."""
+    await driver.make("c1")
+    looks = [await driver.ledger.tick(["crm"], config=config) for config in ("a", "a", "b")]
+
+    assert [True, False, True] == [tick.looked for tick in looks]
+    assert [("crm",), (), ()] == [tick.wake for tick in looks]
+    assert 0 < await driver.redis.pttl("sb:tick:a") <= 400
+
+
+async def test_few_due_destinations_are_found_among_thousands(driver: Driver):
+    """Wherever they stand in the list, at its ends and where a command's keys end too."""
+    names = [f"crm-{number}" for number in range(2500)]
+    due = ["crm-0", "crm-1", "crm-999", "crm-1000", "crm-1777", "crm-2499"]
+    for place, name in enumerate(due):
+        await driver.make(f"c{place}", destination=name)
+
+    assert tuple(due) == await driver.tick(*names)
+    overview = await driver.ledger.overview(names)
+    assert due == [one.name for one in overview.destinations if one.queued]

@@ -9,17 +9,23 @@ for i = 3, #ARGV do names[#names + 1] = ARGV[i]; seen[ARGV[i]] = true end
 for _, name in ipairs(call('SMEMBERS', DESTS)) do
   if not seen[name] then names[#names + 1] = name end
 end
-local destinations = {}
-for _, name in ipairs(names) do
-  local g = call('HGETALL', gate_key(name))
-  local gate = {}
-  for i = 1, #g, 2 do gate[g[i]] = g[i + 1] end
-  destinations[#destinations + 1] = {
-    name = name, gate = cjson.encode(gate),
-    due = call('ZCOUNT', due_key(name), '-inf', int(now)), queued = call('ZCARD', due_key(name)),
-    overdue_ms = overdue(due_key(name)), dead = call('ZCARD', dead_key(name)),
-  }
+local destinations, gates, dues, deads = {}, {}, {}, {}
+for i, name in ipairs(names) do
+  destinations[i] = { name = name, gate = '{}', due = 0, queued = 0, overdue_ms = 0, dead = 0 }
+  gates[i], dues[i], deads[i] = gate_key(name), due_key(name), dead_key(name)
 end
+for _, i in ipairs(all_existing(gates)) do
+  local g = call('HGETALL', gates[i])
+  local gate = {}
+  for k = 1, #g, 2 do gate[g[k]] = g[k + 1] end
+  destinations[i].gate = cjson.encode(gate)
+end
+for _, i in ipairs(all_existing(dues)) do
+  local one = destinations[i]
+  one.due, one.queued = call('ZCOUNT', dues[i], '-inf', int(now)), call('ZCARD', dues[i])
+  one.overdue_ms = overdue(dues[i])
+end
+for _, i in ipairs(all_existing(deads)) do destinations[i].dead = call('ZCARD', deads[i]) end
 local workers = {}
 for _, name in ipairs(call('ZRANGEBYSCORE', 'sb:workers', int(now - tonumber(ARGV[2])), '+inf')) do
   workers[#workers + 1] = { name, call('HGET', 'sb:signins', name) or '' }

@@ -28,6 +28,29 @@ local function field_of(dest, action) return 'd:' .. dest .. ':' .. action end
 local function split_member(member) return string.match(member, '^(.*):([^:]*)$') end
 local function split_key(key) return string.match(key, '^(.*):([^:]*):([^:]*)$') end
 
+-- The places, of those from `from` to `to`, whose keys exist: EXISTS counts many keys at once, so that a thousand that are
+-- not there cost one command.
+local function existing(keys, from, to, found)
+  if from > to then return found end
+  local count = call('EXISTS', unpack(keys, from, to))
+  if count == to - from + 1 then
+    for place = from, to do found[#found + 1] = place end
+  elseif count > 0 then
+    local middle = math.floor((from + to) / 2)
+    existing(keys, from, middle, found)
+    existing(keys, middle + 1, to, found)
+  end
+  return found
+end
+
+local MOST_KEYS = 1000 -- of one command
+
+local function all_existing(keys)
+  local found = {}
+  for from = 1, #keys, MOST_KEYS do existing(keys, from, math.min(from + MOST_KEYS - 1, #keys), found) end
+  return found
+end
+
 -- A header of another form, or with another state, is of a later version: nil, as where there is none.
 local function read_delivery(value)
   if not value then return nil end

@@ -1,9 +1,12 @@
--- tick(now, limit, wake_ms, memory_ms, dest...) -> {expired leases, 1 when calls wait for dispatch, destination to wake...}
+-- tick(now, limit, wake_ms, memory_ms, config, every_ms, dest...)
+-- -> {1 when this tick looked, expired leases, 1 when calls wait for dispatch, destination to wake...}
 -- Expired leases go back to due, and leave a doubt about their callers; what is due and has no wake-up outstanding gets
 -- one. What was set aside, and may be readable by now, is looked at again.
+-- Of the workers of one configuration one looks in every_ms; without a configuration each does.
+if ARGV[5] ~= '' and not call('SET', 'sb:tick:' .. ARGV[5], '1', 'NX', 'PX', ARGV[6]) then return { 0, 0, 0 } end
 local now = now_ms()
 local limit, wake_ms, memory_ms = ARGV[2], ARGV[3], ARGV[4]
-local answer = { 0, 0 }
+local answer = { 1, 0, 0 }
 for _, key in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', int(now), 'LIMIT', 0, limit)) do
   call('ZREM', LEASES, key)
   local id, dest, action = split_key(key)
@@ -18,16 +21,18 @@ for _, key in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', int(now), 'LIMIT', 0,
     doubt(dest, d.group, memory_ms)
     release_group(dest, d.group, member, now)
     call('ZADD', due_key(dest), int(now), member)
-    answer[1] = answer[1] + 1
+    answer[2] = answer[2] + 1
   end
 end
 for _, key in ipairs(call('ZRANGEBYSCORE', SHELF, '-inf', int(now), 'LIMIT', 0, 20)) do try_again(key, now) end
 if #call('ZRANGEBYSCORE', WAITS, '-inf', int(now), 'LIMIT', 0, 1) > 0
   and call('SET', WAKE_CALLS, '1', 'NX', 'PX', wake_ms) then
-  answer[2] = 1
+  answer[3] = 1
 end
-for i = 5, #ARGV do
-  local dest = ARGV[i]
+local dues = {}
+for i = 7, #ARGV do dues[i - 6] = due_key(ARGV[i]) end
+for _, place in ipairs(all_existing(dues)) do
+  local dest = ARGV[place + 6]
   local g = call('HMGET', gate_key(dest), 'paused', 'blocked', 'open', 'probe_at')
   local shut = g[1] or ((g[2] or g[3]) and (g[4] == 'never' or tonumber(g[4]) > now))
   if not shut and #call('ZRANGEBYSCORE', due_key(dest), '-inf', int(now), 'LIMIT', 0, 1) > 0
