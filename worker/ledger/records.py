@@ -76,11 +76,11 @@ class DeliveryRecord:
     def parse(cls, key: DeliveryKey, text: str) -> "DeliveryRecord":
         """Read the stored form: a header line and the history; raises ``UnreadableError``.
 
-        What a later version adds behind the reason is passed over.
+        What a later version adds behind the reason is read as a part of it.
         """
         try:
             header, log = text.split("\n", 1)
-            state, fence, number, step, at, group, reason, *_ = header.split("|")
+            state, fence, number, step, at, group, reason = header.split("|", 6)
             return cls(
                 key=key, state=STATES[state], fence=int(fence), number=int(number), step=int(step), at_ms=int(at),
                 group=group, reason=reason, history=History.load(log),
