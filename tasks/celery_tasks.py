@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ from schemas.callcap.requests import Kind
 from schemas.delivery import DeliveryKey
 from tasks.alerts.watch import watch
 from tasks.callcap.requests import Callcap, NoSuchRequest, NotNoted
+from tasks.delacon_audit.audit import audit_due
 from tasks.delivery.observer import Observer
 from tasks.dispatch.dispatcher import Dispatched, WakeUp
 from tasks.dispatch.dispatcher import dispatch as dispatch_calls
@@ -28,6 +30,7 @@ from worker.runtime import Runtime, runtime
 
 log = structlog.get_logger(__name__)
 
+DELACON_EVERY_MS = 300_000  # between two looks whether a day is to be audited
 ALERTS_EVERY_MS = 2_000  # between two looks; one costs Redis some milliseconds with 1,000 destinations
 
 
@@ -154,6 +157,18 @@ def _do(chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def watch_alerts() -> None:
     """Look what is wrong, and tell those who are to know."""
     _chores.take(_watch_alerts, _do)
+
+
+@app.task(name="tasks.delacon.audit")  # type: ignore[untyped-decorator]
+def audit_delacon() -> None:
+    """Audit the days whose time has come against Delacon's own list."""
+    _chores.take(_audit_delacon, _do)
+
+
+async def _audit_delacon() -> None:
+    owned = runtime()
+    await begin_chore(owned.ledger, "delacon", every_ms=DELACON_EVERY_MS)
+    await audit_due(owned.settings, ledger=owned.ledger, now=datetime.now(UTC))
 
 
 async def _watch_alerts() -> None:

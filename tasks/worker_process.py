@@ -115,6 +115,8 @@ def _start_runtime(*, sender: Any, **_: Any) -> None:
         metrics.serve(environment.metrics_host, environment.metrics_port, healthy=lambda: made.pulse.is_well)
     if settings.alerts:
         made.chores["alerts"] = "tasks.alerts.watch"
+    if settings.delacon is not None:
+        made.chores["delacon"] = "tasks.delacon.audit"
     if settings.publish_dead_letters:
         made.publish_dead = DeadLetterQueue(sender.app).publish
     conf = sender.app.conf

@@ -20,6 +20,7 @@ COMMANDS = {
     "spool": ("deploy.cli.spool:spool", "Look at the receiver's local journal, and drain it."),
     "destinations": ("deploy.cli.destinations:destinations", "Look at destinations, pause, resume or test them."),
     "suppress": ("deploy.cli.suppress:suppress", "Keep the list of numbers that no lead is made for."),
+    "delacon": ("deploy.cli.delacon:delacon", "Compare the calls here with Delacon's own list."),
     "alerts": ("deploy.cli.alerts:alerts", "Look at what is wrong and told, and send a test."),
     "ledger": (
         "deploy.cli.ledger:ledger",

@@ -10,6 +10,7 @@ from worker.config.alerts import AlertRule, AlertTarget
 from worker.config.settings import Settings
 from worker.http.client import HttpClient
 from worker.ledger import alerts
+from worker.ledger.delacon_days import audited_days
 from worker.ledger.ledger import Ledger
 from worker.ledger.overview import Overview
 from worker.ledger.queries import last_words
@@ -36,8 +37,18 @@ async def look(ledger: Ledger, settings: Settings) -> Seen:
     overview = await ledger.overview(settings.destinations)
     wanted = {cause for rule in settings.alerts for cause in rule.when}
     words = await _words(ledger, overview, settings) if wanted & {"dead_letter", "blocked", "circuit_open"} else {}
-    days: Sequence[AuditDay] = ()
+    days = await _days(ledger) if "audit" in wanted else ()
     return Seen(now_ms=overview.now_ms, overview=overview, reports=await reports(ledger), words=words, audits=days)
+
+
+async def _days(ledger: Ledger) -> Sequence[AuditDay]:
+    return [
+        AuditDay(
+            day=one.day.isoformat(), there=one.total.there, missing=one.total.missing,
+            undelivered=one.total.here - one.total.delivered, fault=one.fault,
+        )
+        for one in await audited_days(ledger)
+    ]  # fmt: skip
 
 
 async def _words(ledger: Ledger, overview: Overview, settings: Settings) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ LONG = frozenset(
     {
         "test_alerts.py",
         "test_callcap.py",
+        "test_delacon_audit.py",
         "test_doors.py",
         "test_failover.py",
         "test_follow_up.py",

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from schemas.destination import Destination, VendorSpec
 from worker.config.alerts import AlertRule, read_alerts
 from worker.config.console import ConsoleSettings, read_console
+from worker.config.delacon import DelaconSettings, read_delacon
 from worker.config.destinations import LoadedDestination, read_destination, read_url
 from worker.config.environment import Environment
 from worker.config.faults import Faults
@@ -23,7 +24,18 @@ from worker.errors import SettingsError
 LEASE_MARGIN_S = 30.0
 """A lease outlives the attempt it covers by this much (contract, section 6)."""
 
-_TABLES = ("receiver", "calls", "destinations", "routes", "dead_letters", "callcap", "import", "console", "alerts")
+_TABLES = (
+    "receiver",
+    "calls",
+    "destinations",
+    "routes",
+    "dead_letters",
+    "callcap",
+    "import",
+    "console",
+    "alerts",
+    "delacon",
+)
 _OF_OTHERS = {"receiver": ("destinations", "callcap"), "worker": ("receiver",)}
 """By role: the tables whose secrets are of no use to it, so that it need not be given them."""
 
@@ -68,6 +80,7 @@ class Settings:
     """Of ``strptime``."""
     console: ConsoleSettings
     alerts: tuple[AlertRule, ...]
+    delacon: DelaconSettings | None
     specs: Mapping[str, VendorSpec] = field(repr=False)
     """What the vendors told of themselves, by name."""
     secrets: frozenset[str] = field(repr=False)
@@ -99,11 +112,14 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
     columns = _import_columns(document, faults)
     console = read_console(document, faults)
     alerts = read_alerts(document, faults)
+    delacon = read_delacon(document, faults)
     faults.raise_if_any()
     secrets = {*receiver.posting_tokens, *receiver.ops_tokens}
     secrets.update(secret for one in loaded.values() for secret in one.secrets)
     if callcap is not None:
         secrets.add(callcap.api_key)
+    if delacon is not None:
+        secrets.add(delacon.auth)
     secrets.update(text for rule in alerts for target in rule.to for text in (target.address, target.secret) if text)
     return Settings(
         receiver=receiver,
@@ -117,6 +133,7 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
         import_date_formats=imports["date_formats"],
         console=console,
         alerts=alerts,
+        delacon=delacon,
         specs=by_name,
         secrets=frozenset(secrets),
         digest=blake2b(path.read_bytes(), digest_size=6).hexdigest(),

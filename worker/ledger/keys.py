@@ -62,6 +62,7 @@ ALERTS_SENT_KEY = "sb:alertsent"
 RECEIVERS_KEY = "sb:receivers"
 REPORTED_KEY = "sb:reported"
 HEARD_KEY = "sb:heard"
+DELACON_KEY = "sb:delacon"
 PROBE_KEY = "sb:probe"
 FACETS_KEY = "sb:facets"
 CHUNK_KEY = "sb:chunk"
@@ -523,6 +524,13 @@ KEYS = (
         type="zset",
         holds="receivers' processes, by their last report",
         lifetime="each 7 days after it",
+    ),
+    Key(
+        name=DELACON_KEY,
+        type="hash",
+        holds="what the audits against Delacon's own list found",
+        lifetime="each field 400 days",
+        fields=MappingProxyType({"{day}": "the figures by service, as JSON"}),
     ),
     Key(
         name=HEARD_KEY,

@@ -10,6 +10,7 @@ from deploy.local.standins.callcap_pool import fictional_pool
 from deploy.local.standins.captorra import Captorra
 from deploy.local.standins.comunik8 import Comunik8
 from deploy.local.standins.control import Control
+from deploy.local.standins.delacon import Delacon
 from deploy.local.standins.faults import SAYINGS, Fault
 from deploy.local.standins.kapture import Kapture
 from deploy.local.standins.store import Accounts, Logged, Store
@@ -23,13 +24,14 @@ View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def create_app(*, store: Store, accounts: Accounts) -> web.Application:
     """Build the application; nothing else is shared between two of them."""
-    shelves = [store.shelves[name] for name in ("captorra", "comunik8", "kapture", "callcap")]
+    shelves = [store.shelves[name] for name in ("captorra", "comunik8", "kapture", "callcap", "delacon")]
     vendors: dict[str, list[Route]] = {
         "captorra": Captorra(shelf=shelves[0], accounts=accounts).routes,
         "comunik8": Comunik8(shelf=shelves[1], accounts=accounts, now_ms=store.now_ms).routes,
         "kapture": Kapture(shelf=shelves[2], accounts=accounts).routes,
         "callcap": Callcap(shelf=shelves[3], accounts=accounts, pool=fictional_pool(), now_ms=store.now_ms).routes,
     }
+    vendors["delacon"] = Delacon(shelf=shelves[4], accounts=accounts).routes
     # Whoever is told of alerts: they are only looked at, by /control/requests?vendor=alerts.
     vendors["alerts"] = [Route("POST", "", lambda _: Answer(b"", status=204))]
     app = web.Application(client_max_size=_BODY_BYTES)

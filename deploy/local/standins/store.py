@@ -21,6 +21,7 @@ class Accounts:
     kapture_keys: frozenset[str] = frozenset({"standin-kapture-key"})
     kapture_expired_keys: frozenset[str] = frozenset({"standin-kapture-expired"})
     callcap_keys: frozenset[str] = frozenset({"standin-callcap-key"})
+    delacon_keys: frozenset[str] = frozenset({"standin-delacon-key"})
     callcap_locations: frozenset[str] = frozenset({"3", "4"})
     """Location ids; the account key of location 3 is ``L-3``."""
 
@@ -31,7 +32,7 @@ class Accounts:
         return cls(**{name: frozenset(value.split(",")) for name, value in given.items() if value})
 
 
-VENDORS = ("captorra", "comunik8", "kapture", "callcap")
+VENDORS = ("captorra", "comunik8", "kapture", "callcap", "delacon", "alerts")
 
 _REQUESTS_KEPT = 1000
 _BODY_KEPT_BYTES = 16_384

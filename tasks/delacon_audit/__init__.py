@@ -1,0 +1,1 @@
+"""The daily audit against Delacon's own list of calls."""
