@@ -33,7 +33,7 @@ def list_alerts(*, as_json: bool) -> None:
         names = {name: target.shown for name, target in targets_of(session.settings.alerts).items()}
         ledger = session.ledger
         return {
-            "on": [_standing(one) for one in await kept.standing(ledger)],
+            "on": [standing_line(one) for one in await kept.standing(ledger)],
             "waiting": [_line(one, names) for one in await kept.lines(ledger)],
             "sent": [_sent(one, names) for one in await kept.sent(ledger)],
         }
@@ -99,7 +99,8 @@ async def _outcomes(session: Session, wanted: set[str]) -> dict[str, Sent]:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _standing(one: Standing) -> dict[str, Any]:
+def standing_line(one: Standing) -> dict[str, Any]:
+    """Return a cause that holds as one line of a listing."""
     began = one.begun_ms or one.since_ms
     as_message = Message(
         message_id="", kind="begun", alert=one.alert, since_ms=one.since_ms, begun_ms=began, at_ms=began,

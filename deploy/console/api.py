@@ -1,10 +1,8 @@
 """What the pages show, as JSON: ``/api/v1``; the values are those of the command line's ``--json``."""
 
-from importlib.resources import files
-
-import orjson
 from aiohttp import web
 
+from deploy.console import openapi
 from deploy.console.looking import PAGE
 from deploy.console.pages import before_of, filter_of, queries_of, visitor_of
 from deploy.console.rendering import SESSION, json_of
@@ -29,8 +27,7 @@ def add_api(router: web.UrlDispatcher) -> None:
 async def document(request: web.Request) -> web.Response:
     """Return the document of this API."""
     del request
-    text = (files("deploy.console") / "openapi.json").read_bytes()
-    return json_of(orjson.loads(text))
+    return json_of(openapi.document())
 
 
 async def session(request: web.Request) -> web.Response:

@@ -18,6 +18,7 @@ from deploy.console.chores import Chores
 from deploy.console.forms import CHORES, add_forms
 from deploy.console.pages import ENDING, add_pages
 from deploy.console.rendering import ACCESS, PAGES, SESSION, VISITOR, Pages, place_of, see_other
+from deploy.console.reports import add_reports
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +56,7 @@ def create_app(*, session: Session, access: Access) -> web.Application:
     app.router.add_post("/zone", choose_zone)
     add_pages(app.router)
     add_forms(app.router)
+    add_reports(app.router)
     add_api(app.router)
     app.router.add_static("/static", STATIC)
     return app

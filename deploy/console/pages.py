@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 from redis import RedisError
 
+from deploy.cli.alerts import standing_line
 from deploy.cli.number_shapes import owned, request_shape
 from deploy.console.access import Visitor
 from deploy.console.looking import CallFilter, Cursor
@@ -14,7 +15,7 @@ from deploy.console.measures import Measures, calls_today
 from deploy.console.queries import Queries
 from deploy.console.rendering import ACCESS, PAGES, SESSION, VISITOR
 from deploy.console.story import story, why
-from worker.ledger import queries
+from worker.ledger import alerts, queries
 from worker.ledger.numbers import Numbers
 
 ENDING = web.AppKey("ending", asyncio.Event)
@@ -23,6 +24,7 @@ ENDING = web.AppKey("ending", asyncio.Event)
 STATES = ("waiting", "ready", "unrouted", "no_start")
 RESULTS = ("answered", "unanswered", "busy")
 _LETTERS_SHOWN = 20
+_ALERTS = ("drift", "silence", "spooled", "refused", "overdue", "audit")  # what the other lines do not tell
 _NUMBERS_SHOWN = 200
 _LATEST = 1e11  # seconds
 _FRESH_S = 2.0  # how often a page that is open is told of what has changed
@@ -81,9 +83,16 @@ async def now(request: web.Request) -> web.StreamResponse:
     names = [one["destination"] for one in found]
     measures = await Measures.read(session.ledger, names, now_ms=overview.now_ms)
     came = await calls_today(session.ledger, now_ms=overview.now_ms, zone=zone) if every else None
+    needs = _needs(found, overview, every=every)
+    if every:
+        needs += [
+            ("bad", standing_line(one)["text"], "/destinations")
+            for one in await alerts.standing(session.ledger)
+            if one.begun_ms is not None and one.cause in _ALERTS
+        ]
     return request.app[PAGES].render(
         request, "now.html", overview=overview, every=every, destinations=found, empty=not overview.calls, came=came,
-        address=_webhook_address(request), needs=_needs(found, overview, every=every), measures=measures,
+        address=_webhook_address(request), needs=needs, measures=measures,
         chart=measures.chart(names, zone=zone),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 from redis.asyncio import Redis
 
@@ -91,6 +92,8 @@ class Console:
     base: str
     book: Book
     chores: Chores
+    routes: list[web.AbstractRoute]
+    config: Path
     stack: AsyncExitStack = field(repr=False)
 
     async def browser(self, name: str | None = None) -> Browser:
@@ -126,7 +129,15 @@ async def start(redis_url: str, tmp_path: Path) -> AsyncIterator[Start]:
             server = TestServer(app, host="127.0.0.1")
             await stack.enter_async_context(server)
             book = Book(ledger, Planner(settings=settings, vendors=VENDORS))
-            return Console(session, str(server.make_url("/")).rstrip("/"), book, app[CHORES], stack)
+            return Console(
+                session,
+                str(server.make_url("/")).rstrip("/"),
+                book,
+                app[CHORES],
+                list(app.router.routes()),
+                file,
+                stack,
+            )
 
         yield begin
 
