@@ -10,6 +10,7 @@ import structlog
 
 from receiver.redis_breaker import RedisBreaker
 from worker.ledger.records import Accepted, Incoming
+from worker.ledger.scripts import NotConfirmedError
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ class EventLedger(Protocol):
     """What the inbox needs of the ledger."""
 
     async def accept(self, items: Sequence[Incoming]) -> list[Accepted]:
-        """Store events, one answer an item; raises ``redis.RedisError``."""
+        """Store events, one answer an item; raises ``redis.RedisError``, as ``NotConfirmedError`` when it has them."""
         ...
 
 
@@ -177,7 +178,11 @@ class Inbox:
     async def _store(self, group: Sequence[_Waiting]) -> None:
         if not group:
             return
-        accepted = await self._write(group) if self._breaker.is_closed else None
+        try:
+            accepted = await self._write(group) if self._breaker.is_closed else None
+        except NotConfirmedError as error:
+            await self._keep_unconfirmed(group, error.answer)
+            return
         if accepted is None:
             await self._put_aside(group)
             return
@@ -204,13 +209,24 @@ class Inbox:
         try:
             async with asyncio.timeout(budget):
                 return await self._ledger.accept([waiting.item for waiting in group])
+        except NotConfirmedError:
+            raise
         except Exception as error:  # noqa: BLE001  whatever it was, the events must reach the spool
             self._breaker.trip(error)
             return None
 
+    async def _keep_unconfirmed(self, group: Sequence[_Waiting], accepted: Sequence[Accepted]) -> None:
+        """Put what is in the ledger into the spool as well, until a replica has it too: then it is the same event."""
+        for waiting, outcome in zip(group, accepted, strict=True):
+            if outcome is Accepted.FOREIGN:  # refused: it may be lost
+                _answer(waiting, EventOutcome.FOREIGN)
+        await self._put_aside([waiting for waiting in group if not waiting.answer.done()])
+        if new := [w.item.call_id for w, outcome in zip(group, accepted, strict=True) if outcome is Accepted.NEW]:
+            self._wake(new)
+
     async def _put_aside(self, group: Sequence[_Waiting]) -> None:
         """Store in the spool what Redis did not take, and answer accordingly."""
-        if self._spool is None:
+        if self._spool is None or not group:
             return
         left = ANSWER_BUDGET_S - (asyncio.get_running_loop().time() - group[0].since)
         try:

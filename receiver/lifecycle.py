@@ -38,6 +38,7 @@ from worker.config.receiver import ReceiverSettings
 from worker.config.settings import Settings
 from worker.ledger.ledger import Ledger
 from worker.metrics import Metrics, refresh_gauges
+from worker.sentinels import following
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +77,7 @@ async def opened(
     metrics.tell_build(settings.digest)
     metrics.know({name: one.vendor for name, one in settings.destinations.items()}, counted=False)
     redis = open_redis(environment.redis_url, timeout_s=REDIS_TIMEOUT_S)
-    ledger = Ledger(redis)
+    ledger = Ledger(redis, min_replicas=environment.redis_min_replicas)
     breaker = RedisBreaker()
     spool = None if spool_file is None else Spool(spool_file, volatile=environment.spool_volatile)
     notifier = Notifier(connect)
@@ -131,7 +132,8 @@ async def opened(
     storing = asyncio.create_task(inbox.run())
     draining = asyncio.create_task(drainer.run())
     try:
-        yield app
+        async with following(environment.redis_url):
+            yield app
     finally:
         for task in beside:
             task.cancel()

@@ -10,7 +10,7 @@ from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from worker.primary import BlockingPrimary
+from worker.primary import BlockingPrimary, follow
 
 WAITS = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
 """Seconds between two tries to connect. Kombu's own waits grow to 30, which a worker would sit out after an outage
@@ -38,7 +38,11 @@ class _SentinelChannel(_ToPrimary, kombu_redis.SentinelChannel):  # type: ignore
         # The next Sentinel is asked instead: redis-py would try each eleven times.
         given = self.connection.client.transport_options.get("sentinel_kwargs")
         self.sentinel_kwargs = {**(given or {}), "retry": Retry(NoBackoff(), 0)}
-        return super()._sentinel_managed_pool(asynchronous)
+        pool = super()._sentinel_managed_pool(asynchronous)
+        manager = pool.sentinel_manager
+        asked = manager.discover_master
+        manager.discover_master = lambda name: follow(asked(name))
+        return pool
 
 
 class _Transport(kombu_redis.Transport):  # type: ignore[misc]

@@ -1,5 +1,6 @@
 """The one Redis, opened for the ledger and named for kombu."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -9,21 +10,21 @@ from redis.asyncio import (
     BlockingConnectionPool,
     Connection,
     Redis,
-    Sentinel,
     SSLConnection,
     UnixDomainSocketConnection,
 )
 from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.backoff import ConstantBackoff, NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
 from worker.primary import AsyncFound, AsyncPrimary
 from worker.redis_address import RedisAddress
+from worker.sentinels import find_primary, sentinel_options
 
 SOCKET_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 4.0
 MAX_CONNECTIONS = 16  # a process; scripts are short, so a few serve hundreds of attempts
-SENTINEL_TIMEOUT_S = 1.0  # of one Sentinel; then the next one is asked
+SENTINEL_TRIES = 6  # of who can wait: 1.6 s, in which Sentinels that agreed on another primary tell of it
 
 
 class _Ours(AsyncPrimary):
@@ -31,6 +32,9 @@ class _Ours(AsyncPrimary):
 
     def pack_command(self, *args: Any) -> list[bytes]:
         return [hiredis.pack_command((*str(args[0]).split(), *args[1:]))]
+
+    def pack_commands(self, commands: Iterable[Iterable[Any]]) -> list[bytes]:
+        return [b"".join(self.pack_command(*command)[0] for command in commands)]
 
 
 class _Tcp(_Ours, Connection):
@@ -72,23 +76,15 @@ def broker_settings(address: RedisAddress) -> dict[str, Any]:
     }
 
 
-def sentinel_options(address: RedisAddress) -> dict[str, Any]:
-    """Return the arguments by which to connect to a Sentinel."""
-    return {
-        "socket_timeout": SENTINEL_TIMEOUT_S,
-        "socket_connect_timeout": SENTINEL_TIMEOUT_S,
-        **address.sentinel_login,
-        **({} if address.tls is None else {"ssl": True, **address.tls_options}),
-    }
-
-
 def open_redis(redis_url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> Redis:
     """Open a client whose every wait is bounded; one retry mends a connection that a restart has cut.
 
+    Who can wait (the default ``timeout_s``) tries some more where Sentinels name the primary: it may be changing.
     Raises ``ValueError`` for a URL that is none.
     """
     address = RedisAddress.parse(redis_url)
     connection_class, place = _connection_class(address)
+    patient = Retry(ConstantBackoff(0.3), SENTINEL_TRIES - 1)
     pool = BlockingConnectionPool(
         connection_class=connection_class,
         **place,
@@ -102,7 +98,7 @@ def open_redis(redis_url: str, *, timeout_s: float = SOCKET_TIMEOUT_S) -> Redis:
         socket_timeout=timeout_s,
         socket_connect_timeout=min(CONNECT_TIMEOUT_S, timeout_s),
         health_check_interval=10,
-        retry=Retry(NoBackoff(), 1),
+        retry=patient if address.master and timeout_s >= SOCKET_TIMEOUT_S else Retry(NoBackoff(), 1),
         # Redis Enterprise's: a command more at each connection, and with it the pool no longer looks for left-over data
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
     )
@@ -119,17 +115,3 @@ def _connection_class(address: RedisAddress) -> tuple[type[_Ours], dict[str, Any
         return found, {"find": partial(find_primary, address), **options}
     host, port = address.hosts[0]
     return _Tcp if address.tls is None else _Tls, {"host": host, "port": port, **options}
-
-
-async def find_primary(address: RedisAddress) -> tuple[str, int]:
-    """Ask the Sentinels, one after the other, where the primary is; raises ``redis.ConnectionError``.
-
-    Nothing stays open: it is asked when a connection is made, and that is seldom.
-    """
-    options = {**sentinel_options(address), "retry": Retry(NoBackoff(), 0)}
-    sentinels = Sentinel(address.hosts, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
-    try:
-        host, port = await sentinels.discover_master(address.master)
-    finally:
-        await sentinels.aclose()
-    return str(host), int(port)

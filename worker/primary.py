@@ -4,9 +4,13 @@ redis-py keeps such connections in its pools for ever. A mixin for each of its t
 """
 
 import re
+import socket
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, ClassVar
+from weakref import WeakSet
 
 from redis.asyncio.connection import AbstractConnection as AsyncConnection
 from redis.asyncio.connection import Connection as AsyncTcpConnection
@@ -40,6 +44,44 @@ class _Era:
     """
 
     number: ClassVar[int] = 0
+
+
+Address = tuple[str, int]
+
+BELIEVED_S = 15.0
+"""How long a switch that one Sentinel told of counts more than what another says; those tell each other every 2 s."""
+
+
+class _Switch:
+    """The last switch that this process was told of, and its blocking connections."""
+
+    old: ClassVar[Address] = ("", 0)
+    new: ClassVar[Address] = ("", 0)
+    until: ClassVar[float] = 0.0
+    lock: ClassVar[threading.Lock] = threading.Lock()
+    blocking: ClassVar[WeakSet[BlockingConnection]] = WeakSet()
+
+
+def leave(old: Address, new: Address) -> bool:
+    """Leave the old primary: what is idle when it is used next, what waits there now; ``False``: it was told before."""
+    with _Switch.lock:
+        if (old, new) == (_Switch.old, _Switch.new) and time.monotonic() < _Switch.until:
+            return False
+        _Switch.old, _Switch.new, _Switch.until = old, new, time.monotonic() + BELIEVED_S
+        _Era.number += 1
+        blocking: list[Any] = list(_Switch.blocking)
+    for connection in blocking:  # whoever reads from it, in another thread, is told that it is closed
+        sock = connection._sock  # noqa: SLF001
+        if sock is not None and (connection.host, int(connection.port)) == old:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+    return True
+
+
+def follow(address: Address) -> Address:
+    """Return the new primary where a Sentinel names the one that was left just now."""
+    switched = address == _Switch.old and time.monotonic() < _Switch.until
+    return _Switch.new if switched else address
 
 
 def _left(error: Exception, era: int) -> NotPrimaryError:
@@ -105,6 +147,8 @@ class BlockingPrimary(BlockingConnection):
 
     def on_connect_check_health(self, check_health: bool = True) -> None:  # noqa: FBT001, FBT002  redis-py's
         """Log in, and name the connection where the user may do that."""
+        with _Switch.lock:
+            _Switch.blocking.add(self)
         super().on_connect_check_health(check_health=check_health)
         self.send_command("CLIENT", "SETNAME", CLIENT_NAME, check_health=False)  # type: ignore[no-untyped-call]
         with suppress(ResponseError):

@@ -20,6 +20,7 @@ from worker.config.settings import Settings
 from worker.http.client import HttpClient
 from worker.ledger.ledger import Ledger, Timings
 from worker.metrics import Metrics
+from worker.sentinels import following
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -137,11 +138,12 @@ class Runtime:
         self.loop.run_forever()
 
     async def _open(self, timings: Timings | None) -> None:
+        await self._stack.enter_async_context(following(self.environment.redis_url))
         redis = open_redis(self.environment.redis_url)
         self._stack.push_async_callback(redis.aclose)
         # A caller is remembered as long as the id of a call.
         timings = timings or Timings(memory=round(self.settings.calls.remember_s * 1000))
-        self.ledger = Ledger(redis, timings=timings)
+        self.ledger = Ledger(redis, timings=timings, min_replicas=self.environment.redis_min_replicas)
         self.http = await self._stack.enter_async_context(HttpClient.open())
 
     def _stop_pumps(self, within_s: float) -> None:

@@ -90,7 +90,8 @@ def with_ledger(work: Callable[[Session], Awaitable[T]], *, any_format: bool = F
         async with open_redis(environment.redis_url) as redis:
             if not any_format:
                 await require_known_format(redis)
-            return await work(Session(environment=environment, settings=settings, ledger=Ledger(redis)))
+            ledger = Ledger(redis, min_replicas=environment.redis_min_replicas)
+            return await work(Session(environment=environment, settings=settings, ledger=ledger))
 
     try:
         return asyncio.run(run())

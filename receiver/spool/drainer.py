@@ -12,6 +12,7 @@ from receiver.redis_breaker import RedisBreaker, refuses_writes
 from receiver.spool.file import Spooled, SpoolError, SpoolStatus
 from receiver.spool.spool import Spool
 from worker.ledger.records import Accepted, Incoming
+from worker.ledger.scripts import NotConfirmedError
 from worker.ledger.sender_mark import sender_of
 
 log = structlog.get_logger(__name__)
@@ -23,6 +24,7 @@ PING_TIMEOUT_S = 1.0
 # What the ledger does not take alone, while it takes the others, is set aside and tried again after this long, for as
 # long as it takes.
 POSTPONE_S = 60.0
+UNCONFIRMED_S = 3.0  # what the ledger has, and too few of its replicas, is handed in again after this long
 
 
 class DrainLedger(Protocol):
@@ -91,6 +93,10 @@ async def drain(
         try:
             async with asyncio.timeout(write_s):
                 outcomes = await ledger.accept([spooled.item for spooled in batch])
+        except NotConfirmedError as error:
+            moved([one.item.call_id for one, answer in zip(batch, error.answer, strict=True) if answer is Accepted.NEW])
+            await _keep(spool, batch, now_us=now_us())
+            continue
         except Exception as error:
             is_late = isinstance(error, TimeoutError | RedisTimeoutError)
             if not is_late and refuses_writes(error):
@@ -112,16 +118,21 @@ async def drain(
         count += len(done)
         if failed := [spooled for spooled, outcome in pairs if outcome is Accepted.FAILED]:
             await _set_aside(spool, failed, now_us=now_us())
+    kept = await _drain_bodies(spool, ledger=ledger)
+    if count or kept:
+        await spool.shrink()
+        log.info("spool.drained", events=count, bodies=kept)
+    return count
+
+
+async def _drain_bodies(spool: Spool, *, ledger: DrainLedger) -> int:
     kept = 0
     while bodies := await spool.bodies(BATCH):
         for _, body in bodies:
             await _quarantine(body.body, ledger=ledger, fields=(body.reason, body.path_kind, body.received_us))
         await spool.drop_bodies([seq for seq, _ in bodies])
         kept += len(bodies)
-    if count or kept:
-        await spool.shrink()
-        log.info("spool.drained", events=count, bodies=kept)
-    return count
+    return kept
 
 
 def _fitting(batch: Sequence[Spooled]) -> Sequence[Spooled]:
@@ -132,6 +143,12 @@ def _fitting(batch: Sequence[Spooled]) -> Sequence[Spooled]:
         if place and size > BATCH_CHARS:
             return batch[:place]
     return batch
+
+
+async def _keep(spool: Spool, events: Sequence[Spooled], *, now_us: int) -> None:
+    """Keep what the ledger has, and too few of its replicas; it is handed in again, and meanwhile others are."""
+    until_us = now_us + int(UNCONFIRMED_S * 1e6)
+    await spool.settle(done=(), postponed=[spooled.seq for spooled in events], until_us=until_us)
 
 
 async def _set_aside(spool: Spool, events: Sequence[Spooled], *, now_us: int, error: Exception | None = None) -> None:

@@ -1,30 +1,37 @@
 """Writes the ends of claims together: what collects while one write is under way goes as the next."""
 
 import asyncio
+from collections import deque
 
 import structlog
 from redis import RedisError
 
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Finish, Finished
+from worker.ledger.scripts import NotConfirmedError
 
 log = structlog.get_logger(__name__)
 
 RETRY_S = 0.5  # between tries while Redis is away; the vendor has answered, so the verdict is worth the wait
 BATCH = 128  # ends a write
+UNCONFIRMED = 10_000  # ends kept until a replica has them: some 10 MB
 
 
 class FinishWriter:
     """The one writer of finishes in a process.
 
     A write that fails is tried again until it succeeds: a verdict that is lost would send its delivery twice.
-    What waits is bounded by the attempts under way, for a slot is free only when its finish is written.
+    What waits is bounded by the attempts under way, for a slot is free only when its finish is written. Ends that the
+    primary has, and too few of its replicas, hold up nobody: they are kept and written again until both have them, for
+    a new primary would know nothing of them. A second write of the same end changes nothing.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._waiting: list[tuple[Finish, asyncio.Future[Finished]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._unconfirmed: deque[Finish] = deque(maxlen=UNCONFIRMED)
+        self._confirming: asyncio.Task[None] | None = None
 
     async def write(self, end: Finish) -> Finished:
         """Write one end and say whether it counted."""
@@ -49,6 +56,12 @@ class FinishWriter:
         while True:
             try:
                 return await self._ledger.finish(ends)
+            except NotConfirmedError as error:
+                answers: list[Finished] = error.answer
+                self._unconfirmed += [end for end, answer in zip(ends, answers, strict=True) if answer.applied]
+                if self._confirming is None:
+                    self._confirming = asyncio.create_task(self._confirm())
+                return answers
             except RedisError as error:
                 log.warning("ledger.unavailable", ends=len(ends), error=type(error).__name__)
                 await asyncio.sleep(RETRY_S)
@@ -58,3 +71,17 @@ class FinishWriter:
                 # A bug of ours: the delivery is tried again after its lease, and all others go on.
                 log.exception("delivery.finish_failed", delivery_id=str(ends[0].key))
                 return [Finished(applied=False, gate_event="", verdict=ends[0].verdict)]
+
+    async def _confirm(self) -> None:
+        """Write what is not confirmed again, the oldest first, until all of it is."""
+        log.warning("ledger.unconfirmed", ends=len(self._unconfirmed))
+        try:
+            while self._unconfirmed:
+                batch = [self._unconfirmed.popleft() for _ in range(min(BATCH, len(self._unconfirmed)))]
+                try:
+                    await self._ledger.finish(batch)
+                except RedisError:
+                    self._unconfirmed.extendleft(reversed(batch))
+                    await asyncio.sleep(RETRY_S)
+        finally:
+            self._confirming = None

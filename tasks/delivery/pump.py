@@ -11,12 +11,14 @@ from redis import RedisError
 from schemas.delivery import DeliveryKey
 from schemas.destination import Destination
 from tasks.delivery.backlog_throttle import ALONE, BacklogThrottle
-from worker.ledger.ledger import Ledger
-from worker.ledger.records import Claimed
+from worker.ledger.ledger import CLAIM_CONFIRM_MS, Ledger
+from worker.ledger.records import Claim, Claimed, Finish, Verdict
+from worker.ledger.scripts import NotConfirmedError
 
 log = structlog.get_logger(__name__)
 
 CLAIM_LIMIT = ALONE.claimed  # deliveries a claim: one round trip, and few enough that Redis stays responsive
+UNCONFIRMED_MS = 2000  # until a claim is tried again that too few replicas had
 RECORD_S = 2.0  # for what was cut to be recorded, though Redis is away: 22 s + 2 s are within the 25 s that we promise
 
 
@@ -26,6 +28,7 @@ class Pump:
     ``deliver`` takes claimed deliveries through their attempts, one call each; it must not raise.
     ``throttle`` is shared by the process's pumps.
     ``serialize_by_caller``: deliveries of one caller run one at a time, so the end of one may make the next one due.
+    ``confirms``: a claim whose replicas do not have it is given back, for to send twice is not harmless.
     ``linger_s``: how long a run that has nothing left stays, so that this process may hand it more.
     """
 
@@ -38,6 +41,7 @@ class Pump:
         lease_ms: int,
         throttle: BacklogThrottle | None = None,
         serialize_by_caller: bool = False,
+        confirms: bool = False,
         linger_s: float = 0.0,
     ) -> None:
         self.destination = destination
@@ -45,6 +49,7 @@ class Pump:
         self._deliver = deliver
         self._lease_ms = lease_ms
         self._margin_s = lease_ms / 1000 - destination.timeout_s
+        self._confirm_ms = min(CLAIM_CONFIRM_MS, round(self._margin_s * 500)) if confirms else 0
         self._throttle = throttle or BacklogThrottle()
         self._serialize_by_caller = serialize_by_caller
         self._linger_s = linger_s
@@ -148,7 +153,11 @@ class Pump:
                 rate_per_s=rate,
                 keys=keys,
                 clear_wakeup=clear_wakeup,
+                confirm_ms=self._confirm_ms,
             )
+        except NotConfirmedError as error:
+            await self._give_back(error.answer)
+            return
         except RedisError as error:
             # What is due stays due: the clock sends the next wake-up when Redis is back.
             log.warning("ledger.unavailable", destination=self.destination.name, error=type(error).__name__)
@@ -160,6 +169,19 @@ class Pump:
             self._not_before = asyncio.get_running_loop().time() + max(claim.wait_ms, 1) / 1000
         if claim.verdict == "limited" or len(claim.items) >= want or (claim.items and rate is not None):
             self._more = True
+
+    async def _give_back(self, claim: Claim) -> None:
+        """Release claims as if they had not been; what cannot be released comes back after its lease."""
+        log.warning("ledger.unconfirmed", destination=self.destination.name, count=len(claim.items))
+        ends = [
+            Finish(
+                key=claimed.key, fence=claimed.fence, verdict=Verdict.UNCLAIM, reason=claimed.reason, effect="skip",
+                delay_ms=UNCONFIRMED_MS, history=claimed.history,
+            )
+            for claimed in claim.items
+        ]  # fmt: skip
+        with suppress(RedisError):
+            await self._ledger.finish(ends)
 
     async def _begin(self, items: Sequence[Claimed], *, until: float) -> None:
         """Start attempts, a few in each pass of the loop; after ``until`` none, for it could outlive its lease."""

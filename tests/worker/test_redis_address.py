@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from kombu import Connection
 
-from worker.broker import broker_settings, sentinel_options
+from worker.broker import broker_settings
 from worker.config.environment import Environment
 from worker.errors import SettingsError
 from worker.redis_address import RedisAddress
+from worker.sentinels import sentinel_options
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ class Environment:
 
     redis_url: str = field(repr=False)
     """May hold a password. Empty only where it was not required."""
+    redis_min_replicas: int
+    """So many replicas must have a write before it is acknowledged."""
     config: Path
     host: str
     port: int
@@ -57,6 +59,7 @@ class Environment:
         spool_path = environ.get("SPOOL_PATH", "var/spool.db")
         result = cls(
             redis_url=variables.read("REDIS_URL", _redis_url, "", required=redis_required),
+            redis_min_replicas=variables.read("REDIS_MIN_REPLICAS", _replicas, 0),
             config=variables.read("SWITCHBOARD_CONFIG", Path, Path("switchboard.toml")),
             host=variables.read("HOST", host_name, "127.0.0.1"),
             port=variables.read("PORT", port_number, 8080),
@@ -101,6 +104,13 @@ def _redis_url(value: str) -> str:
     """Check the address of the broker and ledger; the fault does not show it."""
     RedisAddress.parse(value)
     return value
+
+
+def _replicas(value: str) -> int:
+    """Read how many replicas must have a write; raises ``ValueError``."""
+    if not (value.isascii() and value.isdigit()) or len(value) > 1:
+        raise ValueError("must be a number of replicas between 0 and 9")
+    return int(value)
 
 
 def host_name(value: str) -> str:

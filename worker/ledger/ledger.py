@@ -32,7 +32,7 @@ from worker.ledger.records import (
     path_of,
     shape_of,
 )
-from worker.ledger.scripts import Scripts
+from worker.ledger.scripts import NotConfirmedError, Scripts
 from worker.ledger.sender_mark import foreign
 from worker.ledger.sign_ins import SignIn
 from worker.ledger.suppressed import Suppressed
@@ -44,6 +44,11 @@ MAX_QUARANTINED = 10_000  # bodies (contract, section 4)
 MAX_QUARANTINED_BYTES = 64 * 1024 * 1024
 WORKER_ALIVE_MS = 10_000  # a worker signs in each 4 s
 WORKER_FORGOTTEN_MS = 3_600_000
+CONFIRM_MS = 800
+"""How long a write waits for its replicas: within the second of the contract (section 3) and the socket timeout of a
+receiver."""
+LAGGING_MS = 50  # the same, once a write was not confirmed, until one is: those behind it would wait in line
+CLAIM_CONFIRM_MS = 4000  # a claim can wait longer; within a worker's socket timeout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,8 @@ class Ledger:
     """The truth: events, calls and deliveries in one Redis (6.2 or newer, one primary).
 
     Every operation raises ``redis.RedisError`` when Redis does not do it.
-    ``redis`` must decode its replies to text.
+    ``redis`` must decode its replies to text. ``min_replicas``: so many must have what is accepted, claimed for
+    good or finished; where they do not in time, ``NotConfirmedError`` has the answer.
     """
 
     def __init__(
@@ -84,10 +90,12 @@ class Ledger:
         clock_ms: Callable[[], int] | None = None,
         timings: Timings | None = None,
         bounds: Bounds | None = None,
+        min_replicas: int = 0,
     ) -> None:
         self.redis = redis
         self.bounds = bounds or Bounds()
-        self.scripts = Scripts(redis, clock_ms=clock_ms)
+        self.scripts = Scripts(redis, clock_ms=clock_ms, min_replicas=min_replicas)
+        self._in_step = True
         self.timings = timings or Timings()
         self._suppressed = Suppressed(redis)
 
@@ -104,7 +112,7 @@ class Ledger:
 
         One that its call has no room for, or that its sender may not say of the call, goes to quarantine.
         """
-        letters = await self._accept(
+        letters, confirmed = await self._accept(
             [
                 (
                     item.call_id,
@@ -116,53 +124,66 @@ class Ledger:
             ]
         )
         if not _ODD.isdisjoint(letters):
-            await self._fold(items, letters)
-            await self._quarantine(
+            confirmed &= await self._fold(items, letters)
+            confirmed &= await self._quarantine(
                 [
                     (as_body(item), _NO_ROOM.get(letter) or foreign(item.record), path_of(item), item.received_us)
                     for item, letter in zip(items, letters, strict=True)
                     if letter in _KEPT_APART
                 ]
             )
-        return [_ACCEPTED[letter] for letter in letters]
+        accepted = [_ACCEPTED[letter] for letter in letters]
+        if not confirmed:
+            raise NotConfirmedError(accepted)
+        return accepted
 
-    async def _accept(self, items: Sequence[tuple[str | int, ...]], *, folding: bool = False) -> list[str]:
+    async def _accept(self, items: Sequence[tuple[str | int, ...]], *, folding: bool = False) -> tuple[list[str], bool]:
         b = self.bounds
         args: list[str | int] = [self.timings.accept_grace, b.events, b.size, b.taken, int(folding)]
         for item in items:
             args += item
-        return list(await self.scripts.run("accept", *args))
+        letters, confirmed = await self._confirmed("accept", *args)
+        return list(letters), confirmed
 
-    async def _fold(self, items: Sequence[Incoming], letters: list[str]) -> None:
-        """Hand in again what its call holds too many others of, and note the answers."""
+    async def _confirmed(self, script: str, *args: str | float) -> tuple[Any, bool]:
+        """Run a script, and say whether enough replicas have what it wrote."""
+        answer, confirmed = await self.scripts.run_confirmed(
+            script, *args, within_ms=CONFIRM_MS if self._in_step else LAGGING_MS
+        )
+        self._in_step = confirmed
+        return answer, confirmed
+
+    async def _fold(self, items: Sequence[Incoming], letters: list[str]) -> bool:
+        """Hand in again what its call holds too many others of, note the answers, and say whether it is confirmed."""
         places = [place for place, letter in enumerate(letters) if letter == _FOLD]
         if not places:
-            return
+            return True
         again = [items[place] for place in places]
-        answers = await self._accept(
+        answers, confirmed = await self._accept(
             [(i.call_id, i.received_us, i.record, digest_of(i.record), shape_of(i.record)) for i in again],
             folding=True,
         )
         for place, answer in zip(places, answers, strict=True):
             letters[place] = answer
+        return confirmed
 
     async def quarantine(self, body: bytes, *, reason: str, path_kind: str, received_us: int) -> str:
         """Keep a body that holds no event, for a human to look at; returns its id, the same for the same push."""
-        [body_id] = await self._quarantine([(body, reason, path_kind, received_us)])
-        return body_id
+        await self._quarantine([(body, reason, path_kind, received_us)])
+        return _body_id(body, received_us)
 
-    async def _quarantine(self, bodies: Sequence[tuple[bytes, str, str, int]]) -> list[str]:
+    async def _quarantine(self, bodies: Sequence[tuple[bytes, str, str, int]]) -> bool:
+        """Keep bodies, and say whether that is confirmed."""
         if not bodies:
-            return []
+            return True
         args: list[str | int] = [MAX_QUARANTINED, MAX_QUARANTINED_BYTES]
         for body, reason, path_kind, received_us in bodies:
-            body_id = f"{received_us}-{blake2b(body, digest_size=4).hexdigest()}"
             record = orjson.dumps(
                 {"reason": reason, "path": path_kind, "received_us": received_us, "body": body.decode("latin-1")}
             ).decode()
-            args += (body_id, received_us // 1000, record)
-        await self.scripts.run("quarantine", *args)
-        return [str(body_id) for body_id in args[2::3]]
+            args += (_body_id(body, received_us), received_us // 1000, record)
+        _, confirmed = await self._confirmed("quarantine", *args)
+        return confirmed
 
     async def sign_in(self, worker: SignIn) -> SignIn:
         """Note that a worker process lives and ticks; return the planning one whose configuration is the newest."""
@@ -247,15 +268,22 @@ class Ledger:
         rate_per_s: float | None = None,
         keys: Sequence[DeliveryKey] = (),
         clear_wakeup: bool = False,
+        confirm_ms: int = 0,
     ) -> Claim:
         """Take up to ``want`` due deliveries of a destination, those of ``keys`` first.
 
         ``clear_wakeup``: the run that asks answers an outstanding wake-up, so the next one may be sent.
+        ``confirm_ms``: as long the claim waits for its replicas. A claim that is lost with its primary is made again:
+        no harm where the vendor knows what it has.
         """
         members = [f"{key.call_id}:{key.action}" for key in keys]
-        verdict, wait_ms, left, behind_ms, suppressing, *items = await self.scripts.run(
-            "claim", destination, want, lease_ms, int(clear_wakeup), "" if rate_per_s is None else rate_per_s, *members
+        args = (destination, want, lease_ms, int(clear_wakeup), "" if rate_per_s is None else rate_per_s, *members)
+        answer, confirmed = (
+            await self.scripts.run_confirmed("claim", *args, within_ms=confirm_ms)
+            if confirm_ms
+            else (await self.scripts.run("claim", *args), True)
         )
+        verdict, wait_ms, left, behind_ms, suppressing, *items = answer
         taken: list[Claimed] = []
         for item in items:
             try:
@@ -263,7 +291,10 @@ class Ledger:
             except UnreadableError as error:  # the others of the claim go on, and there may be more
                 await self.set_aside(DeliveryKey(item[0], destination, item[1]), fence=int(item[2]), why=str(error))
                 verdict = "limited"
-        return Claim(verdict, wait_ms, left, behind_ms, tuple(taken))
+        claim = Claim(verdict, wait_ms, left, behind_ms, tuple(taken))
+        if taken and not confirmed:
+            raise NotConfirmedError(claim)
+        return claim
 
     async def set_aside(self, key: DeliveryKey, *, fence: int, why: str) -> None:
         """Give back a claimed delivery, unsent, of which this version cannot read a part; it is tried again later."""
@@ -283,8 +314,11 @@ class Ledger:
         for end in ends:
             args += (str(end.key), end.fence, end.verdict.value, end.reason, end.delay_ms, end.effect, end.memory)
             args += (int(end.unsure), end.history.dump())
-        answers = await self.scripts.run("finish", *args)
-        return [Finished(applied == 1, event, Verdict(verdict)) for applied, event, verdict in answers]
+        answers, confirmed = await self._confirmed("finish", *args)
+        finished = [Finished(applied == 1, event, Verdict(verdict)) for applied, event, verdict in answers]
+        if not confirmed:
+            raise NotConfirmedError(finished)
+        return finished
 
     async def tick(self, destinations: Iterable[str], *, config: str = "", limit: int = 500) -> Tick:
         """Return expired leases to due and say what has to be woken; any number of clocks may call it.
@@ -296,6 +330,10 @@ class Ledger:
             "tick", limit, t.wake, t.memory, config, t.tick_every, *destinations
         )
         return Tick(looked == 1, expired, calls == 1, tuple(wake))
+
+
+def _body_id(body: bytes, received_us: int) -> str:
+    return f"{received_us}-{blake2b(body, digest_size=4).hexdigest()}"
 
 
 _FOLD = "O"

@@ -7,7 +7,8 @@ from typing import Any
 
 from schemas.callcap.requests import Kind, NumberOutcome, NumberRequest, RequestState
 from worker.ledger.keys import NUMBER_KEY, NUMBERS_KEY
-from worker.ledger.ledger import Ledger
+from worker.ledger.ledger import CLAIM_CONFIRM_MS, Ledger
+from worker.ledger.scripts import NotConfirmedError
 
 LEASE_MS = 50_000
 """How long a claim holds: longer than the attempt it covers, which takes 20 s at most."""
@@ -68,10 +69,17 @@ class Numbers:
     async def claim(self, key: str, token: str) -> NumberClaim:
         """Take a waiting request for sending; one whose sender never came back becomes ``unknown``.
 
-        ``token`` is made for this claim alone; asked again with the same token, the claim is the same.
+        ``token`` is made for this claim alone; asked again with the same token, the claim is the same. Raises
+        ``NotConfirmedError`` where too few replicas have it: lost with its primary, it would be sent a second time.
         """
         interrupted = NumberOutcome(state=RequestState.UNKNOWN, reason="interrupted").dump()
-        return NumberClaim(await self._ledger.scripts.run("number_claim", key, token, self._lease_ms, interrupted))
+        answer, confirmed = await self._ledger.scripts.run_confirmed(
+            "number_claim", key, token, self._lease_ms, interrupted, within_ms=CLAIM_CONFIRM_MS
+        )
+        claim = NumberClaim(answer)
+        if claim is NumberClaim.OURS and not confirmed:
+            raise NotConfirmedError(claim)
+        return claim
 
     async def settle(self, key: str, token: str, outcome: NumberOutcome) -> bool:
         """Note what a claim came to; ``False`` when it is not the claim, or another outcome is certain already."""

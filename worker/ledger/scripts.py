@@ -7,7 +7,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, RedisError
+
+from worker.ledger.keys import PROBE_KEY
 
 
 @cache
@@ -20,27 +22,65 @@ def source(name: str) -> str:
     return "".join((folder / f"{part}.lua").read_text() for part in parts) + script
 
 
+class NotConfirmedError(RedisError):
+    """Raised when too few replicas had a write in time. The primary has it: ``answer`` is what it answered."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__("written, but not confirmed by as many replicas as REDIS_MIN_REPLICAS asks for")
+        self.answer = answer
+
+
 class Scripts:
     """Runs the ledger's scripts on one Redis; their first argument is the time.
 
     ``clock_ms`` is for tests: without it a script asks Redis, so that all machines share one clock.
+    ``min_replicas``: so many must have what ``run_confirmed`` wrote.
     """
 
-    def __init__(self, redis: Redis, *, clock_ms: Callable[[], int] | None = None) -> None:
+    def __init__(self, redis: Redis, *, clock_ms: Callable[[], int] | None = None, min_replicas: int = 0) -> None:
         self.redis = redis
+        self.min_replicas = min_replicas
         self._clock_ms = clock_ms
         self._loaded: dict[str, AsyncScript] = {}
 
     async def run(self, name: str, *args: str | float) -> Any:
         """Run a script; raises ``redis.RedisError``."""
-        script = self._loaded.get(name)
-        if script is None:
-            script = self._loaded[name] = self.redis.register_script(source(name))
+        script = self._script(name)
         now = "" if self._clock_ms is None else self._clock_ms()
         try:
             return await script(args=(now, *args))
         except NoScriptError:  # loaded at a server that was the primary no longer, and then asked of the new one
             return await script(args=(now, *args))
+
+    async def run_confirmed(self, name: str, *args: str | float, within_ms: int) -> tuple[Any, bool]:
+        """Run a script and say whether enough replicas have what it wrote, or found written; one round trip.
+
+        WAIT answers for its connection's last write, so a write of nothing comes before it: a script that found a
+        duplicate wrote none, and its first copy may be another connection's. Raises ``redis.RedisError``.
+        """
+        if not self.min_replicas:
+            return await self.run(name, *args), True
+        script = self._script(name)
+        now = "" if self._clock_ms is None else self._clock_ms()
+        for _ in range(2):
+            async with self.redis.pipeline(transaction=False) as pipe:
+                pipe.evalsha(script.sha, 0, now, *args)
+                pipe.set(PROBE_KEY, "1", px=1000)
+                pipe.wait(self.min_replicas, within_ms)
+                answer, probe, replicas = await pipe.execute(raise_on_error=False)
+            if not isinstance(answer, NoScriptError):
+                break
+            await self.redis.script_load(script.script)  # a promoted replica lacks what was only loaded
+        for one in (answer, probe, replicas):
+            if isinstance(one, Exception):
+                raise one
+        return answer, replicas >= self.min_replicas
+
+    def _script(self, name: str) -> AsyncScript:
+        script = self._loaded.get(name)
+        if script is None:
+            script = self._loaded[name] = self.redis.register_script(source(name))
+        return script
 
     async def now_ms(self) -> int:
         """Return the ledger's time."""

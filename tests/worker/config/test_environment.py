@@ -16,6 +16,7 @@ def test_defaults_are_those_of_the_contract():
 
     assert environment == Environment(
         redis_url="redis://127.0.0.1:6379/0",
+        redis_min_replicas=0,
         config=Path("switchboard.toml"),
         host="127.0.0.1",
         port=8080,
@@ -42,6 +43,7 @@ def test_every_variable_is_read():
     environment = Environment.read(
         {
             "REDIS_URL": "rediss://user:pw@redis.example.com:6380/1",
+            "REDIS_MIN_REPLICAS": "2",
             "SWITCHBOARD_CONFIG": "/etc/switchboard.toml",
             "HOST": "0.0.0.0",
             "PORT": "0",
@@ -53,6 +55,7 @@ def test_every_variable_is_read():
     )
 
     assert (environment.config, environment.spool_path) == (Path("/etc/switchboard.toml"), Path("/var/spool.db"))
+    assert environment.redis_min_replicas == 2
     assert (environment.host, environment.port, environment.log_level) == ("0.0.0.0", 0, "debug")
     assert (environment.metrics_host, environment.metrics_port) == ("::", 9100)
 
