@@ -55,6 +55,11 @@ class RedisPair:
         assert new.port
         self._proxy.lead_to(new.port, cut=cut)
 
+    def lead_to(self, server: RedisServer, *, cut: bool) -> None:
+        """Let the name lead to a server."""
+        assert server.port
+        self._proxy.lead_to(server.port, cut=cut)
+
     def wait_until_linked(self) -> None:
         """Wait until the replica follows its primary."""
         self._wait(lambda: self._linked(self.replica, self.primary))

@@ -113,10 +113,11 @@ class SentinelSet:
         """Wait until the primary has two replicas that follow, and every Sentinel knows them and the others."""
         self._wait(self._is_whole)
 
-    def clients(self, server: RedisServer) -> int:
-        """Count the connections of Switchboard that a server has."""
+    def clients(self, server: RedisServer, *, idle_s: int) -> int:
+        """Count the connections of Switchboard that a server has, and that were used within ``idle_s``."""
         with self._client(server) as client:
-            return sum(one["name"] == "switchboard" for one in client.client_list())
+            ours = [one for one in client.client_list() if one["name"] == "switchboard"]
+        return sum(int(one["idle"]) < idle_s for one in ours)
 
     def _is_whole(self) -> bool:
         with self._client(self.primary()) as client:

@@ -39,7 +39,17 @@ SETUP = (
     ".ci/run",
 )
 ENVIRONMENT = [  # contract, section 3
-    *("REDIS_URL", "SWITCHBOARD_CONFIG", "HOST", "PORT", "SPOOL_PATH", "SPOOL_VOLATILE", "LOG_FORMAT", "LOG_LEVEL"),
+    *(
+        "REDIS_URL",
+        "REDIS_MIN_REPLICAS",
+        "SWITCHBOARD_CONFIG",
+        "HOST",
+        "PORT",
+        "SPOOL_PATH",
+        "SPOOL_VOLATILE",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+    ),
     *("CONSOLE_HOST", "CONSOLE_PORT", "METRICS_PORT", "METRICS_HOST", "FLOWER_BASIC_AUTH", "FLOWER_ADDRESS"),
     *("JOURNAL_DIR", "SWITCHBOARD_ROLE"),
 ]

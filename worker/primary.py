@@ -52,14 +52,33 @@ BELIEVED_S = 15.0
 """How long a switch that one Sentinel told of counts more than what another says; those tell each other every 2 s."""
 
 
+CHANGES_WITHIN_S = 15.0  # a change of which no Sentinel tells the end
+
+
 class _Switch:
     """The last switch that this process was told of, and its blocking connections."""
 
     old: ClassVar[Address] = ("", 0)
     new: ClassVar[Address] = ("", 0)
     until: ClassVar[float] = 0.0
+    changing_until: ClassVar[float] = 0.0
     lock: ClassVar[threading.Lock] = threading.Lock()
     blocking: ClassVar[WeakSet[BlockingConnection]] = WeakSet()
+
+
+def begin_change() -> None:
+    """Trust the primary no more: a Sentinel is about to promote a replica, and the others follow the old one still."""
+    _Switch.changing_until = time.monotonic() + CHANGES_WITHIN_S
+
+
+def end_change() -> None:
+    """Trust it again: the change has come to its end, or to nothing."""
+    _Switch.changing_until = 0.0
+
+
+def standing() -> int | None:
+    """Return a number that stays the same as long as the primary; ``None`` while it is being changed."""
+    return _Era.number if time.monotonic() > _Switch.changing_until else None
 
 
 def leave(old: Address, new: Address) -> bool:

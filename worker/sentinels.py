@@ -1,6 +1,9 @@
 """Asks the Sentinels where the primary is, and listens to them: who is told of a switch leaves the old one at once.
 
-After a planned switch the old primary goes on answering OK for some ten seconds, and what it takes then is lost.
+After a planned switch the old primary goes on answering OK for some ten seconds, and what it takes then is lost. From
+the promotion until the Sentinels tell of it, a second or two, the other replicas follow the old primary still, and
+confirm what will be lost (measured: 62 to 96 of 600 calls). So nothing counts as confirmed from the moment at which a
+Sentinel has been elected to promote another: that is 0.2 s before it does.
 """
 
 import asyncio
@@ -14,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from worker.primary import follow, leave
+from worker.primary import begin_change, end_change, follow, leave
 from worker.redis_address import RedisAddress
 
 log = structlog.get_logger(__name__)
@@ -22,7 +25,8 @@ log = structlog.get_logger(__name__)
 SENTINEL_TIMEOUT_S = 1.0  # of one Sentinel; then the next one is asked
 LISTEN_AGAIN_S = 1.0
 PING_EVERY_S = 5.0  # a Sentinel that says nothing may be gone
-_SWITCHED = "+switch-master"
+_ELECTED, _SWITCHED = "+elected-leader", "+switch-master"
+_ABORTED = ("-failover-abort-no-good-slave", "-failover-abort-slave-timeout")
 _WORDS = 5  # the primary's name, its old host and port, its new ones
 
 
@@ -79,7 +83,7 @@ async def _listen(address: RedisAddress, host: str, port: int) -> None:
 async def _hear(sentinel: Redis, master: str) -> None:
     """Hear of switches until the Sentinel is gone; raises ``redis.RedisError``."""
     async with sentinel.pubsub() as news:
-        await news.subscribe(_SWITCHED)
+        await news.subscribe(_ELECTED, _SWITCHED, *_ABORTED)
         asked = False
         while True:
             message = await news.get_message(timeout=PING_EVERY_S)
@@ -89,14 +93,19 @@ async def _hear(sentinel: Redis, master: str) -> None:
                 await news.ping()
             asked = message is None
             if message is not None and message["type"] == "message":
-                told(message["data"], master)
+                told(message["channel"], message["data"], master)
 
 
-def told(text: str, master: str) -> None:
-    """Leave the old primary, where it was ours."""
+def told(channel: str, text: str, master: str) -> None:
+    """Trust our primary no more once it is about to be changed, and leave it when it is."""
     words = text.split()
+    if channel != _SWITCHED:  # "master NAME HOST PORT"
+        if words[:2] == ["master", master]:
+            (begin_change if channel == _ELECTED else end_change)()
+        return
     if len(words) != _WORDS or words[0] != master:
         return
+    end_change()
     _, old_host, old_port, new_host, new_port = words
     if leave((old_host, int(old_port)), (new_host, int(new_port))):
         log.warning("redis.switched", port=int(new_port))

@@ -12,7 +12,8 @@ from receiver.inbox import EventOutcome, Inbox, InboxFull
 from receiver.redis_breaker import RedisBreaker
 from receiver.spool.file import SpoolError
 from tests.receiver.scripted import FakeLedger, until
-from worker.ledger.records import Incoming
+from worker.ledger.records import Accepted, Incoming
+from worker.ledger.scripts import NotConfirmedError
 
 
 class FakeSpool:
@@ -245,3 +246,25 @@ async def test_somebody_who_left_disturbs_nobody():
         ledger.free.set()
 
         assert EventOutcome.STORED is await second
+
+
+async def test_what_no_replica_has_goes_to_the_spool_as_well():
+    """It is in the ledger, so whom it concerns is woken; the breaker stays closed, and a refusal needs no spool."""
+    ledger, spool, breaker = FakeLedger(), FakeSpool(), RedisBreaker()
+    woken: list[str] = []
+    ledger.fault = NotConfirmedError([Accepted.NEW, Accepted.FOREIGN, Accepted.SAME])
+    ledger.free.clear()
+    async with running(ledger, spool=spool, breaker=breaker, wake=woken.extend) as inbox:
+        answers = [inbox.put(call_id, "s{}") for call_id in ("new", "theirs", "same")]
+        ledger.free.set()
+        outcomes = [await answer for answer in answers]
+
+    assert [EventOutcome.SPOOLED, EventOutcome.FOREIGN, EventOutcome.SPOOLED] == outcomes
+    assert (["new", "same"], ["new"], True) == ([i.call_id for i in spool.items], woken, breaker.is_closed)
+
+
+async def test_what_no_replica_has_is_refused_where_there_is_no_spool():
+    """Redis has it, and yet it is no promise."""
+    ledger = FakeLedger(fault=NotConfirmedError([Accepted.NEW]))
+    async with running(ledger) as inbox:
+        assert EventOutcome.REFUSED is await inbox.put("1", "s{}")

@@ -10,6 +10,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError, RedisError
 
 from worker.ledger.keys import PROBE_KEY
+from worker.primary import standing
 
 
 @cache
@@ -56,12 +57,14 @@ class Scripts:
         """Run a script and say whether enough replicas have what it wrote, or found written; one round trip.
 
         WAIT answers for its connection's last write, so a write of nothing comes before it: a script that found a
-        duplicate wrote none, and its first copy may be another connection's. Raises ``redis.RedisError``.
+        duplicate wrote none, and its first copy may be another connection's. While the Sentinels change the primary,
+        nothing is confirmed: the replica that says so may not be the one that is promoted. Raises ``redis.RedisError``.
         """
         if not self.min_replicas:
             return await self.run(name, *args), True
         script = self._script(name)
         now = "" if self._clock_ms is None else self._clock_ms()
+        stood = standing()
         for _ in range(2):
             async with self.redis.pipeline(transaction=False) as pipe:
                 pipe.evalsha(script.sha, 0, now, *args)
@@ -74,7 +77,7 @@ class Scripts:
         for one in (answer, probe, replicas):
             if isinstance(one, Exception):
                 raise one
-        return answer, replicas >= self.min_replicas
+        return answer, replicas >= self.min_replicas and stood is not None and stood == standing()
 
     def _script(self, name: str) -> AsyncScript:
         script = self._loaded.get(name)

@@ -13,7 +13,8 @@ from receiver.spool.file import Body, SpoolStatus
 from receiver.spool.spool import Spool
 from tests.receiver.scripted import FakeLedger, until
 from tests.receiver.spool.draining import event, looking_after
-from worker.ledger.records import Incoming
+from worker.ledger.records import Accepted, Incoming
+from worker.ledger.scripts import NotConfirmedError
 
 
 @pytest.fixture
@@ -237,3 +238,33 @@ async def test_nothing_of_what_was_drained_stays_in_the_files(spool, tmp_path):
         await drain(spool, ledger=FakeLedger(), now_us=lambda: 0)
 
         assert [] == [file.name for file in tmp_path.iterdir() if b"0491570156" in file.read_bytes()]
+
+
+async def test_what_no_replica_has_stays_in_the_spool_and_holds_up_no_other(spool):
+    """Every batch is handed in, and again later, until it is confirmed; the breaker has nothing to do with it."""
+    moved: list[str] = []
+    await spool.put([event(n) for n in range(300)])
+    ledger = Unconfirmed()
+    assert 0 == await drain(spool, ledger=ledger, now_us=lambda: 0, moved=moved.extend)
+    assert [256, 44] == [len(group) for group in ledger.groups]
+    assert ([str(n) for n in range(300)], 300) == (moved, (await spool.status()).events)
+
+    assert 0 == await drain(spool, ledger=ledger, now_us=lambda: 0)
+    ledger.lags = False
+    assert 300 == await drain(spool, ledger=ledger, now_us=lambda: 10_000_000)
+    assert 0 == (await spool.status()).events
+    assert {str(n): [f"s{n}"] for n in range(300)} == ledger.events
+
+
+class Unconfirmed(FakeLedger):
+    """Takes events while its replica ``lags``."""
+
+    lags = True
+
+    async def accept(self, items):
+        """Keep them, and say that no replica has them."""
+        answers = await super().accept(items)
+        assert set(answers) <= {Accepted.NEW, Accepted.SAME}
+        if self.lags:
+            raise NotConfirmedError(answers)
+        return answers

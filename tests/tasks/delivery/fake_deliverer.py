@@ -71,6 +71,7 @@ def make_pump(
     ledger: Ledger | None = None,
     *,
     serialize_by_caller: bool = False,
+    confirms: bool = False,
     linger_s: float = 0.0,
     **changes: object,
 ) -> Pump:
@@ -84,6 +85,7 @@ def make_pump(
         deliver=fake.deliver,
         lease_ms=LEASE_MS,
         serialize_by_caller=serialize_by_caller,
+        confirms=confirms,
         linger_s=linger_s,
     )
 
