@@ -127,3 +127,27 @@ def test_what_was_not_acknowledged_goes_back_with_the_documented_rights(admin: R
 
     assert (0, 1) == (admin.hlen("unacked"), admin.llen("calls"))
     assert set() == denied(admin)
+
+
+def test_the_ledger_is_looked_after_with_the_rights_named_beside(admin: Redis, make_stack) -> None:
+    """Check, migrate, backup and restore, with those that docs/operate.md adds for them, and no others."""
+    text = (ROOT / "docs" / "operate.md").read_text()
+    [more] = re.findall(r"needs more for these commands: `([^`]+)`", text)
+    admin.execute_command("ACL", "SETUSER", "switchboard", *more.split())
+    stack: Stack = make_stack(redis_url=url_of(admin), config=CONFIG + CALLCAP)
+    stack.start()
+    for number in range(3):
+        assert 200 == stack.post("create", start_of(f"c{number}", f"+6149157015{number}"))[0]
+        assert 200 == stack.post("update", end_of(f"c{number}"))[0]
+    stack.wait_for(lambda: landed(stack, 3), 20, "three records at each")
+    stack.stop()
+    file = str(stack.folder / "ledger.sb")
+
+    assert (3, 0) == tuple(run(stack, "ledger", "check", "--fix")[name] for name in ("calls", "wrong"))
+    assert 2 == run(stack, "ledger", "migrate", "--apply")["format"]
+    assert 3 == run(stack, "ledger", "backup", file)["calls"]
+    admin.flushall()
+    assert 3 == run(stack, "ledger", "restore", file)["calls"]
+    assert 3 == run(stack, "ledger", "info")["calls"]
+    assert 0 == run(stack, "ledger", "check")["wrong"]
+    assert set() == denied(admin) - {"command info|memory"}
