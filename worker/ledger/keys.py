@@ -137,7 +137,7 @@ KEYS = (
                 "h:{digit}": "digests of events that begin with this digit",
                 "hp": "padding that makes Redis keep a large hash as a table",
                 "xn": "how many events were folded into others",
-                "jr": "1: it came from a journal, so it may have been delivered before",
+                "jr": "1: a lost ledger had it, so what is made of it may have been delivered before",
                 "x:{kind}": "first receipt of a folded kind",
                 "x:{kind}:{shape}": "the latest folded event with these keys",
             }

@@ -56,9 +56,9 @@ async def test_a_restored_ledger_holds_all(  # noqa: PLR0917  fixtures
 
         assert (found.calls, found.kept, found.doubtful) == (10, 0, 6)
         of_the_moment = (keys.WAKE_KEY, keys.SCHEMA_KEY, keys.WAKE_CALLS_KEY)
-        assert await contents(target.redis, without=(*PLACES, *of_the_moment)) == await contents(
-            source.redis, without=(*PLACES, *of_the_moment)
-        )
+        expected = await contents(source.redis, without=(*PLACES, *of_the_moment))
+        expected[f"{keys.CALL_KEY}waiting"][0]["jr"] = "1"
+        assert await contents(target.redis, without=(*PLACES, *of_the_moment)) == expected
         before, after = await contents(source.redis), await contents(target.redis)
         for key in (keys.CALLS_KEY, keys.WAITS_KEY, keys.LEASES_KEY, keys.NO_START_KEY, keys.UNROUTED_KEY):
             assert after[key] == before[key]
@@ -81,6 +81,25 @@ async def test_a_caller_is_in_doubt_until_his_open_delivery_is_made(redis_url: s
 
         assert ids(taken) == ["b", "c"]
         assert [one.memory for one in taken] == ['{"customer_id":"7","unsure":"1"}', '{"unsure":"1"}']
+
+
+@pytest.mark.parametrize("state", ["", "w", "r"])
+async def test_a_call_that_was_not_planned_is_in_doubt_too(redis_url: str, other_url: str, tmp_path: Path, state: str):
+    """It may have been planned and delivered after the backup; so may an event that came after its plan."""
+    async with open_driver(redis_url) as source, open_driver(other_url) as target:
+        await source.accept("a")
+        if state:
+            await source.plan("a", state=state, wait_until_ms=1 if state == "w" else 0)
+        if state == "r":
+            await source.accept("a", 'e{"u":"answered"}')
+        await source.accept("planned")
+        await source.plan("planned")
+
+        await copied(source, target, tmp_path / "ledger.backup")
+        await target.make("a", "planned", group="61491570156")
+
+        assert await target.redis.hget(f"{keys.CALL_KEY}planned", "jr") is None
+        assert (await target.take_one()).memory == '{"unsure":"1"}'
 
 
 async def test_what_a_ledger_has_stays_when_another_comes_in(redis_url: str, other_url: str, tmp_path: Path):
@@ -121,7 +140,8 @@ async def test_a_call_of_many_events_is_whole(redis_url: str, other_url: str, tm
 
         await copied(source, target, tmp_path / "ledger.backup")
 
-        assert await target.redis.hgetall(f"{keys.CALL_KEY}big") == await source.redis.hgetall(f"{keys.CALL_KEY}big")
+        whole: Any = await source.redis.hgetall(f"{keys.CALL_KEY}big")
+        assert await target.redis.hgetall(f"{keys.CALL_KEY}big") == {**whole, "jr": "1"}
 
 
 async def test_requests_that_may_have_been_sent_are_not_sent_again(redis_url: str, other_url: str, tmp_path: Path):

@@ -37,6 +37,9 @@ local function restore_call(entry)
   if call('HEXISTS', key, 'n') == 1 then kept = kept + 1 return end
   write('HSET', key, fields)
   call('HDEL', key, 'ix')
+  local h = call('HMGET', key, 'n', 'xn', 'pn', 'st')
+  -- What no plan had seen may have been planned and delivered since: the callers of what is made of it are in doubt too.
+  if tonumber(h[3] or '0') ~= h[1] + (h[2] or 0) or h[4] == 'w' then call('HSET', key, 'jr', 1) end
   local due, waiting = {}, {}
   for i = 1, #entry[8], 2 do due[entry[8][i]] = tonumber(entry[8][i + 1]) end
   for i = 1, #fields, 2 do
