@@ -1,11 +1,4 @@
-"""Callcap's numbers: a request of the ledger is sent once; what is not known afterwards is looked up, never sent again.
-
-For other programs, which read the outcome with ``Numbers.read(key)``::
-
-    asked = {"account": "L-3", "phoneNumber": "3165551234"}
-    key = await ask(numbers, Kind.PROVISION, asked, key=new_key(), today=today)
-    app.send_task("tasks.callcap.provision", args=[key], queue="callcap")
-"""
+"""Callcap's numbers: a request of the ledger is sent once; what is then unknown is looked up, never sent again."""
 
 import asyncio
 import secrets
