@@ -3,10 +3,11 @@
 
 PYTHON ?=
 ARGS =
+VERSION =
 JOBS = 2
 VENV = .venv/bin
 
-.PHONY: help setup run test load lint artefacts sbom bench chaos soak lock clean
+.PHONY: help setup run test unit load lint artefacts sbom bench chaos soak lock release clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -21,6 +22,9 @@ run: ## start the whole system here, with stand-ins for the vendors: switchboard
 
 test: setup ## run the tests, but for those that take minutes
 	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m "not load" $(ARGS)
+
+unit: setup ## run the tests that need no server and no process of their own, in half a minute
+	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m "unit and not load" $(ARGS)
 
 load: setup ## run the tests that take minutes: outages, floods, kills by the hundred
 	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m load $(ARGS)
@@ -57,6 +61,9 @@ lock: setup ## resolve the newest versions that pyproject.toml allows, with hash
 OPTIONS = --quiet --upgrade --universal --python-version 3.11 --no-python-downloads --system-certs \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url
 RESOLVE = $(OPTIONS) --extra embedded --group build
+
+release: lint unit ## make a release: make release VERSION=1.2.3 sets the version, heads the changelog, commits and tags
+	@$(VENV)/python deploy/release.py $(VERSION)
 
 clean: ## remove .venv, caches and the local stack's data
 	@rm -rf .venv .venvs .artefacts var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -7,7 +7,7 @@ LEDGER_FORMAT = 2
 
 
 def code_version() -> str:
-    """Return the version of the installed code, such as ``0.1.0``; ``unknown`` where it is not installed."""
+    """Return the version of the installed code, such as ``1.0.0``; ``unknown`` where it is not installed."""
     try:
         return version("switchboard")
     except PackageNotFoundError:
