@@ -24,7 +24,7 @@ test: setup ## run the tests, but for those that take minutes
 	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m "not load" $(ARGS)
 
 unit: setup ## run the tests that need no server and no process of their own, in half a minute
-	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m "unit and not load" $(ARGS)
+	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m "unit and not load" --hypothesis-profile unit $(ARGS)
 
 load: setup ## run the tests that take minutes: outages, floods, kills by the hundred
 	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m load $(ARGS)

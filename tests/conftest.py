@@ -21,14 +21,34 @@ from tests.redis_pair import RedisPair
 from tests.standins_process import running_standins
 
 settings.register_profile("switchboard", deadline=None)  # no test is about time
+settings.register_profile("unit", deadline=None, max_examples=10)  # make unit is for a quick look
 settings.load_profile("switchboard")
 
 _REDIS_FIXTURES = frozenset({"redis_binary", "redis_server", "redis_url", "redis", "make_redis_server", "redis_pair"})
 
 
+_UNIT_ROOMS = ("schemas", "worker/config", "worker/http", "tasks", "receiver")
+"""The tests whose rooms need no server: ``make unit`` runs those of them that take no ledger and start no process."""
+_UNIT_NOT = _REDIS_FIXTURES | {"driver", "standins_process", "make_receiver"}
+_STARTERS = frozenset({"subprocess", "multiprocessing", "fakeredis"})
+
+
+def is_unit(item: pytest.Item) -> bool:
+    """Return whether a test needs neither a server nor a process of its own."""
+    room = str(item.path.relative_to(Path(__file__).parent))
+    module = getattr(item, "module", None)
+    return (
+        room.startswith(_UNIT_ROOMS)
+        and _UNIT_NOT.isdisjoint(getattr(item, "fixturenames", ()))
+        and _STARTERS.isdisjoint(vars(module) if module else ())
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what talks to a real Redis by the fixtures it takes, so that nobody has to remember the marker."""
     for item in items:
+        if is_unit(item):
+            item.add_marker(pytest.mark.unit)
         if not _REDIS_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.needs_redis)
 

@@ -59,7 +59,7 @@ def list_destinations(*, as_json: bool) -> None:
             {
                 "destination": name,
                 "vendor": session.vendor_of(name),
-                "state": gates.shut(name) or "open",
+                "state": gates.shut(name) or "ok",
                 "paused": status.paused,
                 "blocked": status.blocked,
                 "circuit_open": status.open,
@@ -113,9 +113,9 @@ def resume(*, name: str, as_json: bool) -> None:
     was = with_ledger(work)
     why = "paused" if "paused" in was else was.get("blocked") or ("circuit_open" if "open" in was else "")
     if as_json:
-        emit({"destination": name, "was": why or "open", "changed": bool(was)})
+        emit({"destination": name, "was": why or "ok", "changed": bool(was)})
     else:
-        click.echo(f"{name} is open again; it was {why}" if was else f"{name} was open already")
+        click.echo(f"{name} is ok again; it was {why}" if was else f"{name} was ok already")
 
 
 async def _require(session: Session, name: str) -> None:

@@ -14,7 +14,7 @@ def _states(cli):
 
 def test_lists_the_configured_ones(cli):
     """Even before they have a delivery."""
-    assert {"law": "open", "dialler": "open", "crm": "open"} == _states(cli)
+    assert {"law": "ok", "dialler": "ok", "crm": "ok"} == _states(cli)
     assert "law" in cli.run("destinations", "list").stdout
 
 
