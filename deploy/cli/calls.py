@@ -6,7 +6,7 @@ import click
 
 from deploy import actions, search
 from deploy.cli.listing import Listing, call_filter, filter_options, listing_options, too_many
-from deploy.cli.output import Failed, as_option, emit, json_option, print_fitted, print_table, progress, shown
+from deploy.cli.output import Failed, as_option, counted, emit, json_option, print_fitted, print_table, progress, shown
 from deploy.cli.rendering import Gates, call_line, call_shape, print_attempts
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.values import at_zone, iso, since_option, until_option
@@ -117,7 +117,8 @@ def reroute(*, call_ids: tuple[str, ...], since_ms: int | None, until_ms: int | 
     if as_json:
         emit(done)
     else:
-        click.echo(f"{done['calls']} calls routed again: {done['deliveries']} deliveries, {done['unrouted']} unrouted")
+        deliveries = counted(done["deliveries"], "delivery", "deliveries")
+        click.echo(f"{counted(done['calls'], 'call')} routed again: {deliveries}, {done['unrouted']} unrouted")
     if done["unknown"]:
         raise Failed("\n".join(f"There is no call {call_id}." for call_id in done["unknown"]))
 

@@ -2,7 +2,7 @@
 
 import click
 
-from deploy.cli.output import Misconfigured, emit, json_option, say
+from deploy.cli.output import Misconfigured, counted, emit, json_option, say
 from deploy.cli.session import read_settings
 from schemas.destination import Destination
 from schemas.zones import zones
@@ -34,7 +34,8 @@ def check(*, role: str | None, as_json: bool) -> None:
     for warning in found:
         say(f"warning: {warning}")
     click.echo(f"time zones: {zones().words()}")
-    click.echo(f"{environment.config}: ok ({len(settings.destinations)} destinations, {len(settings.routes)} routes)")
+    destinations, routes = counted(len(settings.destinations), "destination"), counted(len(settings.routes), "route")
+    click.echo(f"{environment.config}: ok ({destinations}, {routes})")
 
 
 def _withdraws(destination: Destination) -> bool:

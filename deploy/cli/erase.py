@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 import click
 import phonenumbers
 
-from deploy.cli.output import Failed, as_option, emit, json_option, print_table, progress, say, yes_option
+from deploy.cli.output import Failed, as_option, counted, emit, json_option, print_table, progress, say, yes_option
 from deploy.cli.rendering import merged
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.spool import look
@@ -120,6 +120,7 @@ def _holds(record: DeliveryRecord) -> str:
 
 
 BATCH = 50  # calls a round trip
+_BODIES = ("quarantined body", "quarantined bodies")
 _FILES = {
     "aof": "The append-only file of Redis",
     "rdb": "The snapshot of Redis",
@@ -162,7 +163,9 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
             raise Failed(f"There is no call {call_id}.")
         if not yes:
             click.confirm(
-                f"Erase {len(known)} calls and {len(bodies)} quarantined bodies for good?", abort=True, err=True
+                f"Erase {counted(len(known), 'call')} and {counted(len(bodies), *_BODIES)} for good?",
+                abort=True,
+                err=True,
             )
         which = f"call={call_id}" if call_id is not None else f"caller={mask_number(min(numbers, default=''))}"
         by = session.does("erase", which)
@@ -261,8 +264,9 @@ async def _erase(session: Session, call_ids: list[str], by: Action) -> dict[str,
 
 def _print(done: dict[str, Any]) -> None:
     click.echo(
-        f"{done['calls']} calls erased, with {done['dead_letters']} dead letters; {done['cancelled']} deliveries "
-        f"cancelled; {done['quarantined']} quarantined bodies and {done['memories']} memories removed"
+        f"{counted(done['calls'], 'call')} erased, with {counted(done['dead_letters'], 'dead letter')}; "
+        f"{counted(done['cancelled'], 'delivery', 'deliveries')} cancelled; "
+        f"{counted(done['quarantined'], *_BODIES)} and {counted(done['memories'], 'remembered customer')} removed"
     )
     columns = ("destination", "vendor", "call_id", "action", "holds", "remote_id")
     rows = [[holding[name] for name in columns] for holding in done["vendors_hold"]]
@@ -270,8 +274,8 @@ def _print(done: dict[str, Any]) -> None:
     if done["suppressed"]:
         say("The number stays on the list of suppressed ones; switchboard suppress remove takes it off.")
     if done["spooled_events"] or done["spooled_bodies"]:
-        waiting = f"{done['spooled_events']} events and {done['spooled_bodies']} unreadable bodies"
-        say(f"{waiting} wait in this machine's spool: drain it and erase again.")
+        bodies = counted(done["spooled_bodies"], "unreadable body", "unreadable bodies")
+        say(f"In this machine's spool: {counted(done['spooled_events'], 'event')}, {bodies}. Drain it and erase again.")
     for name, file in done["files"].items():
         if file["state"] == "not_rewritten":
             say(f"{_FILES[name]} may still hold what was erased: {file['why']}.")

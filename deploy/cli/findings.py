@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from redis import RedisError, ResponseError
 from redis.asyncio import Redis
 
-from deploy.cli.output import Failed
+from deploy.cli.output import Failed, counted
 from deploy.cli.spool import look
 from receiver.auth import is_loopback
 from receiver.health import durability
@@ -106,7 +106,9 @@ async def _look_at_schema(found: Findings, redis: Redis) -> None:
             " migrate`"
         )
     if shelved:
-        found.warnings.append(f"ledger: {shelved} records cannot be read by this version; `switchboard ledger check`")
+        found.warnings.append(
+            f"ledger: {counted(shelved, 'record')} set aside, unreadable here; `switchboard ledger check`"
+        )
     if schema.changed:
         found.wrong.append(f"ledger: {changed_in_words(schema.changed)}")
     if schema.restored:
@@ -186,7 +188,7 @@ def look_at_spool(found: Findings, path: Path | None) -> None:
         found.wrong.append(f"spool: {error.message}")
         return
     if found.values["spool"]["events"]:
-        found.warnings.append(f"spool: {found.values['spool']['events']} events wait for Redis")
+        found.warnings.append(f"spool: {counted(found.values['spool']['events'], 'event')} waiting for Redis")
 
 
 def look_at_flower(found: Findings) -> str:
@@ -299,7 +301,7 @@ def _judge_spool(found: Findings, spool: dict[str, Any]) -> None:
             found.wrong.append("spool: failing at the receiver: its disk takes nothing")
         case _:
             pass
-    waiting = f"spool: {spool.get('events')} events wait for Redis"
+    waiting = f"spool: {counted(spool.get('events') or 0, 'event')} waiting for Redis"
     if spool.get("events") and waiting not in found.warnings:
         found.warnings.append(waiting)
 

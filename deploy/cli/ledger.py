@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.output import Failed, Misconfigured, as_option, emit, json_option, progress, say, shown
+from deploy.cli.output import Failed, Misconfigured, as_option, counted, emit, json_option, progress, say, shown
 from deploy.cli.session import Session, with_ledger
 from worker.build import LEDGER_FORMAT, code_version
 from worker.ledger import migrate as migrations
@@ -57,7 +57,7 @@ def info(*, as_json: bool) -> None:
         return
     click.echo(f"format {found['format']} (this version writes {LEDGER_FORMAT}), epoch {found['epoch'] or 'none yet'}")
     size = "" if found["bytes"] is None else f", {found['bytes'] / 2**20:.1f} MB of Redis"
-    click.echo(f"{found['calls']} calls{size}; {found['set_aside']} records set aside")
+    click.echo(f"{counted(found['calls'], 'call')}{size}; {counted(found['set_aside'], 'record')} set aside")
     for one in found["migrations"]:
         say(f"Migration to format {one['to']}: {one['title']}. Run switchboard ledger migrate.")
     if found["changed"]:
@@ -105,8 +105,8 @@ def check_ledger(*, fix: bool, as_json: bool) -> None:
         if len(found["faults"]) > SHOWN:
             say(f"... and {sum(found['counts'].values()) - SHOWN} more; --json lists the first thousand.")
         click.echo(
-            f"{found['calls']} calls checked: {found['wrong']} faults, {found['fixed']} mended, "
-            f"{found['set_aside']} records set aside"
+            f"{counted(found['calls'], 'call')} checked: {counted(found['wrong'], 'fault')}, {found['fixed']} mended, "
+            f"{counted(found['set_aside'], 'record')} set aside"
         )
         if found["changed"]:
             say(changed_in_words(found["changed"]))
@@ -146,9 +146,8 @@ def migrate(*, apply: bool, as_json: bool) -> None:
     else:
         for step in found["steps"]:
             done = f"changed, {step['left']} left" if apply else "to change"
-            click.echo(
-                f"to format {step['to']}: {step['title']}: {step['calls']} calls looked at, {step['old']} {done}"
-            )
+            looked = f"{counted(step['calls'], 'call')} looked at"
+            click.echo(f"to format {step['to']}: {step['title']}: {looked}, {step['old']} {done}")
         if not found["steps"]:
             click.echo(f"The ledger has format {found['format']}; there is nothing to do.")
         elif apply:
@@ -191,7 +190,9 @@ def backup(*, file: Path, passphrase_file: Path | None, as_json: bool) -> None:
     if as_json:
         emit(found)
     else:
-        click.echo(f"{found['calls']} calls in {found['bytes'] / 2**20:.1f} MB, {found['seconds']:.1f} s: {file}")
+        click.echo(
+            f"{counted(found['calls'], 'call')} in {found['bytes'] / 2**20:.1f} MB, {found['seconds']:.1f} s: {file}"
+        )
 
 
 @ledger.command
@@ -244,12 +245,14 @@ def restore(*, file: Path, passphrase_file: Path | None, merge: bool, as_json: b
     if as_json:
         emit(found)
         return
-    click.echo(f"{found['calls']} calls restored, as they were {found['taken']}; {found['kept']} were there already")
+    click.echo(
+        f"{counted(found['calls'], 'call')} restored, as they were {found['taken']}; {found['kept']} were there already"
+    )
     say("It cannot know:")
     for sentence in UNKNOWABLE:
         say(f"- {sentence}")
     if found["doubtful"]:
-        say(f"{found['doubtful']} deliveries were open then, and may have been made since.")
+        say(f"{counted(found['doubtful'], 'open delivery', 'open deliveries')} may have been made since.")
 
 
 def _verified(file: Path, passphrase: bytes | None) -> Header:

@@ -109,6 +109,11 @@ def print_fitted(columns: Sequence[str], rows: Sequence[Sequence[object]], *, le
         say(f"Left out for want of room: {', '.join(left_out)}; --json has them.")
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun as a reader counts: ``1 call``, ``2 calls``."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def shown(text: str, *, lines: bool = False) -> str:
     """Make a text of others fit for a terminal: no control characters, which could move the cursor."""
     kept = "\n" if lines else ""

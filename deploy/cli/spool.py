@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from deploy.cli.output import Failed, as_option, emit, json_option
+from deploy.cli.output import Failed, as_option, counted, emit, json_option
 from deploy.cli.session import Session, read_environment, with_ledger
 from receiver.spool.drainer import DrainStopped, drain
 from receiver.spool.file import SpoolError, SpoolFile
@@ -39,7 +39,8 @@ def status(*, as_json: bool) -> None:
         aside = (
             f"; {found['set_aside']} of them set aside, for the ledger did not take them" if found["set_aside"] else ""
         )
-        click.echo(f"{path}: {found['events']} events wait{age}{aside}; {found['bodies']} unreadable bodies")
+        bodies = counted(found["bodies"], "unreadable body", "unreadable bodies")
+        click.echo(f"{path}: {counted(found['events'], 'event')} waiting{age}{aside}; {bodies}")
 
 
 @spool.command("drain")
@@ -73,7 +74,7 @@ def drain_now(*, as_json: bool) -> None:
     if as_json:
         emit({"moved": moved, "left": left["events"]})
     else:
-        click.echo(f"{moved} events moved, {left['events']} left")
+        click.echo(f"{counted(moved, 'event')} moved, {left['events']} left")
     if left["events"]:
         raise Failed("The ledger did not take some events; they are tried again in a minute.")
 

@@ -129,7 +129,7 @@ def test_it_asks(cli):
     cli.fill(_two_people)
     result = cli.run("erase", "--caller", CALLER, input="n\n", status=1)
 
-    assert "Erase 2 calls and 1 quarantined bodies for good?" in result.stderr
+    assert "Erase 2 calls and 1 quarantined body for good?" in result.stderr
     assert 3 == len(cli.json("calls", "list"))
     assert "2 calls erased" in cli.run("erase", "--caller", CALLER, input="y\n").stdout
 

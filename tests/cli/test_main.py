@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from deploy.cli.main import COMMANDS, main
+from deploy.cli.output import counted
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT = click.Context(main)
@@ -128,3 +129,9 @@ def test_the_version_names_the_format_of_the_ledger():
 
     assert 0 == result.exit_code
     assert re.fullmatch(r"switchboard \d+\.\d+\.\d+ \(ledger format \d+\)\n", result.output)
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 bodies"), (1, "1 body"), (2, "2 bodies")])
+def test_a_count_is_said_as_a_reader_counts(count, said):
+    """No "1 bodies"."""
+    assert said == counted(count, "body", "bodies")

@@ -21,7 +21,7 @@ def test_status_counts(cli):
     assert (2, 1, str(cli.folder / "spool.db")) == (shown["events"], shown["bodies"], shown["path"])
     assert shown["oldest_seconds"] > 1e6
     assert shown["bytes"] > 0
-    assert "2 events wait" in cli.run("spool", "status").stdout
+    assert "2 events waiting" in cli.run("spool", "status").stdout
 
 
 def test_status_makes_no_file(cli):
