@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from worker.broker import open_redis
 from worker.build import LEDGER_FORMAT
 from worker.errors import SettingsError
-from worker.ledger.keys import SCHEMA_KEY
+from worker.ledger.keys import CALLS_KEY, DESTINATIONS_KEY, SCHEMA_KEY
 from worker.ledger.ledger import Ledger
 
 START_S = 1.0  # a Redis that hangs keeps no process from starting
@@ -80,8 +80,14 @@ class Schema:
 
 
 async def read_schema(redis: Redis) -> Schema:
-    """Read what the ledger says of itself; of one that says nothing the format is 1. Raises ``redis.RedisError``."""
+    """Read what the ledger says of itself; raises ``redis.RedisError``.
+
+    Of one that says nothing the format is 1 where calls were planned, else the one that is written now, as in
+    ``schema.lua``: a new ledger, at which no receiver has looked yet, has nothing to migrate.
+    """
     fields: Any = await redis.hgetall(SCHEMA_KEY)
+    if "format" not in fields and not await redis.exists(CALLS_KEY, DESTINATIONS_KEY):
+        fields = {**fields, "format": LEDGER_FORMAT}
     return Schema.parse(fields)
 
 

@@ -100,6 +100,8 @@ async def test_a_ledger_without_a_number_has_the_first_format(golden: Driver):
 
 async def test_an_empty_ledger_begins_with_the_written_format(driver: Driver):
     """Its epoch stays the same from then on."""
+    assert (await read_schema(driver.redis)).format == LEDGER_FORMAT  # before a receiver looked at it, too
+
     _, first = await begin(driver.ledger)
     before, second = await begin(driver.ledger, beats=True)
     driver.time.pass_s(2)
