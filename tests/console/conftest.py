@@ -115,13 +115,13 @@ async def start(redis_url: str, tmp_path: Path) -> AsyncIterator[Start]:
     async with AsyncExitStack() as stack:
 
         async def begin(
-            users: str = USERS, *, host: str = "127.0.0.1", config: str = CONFIG, **environ: str
+            users: str = USERS, *, host: str = "127.0.0.1", url: str = redis_url, **environ: str
         ) -> Console:
             file = tmp_path / "switchboard.toml"
-            file.write_text(config + users)
+            file.write_text(CONFIG + users)
             settings = load_settings(file, {}, specs=[vendor.spec for vendor in VENDORS.values()])
-            environment = Environment.read({"REDIS_URL": redis_url, "SPOOL_PATH": "", **environ})
-            redis = await stack.enter_async_context(Redis.from_url(redis_url, decode_responses=True))
+            environment = Environment.read({"REDIS_URL": url, "SPOOL_PATH": "", **environ})
+            redis = await stack.enter_async_context(Redis.from_url(url, decode_responses=True))
             ledger = Ledger(redis)
             session = Session(environment=environment, settings=settings, ledger=ledger)
             access = Access(settings=settings.console, sessions=Sessions(ledger), host=host)

@@ -20,13 +20,13 @@
       const reply = await fetch(location.href, { headers: { Accept: 'text/html' } });
       if (!reply.ok || reply.redirected) return;
       const fresh = new DOMParser().parseFromString(await reply.text(), 'text/html');
-      const others = [...fresh.querySelectorAll('[data-live]')];
-      parts().forEach((part, place) => {
-        const other = others[place];
+      parts().forEach((part) => {
+        const other = fresh.getElementById(part.id);
         if (other && !busy(part) && other.innerHTML !== part.innerHTML) {
           part.replaceChildren(...document.importNode(other, true).childNodes);
         }
       });
+      offerCopies();
     } catch { /* the next event tries again */ } finally { waiting = false; }
   };
   if (parts().length && 'EventSource' in window) {
@@ -40,18 +40,21 @@
   if (polled) {
     const timer = setInterval(async () => {
       await refresh();
-      if (!document.querySelector('[data-poll] form')) clearInterval(timer);
+      if (document.querySelector('[data-over]')) clearInterval(timer);
     }, Number(polled.dataset.poll));
   }
 
-  for (const button of document.querySelectorAll('[data-copy]')) {
-    if (!navigator.clipboard) continue;
-    button.hidden = false;
-    button.addEventListener('click', async () => {
-      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-      button.textContent = 'Copied';
-    });
-  }
+  const offerCopies = () => {
+    if (!navigator.clipboard) return;
+    for (const button of document.querySelectorAll('[data-copy]')) button.hidden = false;
+  };
+  offerCopies();
+  document.addEventListener('click', async (event) => {
+    const button = event.target.closest('[data-copy]');
+    if (!button) return;
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = 'Copied';
+  });
 
   if (document.querySelector('[data-try-again]')) {
     const timer = setInterval(async () => {
