@@ -1,5 +1,6 @@
 """Which calls and deliveries are meant, for the lists, the exports and the console: by the index where it is whole."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,13 +13,15 @@ from schemas.delivery import FINAL, State
 from schemas.phones.asked_number import AskedNumber
 from worker.ledger import figures, queries, search
 from worker.ledger.records import NO_RESULT, RESULT_LETTERS, DeliveryRecord, StoredCall
-from worker.ledger.search import Facets
+from worker.ledger.search import PAGE, Facets
 
 CALL_STATES = ("waiting", "ready", "unrouted", "no_start")
 NEWEST, OLDEST = "newest", "oldest"
 SORTED = 10_000
 """Calls that are sorted by a value of theirs: all that match are held in memory for that."""
 _ENDED = {State.SKIPPED: "S", State.CANCELLED: "C"}
+MOST_SKIPPED = 2_000  # ids a round trip on the way to a later page
+NAMES_AT_ONCE = 16
 _STEP = 200
 
 
@@ -107,19 +110,25 @@ async def calls(
                 yield found
         return
     filled = await search.is_filled(session.ledger)
-    facets = replace(await _facets(session, wanted), ended=ended if wanted.destination else "") if filled else None
-    async for page in _pages(session, wanted, facets, oldest_first=sort == OLDEST):
-        if skip >= len(page) and facets is not None and wanted.is_exact and not ended:
+    facets = replace(await _facets(session, wanted), ended=ended) if filled else None
+    size = min(max(skip, PAGE), MOST_SKIPPED)
+    async for some in _pages(session, wanted, facets, oldest_first=sort == OLDEST, size=size):
+        page = some
+        told = facets is not None and wanted.is_exact and not ended
+        if told and skip >= len(page):
             skip -= len(page)
             continue
-        for stored in await session.ledger.load(page):
-            found = Found(stored=stored, call=merged(session, stored).call)
-            if not wanted.matches(found):
-                continue
-            if skip:
-                skip -= 1
-            else:
-                yield found
+        if told:
+            page, skip = page[skip:], 0
+        for start in range(0, len(page), PAGE):
+            for stored in await session.ledger.load(page[start : start + PAGE]):
+                found = Found(stored=stored, call=merged(session, stored).call)
+                if not wanted.matches(found):
+                    continue
+                if skip:
+                    skip -= 1
+                else:
+                    yield found
 
 
 async def _sorted(session: Session, wanted: CallFilter, name: str, *, backwards: bool) -> list[Found]:
@@ -134,7 +143,7 @@ async def _sorted(session: Session, wanted: CallFilter, name: str, *, backwards:
 
 
 async def _pages(
-    session: Session, wanted: CallFilter, facets: Facets | None, *, oldest_first: bool
+    session: Session, wanted: CallFilter, facets: Facets | None, *, oldest_first: bool, size: int
 ) -> AsyncIterator[list[str]]:
     ledger = session.ledger
     since, until = wanted.since_ms, wanted.until_ms
@@ -144,7 +153,7 @@ async def _pages(
             yield (ids if oldest_first else ids[::-1])[start : start + _STEP]
         return
     if facets is not None:
-        pages = search.search(ledger, facets, oldest_first=oldest_first)
+        pages = search.search(ledger, facets, oldest_first=oldest_first, page=size)
     else:
         pages = queries.call_ids(ledger, since_ms=since, until_ms=until, oldest_first=oldest_first)
     async for page in pages:
@@ -168,16 +177,22 @@ async def _facets(session: Session, wanted: CallFilter) -> Facets:
 
 async def service_names(session: Session) -> dict[str, str]:
     """Return the names of the services that were ever counted, by id, as the newest call of each has it."""
+    ids = [facet.name for facet in (await figures.known(session.ledger)).services]
     names: dict[str, str] = {}
-    for facet in (await figures.known(session.ledger)).services:
-        async for page in search.search(session.ledger, Facets(service=facet.name), page=1):
-            for stored in await session.ledger.load(page):
-                call = merged(session, stored).call
-                if call.service_id == facet.name and call.service_name:
-                    names[facet.name] = call.service_name
-            if facet.name in names:
-                break
+    for start in range(0, len(ids), NAMES_AT_ONCE):
+        some = ids[start : start + NAMES_AT_ONCE]
+        found = await asyncio.gather(*(_service_name(session, service_id) for service_id in some))
+        names |= {service_id: name for service_id, name in zip(some, found, strict=True) if name}
     return names
+
+
+async def _service_name(session: Session, service_id: str) -> str | None:
+    async for page in search.search(session.ledger, Facets(service=service_id), page=1, planned_only=True):
+        for stored in await session.ledger.load(page):
+            call = merged(session, stored).call
+            if call.service_id == service_id:
+                return call.service_name
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

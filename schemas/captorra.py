@@ -13,7 +13,7 @@ from schemas.call import Call
 from schemas.destination import Destination, VendorSpec
 from schemas.fields import phone_for
 from schemas.mapping import Filled, fill
-from schemas.options import Option, OptionsSchema, guid, text, zone
+from schemas.options import Option, OptionsSchema, guid, text, written_as, zone
 from schemas.reply import Reply, flag_of, texts_in
 
 LIMITS: Mapping[str, int] = (
@@ -37,6 +37,7 @@ class CaptorraOptions:
     id_key: str
 
 
+@written_as(type=["string", "integer"])
 def _captorra_id(value: object) -> str:
     """Read the organisation's number, written as a number or a text."""
     number = str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)

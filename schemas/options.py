@@ -33,6 +33,31 @@ _T = TypeVar("_T")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
+JsonForm = Mapping[str, Any]
+_FORMS: dict[Callable[[Any], Any], JsonForm] = {}
+_TEXT: JsonForm = {"type": "string"}
+
+
+PLACEHOLDER = r".*\$\{[A-Za-z_][A-Za-z0-9_]*\}.*"
+"""A text with a variable of the environment may become anything."""
+DURATION: JsonForm = {"type": "string", "pattern": rf"^(\s*\d+(\.\d+)?\s*[smhd]\s*|{PLACEHOLDER})$"}
+
+
+def written_as(**form: Any) -> Callable[[Callable[[Any], _T]], Callable[[Any], _T]]:
+    """Name the JSON Schema of what a reader takes; a reader of which nothing is named takes a text."""
+
+    def named(read: Callable[[Any], _T]) -> Callable[[Any], _T]:
+        _FORMS[read] = form
+        return read
+
+    return named
+
+
+def form_of(read: Callable[[Any], Any]) -> JsonForm:
+    """Return the JSON Schema of what a reader takes."""
+    return _FORMS.get(read, _TEXT)
+
+
 class Option(Field[_T]):
     """A key that one function reads; the function's ``TypeError`` or ``ValueError`` becomes the fault."""
 
@@ -44,6 +69,11 @@ class Option(Field[_T]):
         else:
             super().__init__(load_default=default)
         self._read = read
+
+    @property
+    def form(self) -> JsonForm:
+        """Return the JSON Schema of its values in the configuration file."""
+        return form_of(self._read)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> _T:
         del attr, data, kwargs
@@ -79,6 +109,7 @@ def secret(value: object) -> str:
     return key
 
 
+@written_as(type="boolean")
 def flag(value: object) -> bool:
     """Read ``true`` or ``false``; texts such as "true" are refused."""
     if not isinstance(value, bool):
@@ -86,6 +117,7 @@ def flag(value: object) -> bool:
     return value
 
 
+@written_as(**DURATION)
 def duration_s(value: object) -> float:
     """Read a duration text as seconds."""
     return parse_duration(text(value))
@@ -116,6 +148,7 @@ def guid(value: object) -> str:
 def one_of(*choices: str) -> Callable[[object], str]:
     """Return a reader of one of these texts."""
 
+    @written_as(enum=list(choices))
     def read(value: object) -> str:
         if value not in choices:
             raise ValueError(f"must be {' or '.join(repr(choice) for choice in choices)}")

@@ -9,6 +9,7 @@ from deploy.cli.listing import Listing, call_filter, filter_options, listing_opt
 from deploy.cli.output import Failed, as_option, counted, emit, json_option, print_fitted, print_table, progress, shown
 from deploy.cli.rendering import Gates, call_line, call_shape, print_attempts
 from deploy.cli.session import Session, with_ledger
+from deploy.cli.tail import tail
 from deploy.cli.values import at_zone, iso, since_option, until_option
 from worker.ledger import queries
 from worker.ledger.audit import named
@@ -19,6 +20,9 @@ BATCH = 200  # calls a step of rerouting: a small step is soon whole
 @click.group
 def calls() -> None:
     """Look at calls, and route them again."""
+
+
+calls.add_command(tail)
 
 
 @calls.command("list")

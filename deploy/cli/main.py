@@ -9,6 +9,7 @@ from worker.build import LEDGER_FORMAT, code_version
 COMMANDS = {
     "up": ("deploy.cli.up:up", "Run everything here, with stand-ins for the vendors."),
     "check": ("deploy.cli.check:check", "Check the configuration: every fault at once."),
+    "schema": ("deploy.cli.schema:schema", "Print the JSON Schema of switchboard.toml."),
     "doctor": ("deploy.cli.doctor:doctor", "Look whether everything that should run does."),
     "preview": ("deploy.cli.preview:preview", "Show the requests that a call would make."),
     "send": ("deploy.cli.send:send", "Send webhooks to a receiver: a file of them, or generated calls."),

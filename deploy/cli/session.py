@@ -5,7 +5,7 @@ import os
 import pwd
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import click
@@ -48,7 +48,8 @@ class Session:
 
     def does(self, what: str, which: str = "") -> Action:
         """Begin an action, which stands in the audit once it has an effect."""
-        return self.actor.does(what, which)
+        actor = replace(self.actor, keep_s=self.settings.console.audit_retention_s)
+        return actor.does(what, which)
 
     def vendor_of(self, destination: str) -> str | None:
         """Return the vendor's name; ``None`` when the destination is not configured."""

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import RAISE, ValidationError, post_load, validates_schema
 from marshmallow.fields import Nested
 
-from schemas.options import Option, OptionsSchema, one_of, secret, template, text
+from schemas.options import Option, OptionsSchema, one_of, secret, template, text, written_as
 from schemas.template import Template
 
 SCHEME = "Basic "
@@ -40,6 +40,7 @@ def _auth_key(value: object) -> str:
     return SCHEME + secret(key[len(SCHEME) :]) if key.casefold().startswith("basic ") else secret(key)
 
 
+@written_as(type=["string", "integer"])
 def _customer_id(value: object) -> str:
     """Read the customer's number, written as a number or a text."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else text(value)

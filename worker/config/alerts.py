@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from marshmallow import Schema
 
 from schemas.hours import Hours
-from schemas.options import Option, duration_s, flag, secret, text, zone
+from schemas.options import Option, duration_s, flag, secret, text, written_as, zone
 from worker.config import values
 from worker.config.faults import Faults, Path
 from worker.config.tables import read_table
@@ -89,6 +89,7 @@ def digest(text: str) -> str:
     return blake2b(text.encode(), digest_size=5).hexdigest()
 
 
+@written_as(enum=list(CAUSES))
 def _cause(value: object) -> str:
     if value not in CAUSES:
         raise ValueError(f"must be one of {', '.join(CAUSES)}")

@@ -11,7 +11,7 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from schemas.delacon.import_row import check_date_format
 from schemas.fields import read_result
-from schemas.options import duration_s, parse_duration_or_off, text
+from schemas.options import DURATION, PLACEHOLDER, duration_s, form_of, parse_duration_or_off, text, written_as
 
 _T = TypeVar("_T")
 
@@ -37,6 +37,7 @@ FEW = 6
 def whole(least: int, most: int | None = None) -> Callable[[object], int]:
     """Return a reader of whole numbers within bounds, both included."""
 
+    @written_as(type="integer", minimum=least, **({} if most is None else {"maximum": most}))
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError("must be a whole number, without quotation marks")
@@ -50,6 +51,7 @@ def whole(least: int, most: int | None = None) -> Callable[[object], int]:
 def list_of(read: Callable[[object], _T], *, empty: bool = False) -> Callable[[object], tuple[_T, ...]]:
     """Return a reader of lists, which raises ``ValidationError`` with the fault of every bad item by position."""
 
+    @written_as(type="array", items=form_of(read), **({} if empty else {"minItems": 1}))
     def read_list(value: object) -> tuple[_T, ...]:
         if not isinstance(value, list):
             raise TypeError("must be a list")
@@ -69,6 +71,7 @@ def list_of(read: Callable[[object], _T], *, empty: bool = False) -> Callable[[o
     return read_list
 
 
+@written_as(**DURATION)
 def positive_s(value: object) -> float:
     """Read a duration longer than nothing, as seconds."""
     seconds = duration_s(value)
@@ -77,11 +80,13 @@ def positive_s(value: object) -> float:
     return seconds
 
 
+@written_as(anyOf=[DURATION, {"type": "string", "pattern": "^\\s*[oO][fF][fF]\\s*$"}])
 def positive_s_or_off(value: object) -> float | None:
     """Read a duration longer than nothing as seconds, or ``off`` as ``None``."""
     return positive_s(value) if parse_duration_or_off(text(value)) is not None else None
 
 
+@written_as(**DURATION)
 def timeout_s(value: object) -> float:
     """Read an attempt's timeout, at most 60 s: shutdown and leases count on it."""
     seconds = positive_s(value)
@@ -90,6 +95,7 @@ def timeout_s(value: object) -> float:
     return seconds
 
 
+@written_as(type="string", pattern=rf"^(\s*\d+(\.\d+)?\s*/\s*[smh]\s*|{PLACEHOLDER})$")
 def rate_per_s(value: object) -> float:
     """Read a rate such as ``100/s``, ``90/m`` or ``500/h`` as attempts a second."""
     match = _RATE.fullmatch(text(value))

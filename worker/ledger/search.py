@@ -46,7 +46,7 @@ class Facets:
     """A letter of ``records.RESULT_LETTERS``."""
     destination: str | None = None
     ended: str = ""
-    """``S`` or ``C``: a delivery to the destination was skipped or cancelled."""
+    """``S`` or ``C``: a delivery (to the destination) was skipped or cancelled."""
     reason: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None
@@ -58,13 +58,19 @@ async def is_filled(ledger: Ledger) -> bool:
 
 
 async def search(
-    ledger: Ledger, wanted: Facets, *, oldest_first: bool = False, after: str | None = None, page: int = PAGE
+    ledger: Ledger,
+    wanted: Facets,
+    *,
+    oldest_first: bool = False,
+    after: str | None = None,
+    page: int = PAGE,
+    planned_only: bool = False,
 ) -> AsyncIterator[list[str]]:
     """Return the ids of calls that may be meant, in pages, by when they were planned; those not yet planned first.
 
     ``after``: the id with which an earlier search ended; this one goes on behind it.
     """
-    waiting = await _unplanned(ledger, wanted)
+    waiting = [] if planned_only else await _unplanned(ledger, wanted)
     if after is not None:
         waiting = waiting[waiting.index(after) + 1 :] if after in waiting else []
     if waiting and not oldest_first:
@@ -166,6 +172,8 @@ async def _bit_names(ledger: Ledger, wanted: Facets) -> list[str] | None:
         if value is not None and value not in NOT_MARKED
     ]
     names = [] if wanted.result is None else [f"c{wanted.result}"]
+    if wanted.ended:
+        names.append(f"e{wanted.ended}")
     if not asked:
         return names
     fields = [f"{kind}:{value[:64]}" for kind, value in asked]

@@ -8,11 +8,6 @@ local names, from = cjson.decode(ARGV[6]), tonumber(ARGV[7])
 local budget = 60000 -- bytes of bitmaps looked at, some 5 ms
 local found = {}
 
-local function has(text, place)
-  local byte = string.byte(text, math.floor(place / 8) + 1)
-  return byte and math.floor(byte / 2 ^ (7 - place % 8)) % 2 == 1
-end
-
 -- Gives the bitmaps of a chunk, the shortest first; nil when it has none of one facet.
 local function bitmaps(chunk)
   local texts = {}
@@ -34,26 +29,41 @@ local function take(chunk, place)
   found[#found + 1] = id
 end
 
+-- Gives the eight places from 8 * at on that have all facets, as a byte.
+local function byte_of(texts, at)
+  local byte = 255
+  for _, text in ipairs(texts) do
+    byte = bit.band(byte, string.byte(text, at + 1) or 0)
+    if byte == 0 then break end
+  end
+  return byte
+end
+
 -- Looks at the places of a chunk from `start` on; gives where to go on, or nil when it is done.
 local function look(chunk, start)
   local texts = bitmaps(chunk)
   if not texts then return nil end
-  local last = texts[1] and #texts[1] * 8 or call('LLEN', ids_key(chunk))
-  local place, step, stop = ascending and 0 or last - 1, ascending and 1 or -1, ascending and last or -1
-  if start and (ascending or start < place) then place = start end
-  while place ~= stop do
-    if #found >= most or budget <= 0 then return place end
-    if texts[1] and place % 8 == (ascending and 0 or 7) and string.byte(texts[1], math.floor(place / 8) + 1) == 0 then
-      place, budget = place + 8 * step, budget - 1
-    else
-      local all = true
-      for _, text in ipairs(texts) do all = all and has(text, place) end
-      if all then
-        take(chunk, place)
-        budget = budget - 20
+  local size = texts[1] and #texts[1] or math.ceil(call('LLEN', ids_key(chunk)) / 8)
+  local step = ascending and 1 or -1
+  local at = ascending and 0 or size - 1
+  if start and (ascending or start < size * 8) then at = math.floor(start / 8) end
+  while at >= 0 and at < size do
+    local byte = byte_of(texts, at)
+    budget = budget - 1
+    if byte ~= 0 then
+      for i = ascending and 0 or 7, ascending and 7 or 0, step do
+        local place = at * 8 + i
+        local due = not start or (ascending and place >= start) or (not ascending and place <= start)
+        if due and bit.band(byte, bit.rshift(128, i)) ~= 0 then
+          if #found >= most or budget <= 0 then return place end
+          take(chunk, place)
+          budget = budget - 20
+        end
       end
-      place, budget = place + step, budget - 0.5
+    elseif budget <= 0 then
+      return at * 8 + (ascending and 0 or 7)
     end
+    at = at + step
   end
   return nil
 end

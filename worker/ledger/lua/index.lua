@@ -64,7 +64,10 @@ end
 local function mark_end(ix, dest, letter, reason)
   local chunk, place = read_place(ix)
   if not chunk then return end
-  if letter == 'S' or letter == 'C' then mark(chunk, place, facet('d', dest) .. letter) end
+  if letter == 'S' or letter == 'C' then
+    mark(chunk, place, 'e' .. letter)
+    mark(chunk, place, facet('d', dest) .. letter)
+  end
   if reason ~= '' then mark(chunk, place, facet('r', reason)) end
 end
 
@@ -73,7 +76,7 @@ local function drop_chunk(chunk)
   call('DEL', ids_key(chunk))
   call('ZREM', CHUNKS, chunk)
   call('HDEL', GONE, chunk)
-  local names = { 'ca', 'cu', 'cb', 'co', 'cn', 's0', 'd0', 'd0S', 'd0C', 'r0' }
+  local names = { 'ca', 'cu', 'cb', 'co', 'cn', 'eS', 'eC', 's0', 'd0', 'd0S', 'd0C', 'r0' }
   for kind in pairs(MOST) do
     for number = 1, tonumber(call('HGET', FACETS, '#' .. kind) or '0') do
       names[#names + 1] = kind .. number
@@ -96,6 +99,8 @@ local function unindex(id)
   local function clear(name) call('SETBIT', bits_key(name, chunk), place, 0) end
   clear(service)
   clear('c' .. result)
+  clear('eS')
+  clear('eC')
   each_delivery(id, function(dest, _, d)
     local name = facet('d', dest)
     clear(name)
