@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from deploy.local.processes import READY_S
 from deploy.local.redis_server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,7 +97,7 @@ class Stack:
         for number in range(workers):
             self.start_worker(f"worker{number}")
         if receiver:
-            self.wait_for(self.receiver_answers, 20, "the receiver")
+            self.wait_for(self.receiver_answers, READY_S, "the receiver")
 
     def start_receiver(self, *options: str) -> None:
         """Start the receiver."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from deploy.local.processes import READY_S
 from deploy.local.redis_server import RedisServer, find_binary, free_port
 from tests.acceptance.stack import CONFIG, ROOT, Stack
 from tests.chaos.load import Pushed
@@ -100,7 +101,7 @@ class System:
                 self.stack.start_receiver()
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        self.stack.wait_for(self.stack.receiver_answers, 20, "the receiver")
+        self.stack.wait_for(self.stack.receiver_answers, READY_S, "the receiver")
 
     def start_worker(self, name: str) -> None:
         """Start a worker of the app that the run is for."""
