@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from deploy.cli.session import Session
 from deploy.console.access import Access, Visitor
 from deploy.console.story import standing, vendor_name, why
+from schemas.zones import zones
 from worker.config.settings import Settings
 
 SESSION: Final = web.AppKey("session", Session)
@@ -93,7 +94,7 @@ class Pages:
     def zone_of(self, request: web.Request) -> ZoneInfo:
         """Return the zone in which the viewer wants times; UTC until one is chosen."""
         name = unquote(request.cookies.get(ZONE_COOKIE, ""))
-        return ZoneInfo(name) if name in self._zones else ZoneInfo("UTC")
+        return zones().zone(name if name in self._zones else "UTC")
 
     def keep_zone(self, response: web.StreamResponse, name: str) -> None:
         """Let the browser keep a zone."""
