@@ -1,9 +1,10 @@
 """``switchboard erase``: removes what is kept of a person or of a call."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
@@ -149,52 +150,59 @@ def erase(*, caller: str | None, call_id: str | None, yes: bool, as_json: bool) 
     if (caller is None) == (call_id is None):
         raise click.UsageError("Give --caller NUMBER or --call ID.")
 
-    async def work(session: Session) -> dict[str, Any]:
-        asked = asked_number(session, caller) if caller is not None else await _caller_of(session, call_id or "")
-        theirs, numbers = await calls_of(session, asked) if asked else ([], set[str]())
-        ids = theirs if call_id is None else [call_id]
-        bodies = [
-            body.body_id
-            async for body in queries.quarantined(session.ledger)
-            if (_mentions(body.body, numbers) if call_id is None else mentions_call(body.body, call_id))
-        ]
-        known = [call.call_id for call in await session.ledger.load(ids)] if call_id is not None else ids
-        if call_id is not None and not known and not bodies:
-            raise Failed(f"There is no call {call_id}.")
+    def sure(calls: int, bodies: int) -> None:
         if not yes:
-            click.confirm(
-                f"Erase {counted(len(known), 'call')} and {counted(len(bodies), *_BODIES)} for good?",
-                abort=True,
-                err=True,
-            )
-        which = f"call={call_id}" if call_id is not None else f"caller={mask_number(min(numbers, default=''))}"
-        by = session.does("erase", which)
-        done = await _erase(session, known, by)
-        names = {*await queries.known_destinations(session.ledger), *session.settings.destinations}
-        memories = 0
-        for number in numbers:
-            if not set(theirs) - set(ids):
-                memories += await admin.erase_memory(session.ledger, number, names)
-            elif call_id is not None:
-                await admin.erase_follow_up(session.ledger, number, call_id, names)
-        done["quarantined"] = sum(await admin.forget_bodies(session.ledger, bodies, by=by)) if bodies else 0
-        done["memories"] = memories
-        if not done["calls"] and not done["quarantined"]:
-            await note(session.ledger, by, count=memories)
-        done["suppressed"] = not numbers.isdisjoint(await queries.suppressed(session.ledger))
-        spooled = look(session.environment.spool_path)
-        done |= {"spooled_events": spooled["events"], "spooled_bodies": spooled["bodies"]}
-        done["files"] = await _clean_files(session)
-        done["files"]["journal"] = _clean_journal(
-            session.environment.journal_dir, {*known, *ids}, numbers if call_id is None else ()
-        )
-        return {"understood": asked.shape() if asked and caller is not None else None, **done}
+            question = f"Erase {counted(calls, 'call')} and {counted(bodies, *_BODIES)} for good?"
+            click.confirm(question, abort=True, err=True)
 
-    done = with_ledger(work)
+    done = with_ledger(partial(erase_traces, caller=caller, call_id=call_id, sure=sure))
     if as_json:
         emit(done)
     else:
         _print(done)
+
+
+async def erase_traces(
+    session: Session, *, caller: str | None, call_id: str | None, sure: Callable[[int, int], None]
+) -> dict[str, Any]:
+    """Remove what is kept of a person or of a call; ``sure`` is told how many calls and bodies before any is gone.
+
+    Raises ``Failed`` when there is no such call.
+    """
+    asked = asked_number(session, caller) if caller is not None else await _caller_of(session, call_id or "")
+    theirs, numbers = await calls_of(session, asked) if asked else ([], set[str]())
+    ids = theirs if call_id is None else [call_id]
+    bodies = [
+        body.body_id
+        async for body in queries.quarantined(session.ledger)
+        if (_mentions(body.body, numbers) if call_id is None else mentions_call(body.body, call_id))
+    ]
+    known = [call.call_id for call in await session.ledger.load(ids)] if call_id is not None else ids
+    if call_id is not None and not known and not bodies:
+        raise Failed(f"There is no call {call_id}.")
+    sure(len(known), len(bodies))
+    which = f"call={call_id}" if call_id is not None else f"caller={mask_number(min(numbers, default=''))}"
+    by = session.does("erase", which)
+    done = await _erase(session, known, by)
+    names = {*await queries.known_destinations(session.ledger), *session.settings.destinations}
+    memories = 0
+    for number in numbers:
+        if not set(theirs) - set(ids):
+            memories += await admin.erase_memory(session.ledger, number, names)
+        elif call_id is not None:
+            await admin.erase_follow_up(session.ledger, number, call_id, names)
+    done["quarantined"] = sum(await admin.forget_bodies(session.ledger, bodies, by=by)) if bodies else 0
+    done["memories"] = memories
+    if not done["calls"] and not done["quarantined"]:
+        await note(session.ledger, by, count=memories)
+    done["suppressed"] = not numbers.isdisjoint(await queries.suppressed(session.ledger))
+    spooled = look(session.environment.spool_path)
+    done |= {"spooled_events": spooled["events"], "spooled_bodies": spooled["bodies"]}
+    done["files"] = await _clean_files(session)
+    done["files"]["journal"] = _clean_journal(
+        session.environment.journal_dir, {*known, *ids}, numbers if call_id is None else ()
+    )
+    return {"understood": asked.shape() if asked and caller is not None else None, **done}
 
 
 async def _caller_of(session: Session, call_id: str) -> AskedNumber | None:

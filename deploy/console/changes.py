@@ -6,9 +6,9 @@ from functools import partial
 from typing import Final
 from uuid import uuid4
 
-import orjson
-
 from deploy import actions
+from deploy.cli.erase import erase_traces
+from deploy.cli.output import Failed
 from deploy.cli.rendering import Cause, dead_line
 from deploy.cli.selection import SAVED_UNPROCESSED
 from deploy.cli.send import Sender
@@ -18,7 +18,7 @@ from deploy.console.chores import STEP, Act, Chore, Chores, TooManyChores
 from deploy.console.proposals import Fields, Outcome, Proposal, Refused
 from deploy.console.rendering import many
 from deploy.console.story import vendor_name, why
-from deploy.local.webhooks import Webhook
+from deploy.local.webhooks import TEST_CALLER, test_call
 from schemas.delivery import FINAL, DeliveryKey, State
 from schemas.phones.asked_number import AskedNumber
 from worker.ledger import admin, queries
@@ -29,7 +29,6 @@ from worker.redaction import mask_number
 MOST: Final = 100_000
 """Dead letters of one chore; what is left stays on the page."""
 _OPEN: Final = frozenset({State.QUEUED, State.RETRYING})
-_TEST_CALLER: Final = "+61491570006"  # the Australian authority keeps 0491 570 006 for fiction: it rings nobody
 
 
 class Changes:
@@ -178,6 +177,28 @@ class Changes:
             warning="Deliveries that there are stay as they are.",
         )  # fmt: skip
 
+    async def erase(self, fields: Fields) -> Proposal:
+        """Remove what is kept of a call."""
+        self._needs_all()
+        call_id = fields.needed("call_id")
+        if await queries.load_one(self._session.ledger, call_id) is None:
+            raise Refused("There is no such call.", status=404)
+
+        async def run() -> Outcome:
+            try:
+                done = await erase_traces(self._session, caller=None, call_id=call_id, sure=lambda *_: None)
+            except Failed:
+                raise Refused("There is no such call any more.", status=404) from None
+            held = sorted({one["destination"] for one in done["vendors_hold"]})
+            vendors = f" What was sent is still at {', '.join(held)}." if held else ""
+            return Outcome(text=f"The call was erased.{vendors}", count=done["calls"], place="/calls", details=done)
+
+        return Proposal(
+            question=f"Erase call {call_id}?", button="Erase it for good", run=run, danger=True,
+            warning="Its webhooks, deliveries and dead letters are removed, what is not sent is cancelled, and nothing "
+            "brings it back. The id alone stays remembered.",
+        )  # fmt: skip
+
     async def retry_body(self, fields: Fields) -> Proposal:
         """Read a quarantined body again."""
         self._needs_all()
@@ -238,16 +259,7 @@ class Changes:
         service = fields.one("service")
         call_id = f"test-{uuid4().hex[:12]}"
         now_ms = await self._session.ledger.now_ms()
-        shared = {"PLA_Call_Id": call_id} | ({"PLA_CID": service} if service else {})
-        begin = {
-            **shared, "PLA_Caller_Phone_Number": _TEST_CALLER, "PLA_Dealer_Name": "Switchboard test call",
-            "PLA_CallStartTime": f"{now_ms - 60_000:020}",
-        }  # fmt: skip
-        ended = {**shared, "PLA_CallResult": "Answered", "PLA_Duration": "42s"}
-        webhooks = [
-            Webhook(call_id=call_id, kind="create", body=orjson.dumps(begin)),
-            Webhook(call_id=call_id, kind="update", body=orjson.dumps(ended)),
-        ]
+        webhooks = test_call(call_id, service=service, now_ms=now_ms)
 
         async def run() -> Outcome:
             token = next(iter(settings.receiver.posting_tokens), None)
@@ -261,7 +273,7 @@ class Changes:
 
         return Proposal(
             question="Send a test call?", button="Send a test call", run=run,
-            warning=f"A made-up call of {_TEST_CALLER}, which rings nobody, goes through the receiver and by your "
+            warning=f"A made-up call of {TEST_CALLER}, which rings nobody, goes through the receiver and by your "
             "routes to your real destinations.",
         )  # fmt: skip
 
@@ -373,6 +385,7 @@ CHANGES: Final[Mapping[str, Callable[[Changes, Fields], Awaitable[Proposal]]]] =
     "destinations.resume": Changes.resume,
     "destinations.test": Changes.test,
     "calls.reroute": Changes.reroute,
+    "calls.erase": Changes.erase,
     "quarantine.retry": Changes.retry_body,
     "suppress.add": Changes.suppress,
     "suppress.remove": Changes.unsuppress,

@@ -85,6 +85,23 @@ def generate(count: int, *, now_ms: int, rng: Random) -> Iterator[Sequence[Webho
         ]
 
 
+TEST_CALLER = f"{_FICTION}006"
+
+
+def test_call(call_id: str, *, service: str, now_ms: int) -> list[Webhook]:
+    """Make one answered call of a number that rings nobody; ``service``: its id, empty for none."""
+    shared = {"PLA_Call_Id": call_id} | ({"PLA_CID": service} if service else {})
+    begin = {
+        **shared, "PLA_Caller_Phone_Number": TEST_CALLER, "PLA_Dealer_Name": "Switchboard test call",
+        "PLA_CallStartTime": f"{now_ms - 60_000:020}",
+    }  # fmt: skip
+    ended = {**shared, "PLA_CallResult": "Answered", "PLA_Duration": "42s"}
+    return [
+        Webhook(call_id=call_id, kind="create", body=json.dumps(begin).encode()),
+        Webhook(call_id=call_id, kind="update", body=json.dumps(ended).encode()),
+    ]
+
+
 def _events(text: str) -> list[Any] | None:
     """Return the events of a file that holds one JSON value and no paths; ``None`` for one of lines."""
     try:

@@ -51,13 +51,11 @@ async def test_a_page_asks_before_anything_is_changed(console: Console) -> None:
     """The first press shows what will happen and changes nothing; the second does it, and the next page tells."""
     await console.book.call("c1", result="Unanswered")
     browser = await console.browser("ann")
-
     await browser.act("/change/deliveries.cancel", status=200, key="c1:dialler:create", next="/calls/c1")
     assert "Cancel 1 delivery for good?" in html.unescape(browser.last)
     assert await states(console, "c1") == ["queued"]
     await sure(browser, "deliveries.cancel", key="c1:dialler:create", next="/calls/c1")
     assert await states(console, "c1") == ["cancelled"]
-
     await browser.get("/calls/c1")
     assert "1 delivery cancelled." in browser.last
     assert "ann cancelled a delivery" in browser.last
@@ -71,7 +69,6 @@ async def test_each_state_has_its_buttons(console: Console) -> None:
     await died(console, "dead")
     await console.book.call("waiting", result="Unanswered")
     browser = await console.browser("ann")
-
     await browser.get("/calls/waiting")
     assert {"deliveries.retry", "deliveries.cancel"} == _offered(browser, "waiting:dialler:create")
     await browser.get("/calls/dead")
@@ -81,7 +78,6 @@ async def test_each_state_has_its_buttons(console: Console) -> None:
     assert {"deliveries.redeliver"} == _offered(browser, "dead:dialler:create")
     await sure(browser, "deliveries.redeliver", key="dead:dialler:create")
     await sure(browser, "deliveries.retry", key="waiting:dialler:create")
-
     assert await states(console, "dead", "waiting") == ["queued", "queued"]
     did = [("deliveries.retry", 1), ("deliveries.redeliver", 1), ("dead.drop", 1)]
     assert [(what, count) for _, _, what, count in await audit(console)] == did
@@ -97,7 +93,6 @@ async def test_a_viewer_changes_nothing(console: Console, name: str) -> None:
         "sure": "yes",
     }  # fmt: skip
     basic = {"Authorization": aiohttp.encode_basic_auth("vic", PASSWORD)}
-
     await browser.act(f"/change/{name}", status=403, **fields)
     await browser.post(f"/api/v1/change/{name}", status=403, json=fields, headers=basic)
     await browser.get("/calls/dead")
@@ -118,7 +113,6 @@ async def test_a_form_of_elsewhere_changes_nothing(console: Console, name: str) 
         "call_id": "dead",
         "sure": "yes",
     }
-
     await browser.post(f"/change/{name}", status=403, data=fields)
     await browser.post(f"/api/v1/change/{name}", status=403, json=fields)
     await browser.post(f"/change/{name}", status=403, data=fields, headers={"X-Form-Token": "x"})
@@ -288,6 +282,19 @@ async def test_unrouted_calls_are_routed_again(console: Console) -> None:
 
     assert (await audit(console))[0][:3] == ("ann", "console", "calls.reroute")
     await browser.act("/change/calls.reroute", status=404, call_id="nothing")
+
+
+async def test_a_call_is_erased(console: Console) -> None:
+    """It is gone from every page, and the audit says who did it."""
+    await console.book.call("gone", result="Unanswered")
+    browser = await console.browser("ann")
+
+    await sure(browser, "calls.erase", call_id="gone")
+    await browser.get("/calls")
+    assert "The call was erased." in browser.last
+    await browser.get("/calls/gone", status=404)
+
+    assert await audit(console) == [("ann", "console", "erase", 1)]
 
 
 async def test_a_destination_is_tested(console: Console) -> None:
