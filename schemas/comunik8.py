@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import orjson
 from marshmallow import post_load
@@ -11,8 +12,9 @@ from marshmallow import post_load
 from schemas.call import Call
 from schemas.destination import Destination, VendorSpec
 from schemas.fields import phone_for
+from schemas.hours import Hours
 from schemas.mapping import Filled, fill
-from schemas.options import Option, OptionsSchema, duration_s, flag, one_of, secret, template, text
+from schemas.options import Option, OptionsSchema, duration_s, flag, hours, one_of, secret, template, text, zone
 from schemas.reply import Reply, flag_of, normal, texts_in
 from schemas.template import Template
 
@@ -32,6 +34,10 @@ class Comunik8Options:
     cancel_when_answered: float | None
     cancel_scope: str
     """``route``, ``service`` or ``destination``: what the answered call must share with the missed one."""
+    quiet_hours: Hours | None
+    """When nobody is called back, on the callee's own clock."""
+    timezone: ZoneInfo | None
+    """For callees whose number tells no country."""
     email: Template
 
 
@@ -45,6 +51,8 @@ class Comunik8OptionsSchema(OptionsSchema):
     test = Option(flag, default=False)
     cancel_when_answered = Option(duration_s)
     cancel_scope = Option(one_of("route", "service", "destination"), default="route")
+    quiet_hours: Option[Hours | None] = Option(hours)
+    timezone: Option[ZoneInfo | None] = Option(zone)
     email = Option(template, required=True)
 
     @post_load

@@ -14,6 +14,7 @@ _PART = re.compile(
 _LONGEST = timedelta(days=60)
 """Of a time that is measured: nobody waits longer for a webhook, and the work stays bounded."""
 _DAY_MINUTES = 24 * 60
+_MOST_TOUCHING = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,18 @@ class Hours:
         return any(begin <= moment < end for begin, end in self._spans(yesterday, local.date(), zone))
 
     def end_after(self, moment: datetime, zone: ZoneInfo) -> datetime:
-        """Return when the window ends that an aware moment lies in, or the moment itself where it lies in none."""
-        while True:
+        """Return when the window ends that an aware moment lies in, or the moment itself where it lies in none.
+
+        Windows that touch are one; those that hold a whole week end in some days, when it may be asked again.
+        """
+        for _ in range(_MOST_TOUCHING):
             yesterday = moment.astimezone(zone).date() - timedelta(days=1)
             today = yesterday + timedelta(days=1)
             ends = [end for begin, end in self._spans(yesterday, today, zone) if begin <= moment < end]
             if not ends:
-                return moment
+                break
             moment = max(ends)
+        return moment
 
     def within_s(self, since: datetime, until: datetime, zone: ZoneInfo) -> float:
         """Return how many seconds between two aware moments lie in the windows; of the last 60 days at most."""

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from marshmallow import EXCLUDE, Schema, ValidationError
 from marshmallow.fields import Field
 
+from schemas.hours import Hours
 from schemas.template import Template
 from schemas.zones import zones
 
@@ -135,6 +136,11 @@ def zone(value: object) -> ZoneInfo:
         return zones().zone(name)
     except LookupError as error:
         raise ValueError(f"unknown time zone {name!r}; write an IANA name such as America/New_York") from error
+
+
+def hours(value: object) -> Hours:
+    """Read hours such as ``21:00-08:00`` or ``Mon-Fri 08:00-18:00``."""
+    return Hours.parse(text(value))
 
 
 def guid(value: object) -> str:

@@ -13,8 +13,8 @@ from schemas.destination import Destination
 from tasks.delivery.attempt import Wire, attempt
 from tasks.delivery.finish_writer import FinishWriter
 from tasks.delivery.observer import Observer
-from tasks.delivery.transitions import Ready, begin, interrupted, settle, unexpected
-from tasks.vendors.protocol import Http, Vendor
+from tasks.delivery.transitions import Ready, begin, interrupted, put_off, settle, unexpected
+from tasks.vendors.protocol import Considerate, Http, Vendor
 from worker.errors import UnreadableError
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Claimed
@@ -41,6 +41,7 @@ class Runner:
     ) -> None:
         self._destination = destination
         self._vendor = vendor
+        self._considerate = vendor if isinstance(vendor, Considerate) else None
         self._ledger = ledger
         self._http = http
         self._finish_writer = finish_writer
@@ -60,6 +61,10 @@ class Runner:
             ready = begin(claimed, destination=self._destination, default_region=self._default_region, at_ms=at_ms)
             if isinstance(ready, Ready):
                 claimed = ready.claimed
+                until = None if self._considerate is None else self._considerate.quiet_until(ready.order, now=started)
+                if until is not None and not ready.skip:
+                    await self._finish_writer.write(put_off(claimed, until=until, now=started))
+                    return
                 tried = await attempt(
                     ready.order, vendor=self._vendor, wire=wire, now=started,
                     skip=ready.skip or await self._suppressed(ready), sent_before=ready.sent_before,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from random import Random
 from typing import assert_never
 
@@ -134,6 +135,15 @@ def interrupted(claimed: Claimed, *, at_ms: int, delay_ms: int, sent: bool) -> F
         key=claimed.key, fence=claimed.fence, verdict=Verdict.INTERRUPTED, reason="interrupted", delay_ms=delay_ms,
         effect="skip", unsure=True,
         history=with_interruption(claimed.history, number=claimed.number, at_ms=at_ms),
+    )  # fmt: skip
+
+
+def put_off(claimed: Claimed, *, until: datetime, now: datetime) -> Finish:
+    """Put a lead off until its caller may be rung, as if it had not been claimed: no wait of the schedule is used."""
+    delay_ms = max(1, round((until - now).total_seconds() * 1000))
+    return Finish(
+        key=claimed.key, fence=claimed.fence, verdict=Verdict.UNCLAIM, reason="quiet_hours", delay_ms=delay_ms,
+        effect="skip", history=claimed.history,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from schemas.call import MISSED, Call
 from schemas.comunik8 import SPEC, Comunik8Options, Comunik8Reply, fill_lead, lead_body, page_url, parse_reply
 from schemas.delivery import Order, Prepared, Receipt, Request, Response
 from schemas.destination import Destination, VendorSpec
+from schemas.quiet_hours import quiet_until
 from schemas.reply import Reply, normal, read_reply
 from tasks.vendors.protocol import Http
 from tasks.vendors.status_rules import failing, post_and_judge, refused, require_caller, unanswered
@@ -46,6 +47,15 @@ class Comunik8:
         """Say yes: a second lead is answered ``Existing Contact``, a second cancel ``not found``."""
         del destination
         return True
+
+    def quiet_until(self, order: Order, *, now: datetime) -> datetime | None:
+        """Return when the caller's quiet hours end; ``None``: there are none now, or this is a withdrawal."""
+        options: Comunik8Options = order.destination.options
+        if options.quiet_hours is None or order.key.action == CANCEL:
+            return None
+        return quiet_until(
+            order.call.caller, options.quiet_hours, now, timezone=options.timezone, region=order.destination.region
+        )
 
     def prepare(self, order: Order) -> Prepared:
         """Build the lead or its withdrawal; raises ``Skipped`` when there is none to make."""

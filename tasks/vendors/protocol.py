@@ -1,5 +1,6 @@
 """The vendor protocol: what a kind of CRM must know to take deliveries."""
 
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from schemas.delivery import Order, Prepared, Receipt, Request, Response
@@ -63,6 +64,15 @@ class Vendor(Protocol):
 
     async def send(self, order: Order, *, prepared: Prepared, http: Http) -> Receipt:
         """Make the attempt; several requests where the vendor needs them."""
+        ...
+
+
+@runtime_checkable
+class Considerate(Protocol):
+    """A vendor that makes somebody ring a caller, and leaves people alone at night."""
+
+    def quiet_until(self, order: Order, *, now: datetime) -> datetime | None:
+        """Return when the caller may be rung, where that is not now."""
         ...
 
 

@@ -22,6 +22,7 @@ LONG = frozenset(
         "test_import.py",
         "test_monitoring.py",
         "test_operating.py",
+        "test_quiet_hours.py",
         "test_rate.py",
         "test_receiver_master.py",
         "test_receiver_memory.py",

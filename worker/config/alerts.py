@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from marshmallow import Schema
 
 from schemas.hours import Hours
-from schemas.options import Option, duration_s, flag, secret, text, written_as, zone
+from schemas.options import Option, duration_s, flag, hours, secret, text, written_as, zone
 from worker.config import values
 from worker.config.faults import Faults, Path
 from worker.config.tables import read_table
@@ -69,8 +69,13 @@ class AlertRule:
 
     def id_of(self, cause: str) -> str:
         """Return the name of a cause of this rule: another one once the rule is changed."""
-        hours = self.hours.text if self.hours else ""
-        rest = (self.for_s, hours, str(self.timezone), self.destinations, [target.name for target in self.to])
+        rest = (
+            self.for_s,
+            self.hours.text if self.hours else "",
+            str(self.timezone),
+            self.destinations,
+            [target.name for target in self.to],
+        )
         return f"{cause}-{digest(repr(rest))}"
 
     def in_hours(self, now: datetime) -> bool:
@@ -116,15 +121,11 @@ def _address(value: object) -> str:
     return address
 
 
-def _hours(value: object) -> Hours:
-    return Hours.parse(text(value))
-
-
 AlertTable = Schema.from_dict(  # not a class: `for` is a word of Python's
     {
         "when": Option(values.list_of(_cause), required=True),
         "for": Option(duration_s, default=DEFAULT_FOR_S),
-        "hours": Option(_hours),
+        "hours": Option(hours),
         "timezone": Option(zone),
         "destinations": Option(values.list_of(text, empty=True), default=()),
         "to": Option(values.list_of(_address), required=True),
