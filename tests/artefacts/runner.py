@@ -65,8 +65,11 @@ class Runner:
             return [sys.executable, "-m", "deploy.cli", *words[1:]]
         if words[0] != "python":
             return [sys.executable, "-m", *words]
-        address = re.compile(r"(?<=:)(8080|8090|9101)(?=/)")  # in a probe's own line
-        return [sys.executable, *(address.sub(lambda port: self.ports[port[1]], word) for word in words[1:])]
+        address = re.compile(r"(?<=127\.0\.0\.1[:'])(\W*)(8080|8090|9101|5555)\b")  # in a probe's own line
+        return [
+            sys.executable,
+            *(address.sub(lambda found: found[1] + self.ports[found[2]], word) for word in words[1:]),
+        ]
 
     def healthy(self, name: str) -> bool:
         """Run the service's health check, or the image's."""
