@@ -141,5 +141,5 @@ def test_a_spool_that_another_process_reads_is_told(cli, server):
         result = cli.run("erase", "--caller", CALLER, "--yes")
 
     assert "The spool of this machine may still hold what was erased" in result.stderr
-    assert "6 events and 6 unreadable bodies wait in this machine's spool" in result.stderr
+    assert "In this machine's spool: 6 events, 6 unreadable bodies. Drain it" in result.stderr
     reader.close()
