@@ -85,9 +85,10 @@ class Stack:
             "PORT": str(self.port),
             "SPOOL_PATH": str(folder / "spool.db"),
             "LOG_FORMAT": "json",
-            "PYTHONPATH": str(ROOT),
             **(environ or {}),
         }
+        self.code = ROOT
+        """The tree that the next process runs."""
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, *, workers: int = 1, receiver: bool = True) -> None:
@@ -182,7 +183,12 @@ class Stack:
     def _spawn(self, name: str, command: list[str]) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                command, cwd=ROOT, env=self.environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command,
+                cwd=self.code,
+                env=self.environ | {"PYTHONPATH": str(self.code)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
 
 

@@ -7,9 +7,13 @@ from contextlib import suppress
 
 
 class Proxy:
-    """Forwards to ``port`` from a port of its own, on a thread of its own; ``tls`` is spoken by those who connect."""
+    """Forwards to ``port`` from a port of its own, on a thread of its own; ``tls`` is spoken by those who connect.
 
-    def __init__(self, port: int, *, tls: ssl.SSLContext | None = None) -> None:
+    ``delay_s``: what comes back from ``port`` is so late.
+    """
+
+    def __init__(self, port: int, *, tls: ssl.SSLContext | None = None, delay_s: float = 0.0) -> None:
+        self._delay_s = delay_s
         self.port = 0
         self._tls = tls
         self._target = port
@@ -80,7 +84,20 @@ class Proxy:
         with suppress(OSError):
             there, out = await asyncio.open_connection("127.0.0.1", self._target)
             self._writers.append(out)
-            await asyncio.gather(self._pipe(reader, out), self._pipe(there, writer))
+            back = self._pipe_late(there, writer) if self._delay_s else self._pipe(there, writer)
+            await asyncio.gather(self._pipe(reader, out), back)
+
+    async def _pipe_late(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Hand each chunk on when its time has come; what is on its way when the other end goes is lost."""
+        with suppress(OSError):
+            while chunk := await reader.read(65536):
+                self._loop.call_later(self._delay_s, self._write_late, writer, chunk)
+            writer.close()
+
+    @staticmethod
+    def _write_late(writer: asyncio.StreamWriter, chunk: bytes) -> None:
+        if not writer.is_closing():
+            writer.write(chunk)
 
     async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

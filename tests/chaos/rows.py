@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.acceptance.flood import flood, flooder
-from tests.acceptance.stack import TOKEN
+from tests.acceptance.stack import ROOT, TOKEN
+from tests.chaos.replicated import LaggingSystem, MixedSystem, SentinelSystem, UnaskedSystem, earlier_code
 from tests.chaos.system import WORKERS, System
 from tests.crowd import crowd_before
 
@@ -44,6 +45,8 @@ class Row:
     most_s: float = 30.0
     """Seconds to recovery. More where work is lost in flight, a worker's or the answer to a claim: it comes back after
     its lease."""
+    system: type[System] = System
+    """Rows of another than the usual one have one of their own each."""
     p99_s: float = math.inf
     """How long the answers to the load may take; where that is judged, nobody listens to Redis."""
 
@@ -222,7 +225,57 @@ def lose_the_ledger(system: System, scale: Scale, rng: Random) -> None:
     )
 
 
+def kill_primary(system: System, scale: Scale, rng: Random) -> None:
+    """Kill -9 the primary; the Sentinels promote a replica, and the old one comes back as another."""
+    del rng
+    assert isinstance(system, SentinelSystem)
+    for _ in range(max(1, scale.times(3) - 1)):
+        old = system.sentinels.kill_primary()
+        time.sleep(scale.seconds(5))
+        system.sentinels.start(old)
+        system.sentinels.wait_until_whole()
+
+
+def switch_primary(system: System, scale: Scale, rng: Random) -> None:
+    """Ask the Sentinels for a planned failover."""
+    del rng
+    assert isinstance(system, SentinelSystem)
+    for _ in range(max(1, scale.times(3) - 1)):
+        system.sentinels.switch()
+        time.sleep(scale.seconds(5))
+        system.sentinels.wait_until_whole()
+
+
+def part_primary(system: System, scale: Scale, rng: Random) -> None:
+    """Part the primary and its clients from replicas and Sentinels, so that there are two primaries for a while."""
+    del rng
+    assert isinstance(system, SentinelSystem)
+    system.sentinels.part(seconds=scale.seconds(10))
+    system.sentinels.wait_until_whole()
+
+
+def lag_and_kill(system: System, scale: Scale, rng: Random) -> None:
+    """Let the replica be 3 s behind, then kill the primary and promote the replica by hand."""
+    del rng
+    assert isinstance(system, LaggingSystem)
+    time.sleep(scale.seconds(15))
+    system.lose_primary()
+
+
+def roll(system: System, scale: Scale, rng: Random) -> None:
+    """Replace each process by one of the version before, and again by one of this, mixed on one Redis."""
+    del rng
+    old = earlier_code(system.stack.folder / "earlier", EARLIER)
+    for code in (old, ROOT):
+        for name in (*WORKERS, "receiver"):
+            system.terminate(name)
+            system.stack.code = code
+            system.start_receiver() if name == "receiver" else system.start_worker(name)
+            time.sleep(scale.seconds(10))
+
+
 LEASE_S = 90.0
+EARLIER = "d2e3d6e"  # the last one without a format number
 ROWS = (
     Row(name="none", play=no_fault),
     Row(name="worker SIGKILL", play=kill_workers, most_s=LEASE_S),
@@ -241,5 +294,22 @@ ROWS = (
     Row(name="planned failover, connections kept", play=fail_over, most_s=10.0),
     Row(name="one call id flooded", play=flood_a_call, p99_s=0.25),
     Row(name="half-open connections by the thousand", play=crowd_at_the_door),
+    Row(name="rolling upgrade and back", play=roll, most_s=LEASE_S, system=MixedSystem),
+    Row(name="Sentinel, primary SIGKILL", play=kill_primary, most_s=LEASE_S, system=SentinelSystem),
+    Row(name="Sentinel, planned switch", play=switch_primary, most_s=LEASE_S, system=SentinelSystem),
+    Row(name="Sentinel, two primaries for 10 s", play=part_primary, most_s=LEASE_S, system=SentinelSystem),
+    Row(name="replica 3 s behind, primary SIGKILL", play=lag_and_kill, most_s=LEASE_S, system=LaggingSystem),
+    Row(
+        name="Sentinel, planned switch, REDIS_MIN_REPLICAS 0",
+        play=switch_primary,
+        system=UnaskedSystem,
+        judged=False,
+    ),
+    Row(
+        name="Sentinel, two primaries for 10 s, REDIS_MIN_REPLICAS 0",
+        play=part_primary,
+        system=UnaskedSystem,
+        judged=False,
+    ),
     Row(name="ledger emptied, backup and journal put back", play=lose_the_ledger, most_s=LEASE_S),
 )

@@ -10,10 +10,10 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from redis.asyncio import Redis
 
@@ -51,12 +51,11 @@ class System:
     ``quick`` hands shorter leases and circuit waits to the workers.
     """
 
+    environ: ClassVar[Mapping[str, str]] = {}
+    """Of the product's processes, beside what every system sets."""
+
     def __init__(self, folder: Path, *, quick: bool) -> None:
-        self.redis = RedisServer(folder / "redis", binary=find_binary(os.environ))
-        self.redis.start()
-        assert self.redis.port
-        self.proxy = Proxy(self.redis.port)
-        self.proxy.start()
+        redis_url = self.open_redis(folder)
         self._standins = subprocess.Popen(
             [sys.executable, "-m", "deploy.local.standins", "--port", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
@@ -66,19 +65,37 @@ class System:
         retry = '"1s", "1s", "2s", "2s", "3s", "3s", "5s", "5s", "5s", "10s", "10s", "10s", "20s", "20s"'
         self.stack = Stack(
             folder,
-            redis_url=f"redis://127.0.0.1:{self.proxy.port}/0",
+            redis_url=redis_url,
             standins_url=url,
             config=CONFIG + CONTACTS,
             end_wait="15s",
             start_wait="10s",
             common=f'timeout = "{timeout}s"\nretry = [{retry}]',
             customer_id=self._make_customer(url),
-            environ={"JOURNAL_DIR": str(folder / "journal")},
+            environ={"JOURNAL_DIR": str(folder / "journal"), **self.environ},
         )
         self.load = ""
         """What the ids of the calls that are pushed now begin with."""
         self.metrics = {name: free_port() for name in WORKERS}
         self._app = "tests.chaos.quick" if quick else "tests.chaos.full"
+
+    def open_redis(self, folder: Path) -> str:
+        """Start Redis, and return the address that the product is given."""
+        self.redis = RedisServer(folder / "redis", binary=find_binary(os.environ))
+        self.redis.start()
+        assert self.redis.port
+        self.proxy = Proxy(self.redis.port)
+        self.proxy.start()
+        return f"redis://127.0.0.1:{self.proxy.port}/0"
+
+    def primary(self) -> RedisServer:
+        """Return the server that is the primary now."""
+        return self.redis
+
+    def close_redis(self) -> None:
+        """Stop what ``open_redis`` started."""
+        self.proxy.stop()
+        self.redis.stop()
 
     def start(self) -> None:
         """Start the product's processes, and wait for them."""
@@ -124,12 +141,11 @@ class System:
         self.stack.stop()
         self._standins.terminate()
         self._standins.wait(10)
-        self.proxy.stop()
-        self.redis.stop()
+        self.close_redis()
 
     def control(self, *command: str | int) -> None:
         """Send a command to Redis itself, past the proxy."""
-        asyncio.run(_command(self.redis.url, *command))
+        asyncio.run(_command(self.primary().url, *command))
 
     @contextmanager
     def replicated(self) -> Iterator[RedisPair]:
@@ -162,7 +178,7 @@ class System:
         """Say what ``ledger check`` finds wrong, once what is in passing has passed."""
         deadline = time.monotonic() + 10
         while True:
-            counts = asyncio.run(_checked(self.redis.url))
+            counts = asyncio.run(_checked(self.primary().url))
             if not counts or time.monotonic() > deadline:
                 return [f"{count} {fault}" for fault, count in counts.items()]
             time.sleep(0.5)
