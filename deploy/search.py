@@ -22,6 +22,7 @@ SORTED = 10_000
 _ENDED = {State.SKIPPED: "S", State.CANCELLED: "C"}
 MOST_SKIPPED = 2_000  # ids a round trip on the way to a later page
 NAMES_AT_ONCE = 16
+NAMED_AMONG = 20  # of the newest calls of a service: not every event carries its name
 _STEP = 200
 
 
@@ -176,7 +177,7 @@ async def _facets(session: Session, wanted: CallFilter) -> Facets:
 
 
 async def service_names(session: Session) -> dict[str, str]:
-    """Return the names of the services that were ever counted, by id, as the newest call of each has it."""
+    """Return the names of the services that were ever counted, by id, as the newest call of each that has one says."""
     ids = [facet.name for facet in (await figures.known(session.ledger)).services]
     names: dict[str, str] = {}
     for start in range(0, len(ids), NAMES_AT_ONCE):
@@ -187,11 +188,12 @@ async def service_names(session: Session) -> dict[str, str]:
 
 
 async def _service_name(session: Session, service_id: str) -> str | None:
-    async for page in search.search(session.ledger, Facets(service=service_id), page=1, planned_only=True):
+    async for page in search.search(session.ledger, Facets(service=service_id), page=NAMED_AMONG, planned_only=True):
         for stored in await session.ledger.load(page):
             call = merged(session, stored).call
-            if call.service_id == service_id:
+            if call.service_id == service_id and call.service_name:
                 return call.service_name
+        break
     return None
 
 

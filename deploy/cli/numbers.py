@@ -64,6 +64,9 @@ def show(account: CallcapSettings, request: NumberRequest, *, as_json: bool) -> 
     say("Nothing was sent.")
 
 
+_NOT_SENT = "Nothing was sent, for the ledger did not take the request"
+
+
 def carry_out(account: CallcapSettings, request: NumberRequest, *, key: str | None, as_json: bool) -> None:
     """Write a request down, send it once, and tell what became of it; status 1 unless it is done."""
     if key is None:
@@ -75,7 +78,7 @@ def carry_out(account: CallcapSettings, request: NumberRequest, *, key: str | No
     except ValueError as error:
         raise Misconfigured([f"--key: {error}"]) from None
     try:
-        _tell(with_ledger(lambda session: _send(session, account, request, key)), as_json=as_json)
+        _tell(with_ledger(lambda session: _send(session, account, request, key), unopened=_NOT_SENT), as_json=as_json)
     except KeyboardInterrupt:
         raise Failed(f"Interrupted. The same command with --key {key} tells what became of it.") from None
 
@@ -88,7 +91,7 @@ async def _send(
     try:
         written = await numbers.write(key, request)
     except RedisError as error:
-        raise Failed(f"Nothing was sent, for the ledger did not take the request: {error}") from None
+        raise Failed(f"{_NOT_SENT}: {error}") from None
     if written is Written.OTHER:
         raise Misconfigured([f"--key: {key} stands for a different request; nothing was sent"])
     if written is Written.NEW:

@@ -25,6 +25,8 @@ from worker.log import configure_logging
 
 T = TypeVar("T")
 
+REDIS_FAILED = "Redis does not answer as it should"
+
 
 def _whoever_runs_it() -> Actor:
     """Return who the command acts for: ``--as``, or the system's user."""
@@ -79,19 +81,23 @@ def read_settings(*, redis_required: bool = False, role: str | None = None) -> t
     return environment, settings
 
 
-def with_ledger(work: Callable[[Session], Awaitable[T]], *, any_format: bool = False) -> T:
+def with_ledger(work: Callable[[Session], Awaitable[T]], *, any_format: bool = False, unopened: str = "") -> T:
     """Open the ledger, do the work on a loop of its own, and close it.
 
     Raises ``Failed`` when Redis does not do its part, ``Misconfigured`` when it or the configuration is not set right,
     or when this version does not know the ledger's format; ``any_format`` is for commands that say so themselves.
+    ``unopened`` is what to say when Redis failed before the work began.
     """
     environment, settings = read_settings(redis_required=True)
+    fault = unopened or REDIS_FAILED
 
     async def run() -> T:
+        nonlocal fault
         async with open_redis(environment.redis_url) as redis:
             if not any_format:
                 await require_known_format(redis)
             ledger = Ledger(redis, min_replicas=environment.redis_min_replicas)
+            fault = REDIS_FAILED
             return await work(Session(environment=environment, settings=settings, ledger=ledger))
 
     try:
@@ -99,7 +105,7 @@ def with_ledger(work: Callable[[Session], Awaitable[T]], *, any_format: bool = F
     except SettingsError as error:
         raise Misconfigured(error.faults) from None
     except RedisError as error:
-        raise Failed(f"Redis does not answer as it should: {error}") from None
+        raise Failed(f"{fault}: {error}") from None
 
 
 def put_on_record(what: str, which: str) -> None:

@@ -45,7 +45,7 @@ class Proxy:
             self._target = port
             if cut:
                 for writer in self._writers:
-                    writer.transport.abort()
+                    _drop(writer)
                 self._writers.clear()
 
         self._loop.call_soon_threadsafe(switch)
@@ -70,7 +70,7 @@ class Proxy:
         self._ended = True
         self._open.set()
         for writer in self._writers:
-            writer.transport.abort()
+            _drop(writer)
         # Not cancelled: they end by themselves, and asyncio tells of a cancelled one as of an error.
         if forwarding := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(forwarding, timeout=5)
@@ -107,3 +107,9 @@ class Proxy:
                 writer.write(chunk)
                 await writer.drain()
             writer.close()
+
+
+def _drop(writer: asyncio.StreamWriter) -> None:
+    """Drop a connection; Python 3.11.2 raises where a TLS connection has ended already."""
+    with suppress(AttributeError):
+        writer.transport.abort()

@@ -2,6 +2,7 @@
 
 import asyncio
 import select
+from contextlib import suppress
 from typing import Protocol, cast
 
 from worker.errors import Transient
@@ -63,7 +64,8 @@ class HttpConnection(asyncio.Protocol):
         """Close it, whatever is under way."""
         self.closed = True
         self._future = self._reply = None
-        self._transport.abort()
+        with suppress(AttributeError):  # Python 3.11.2 raises it where a TLS connection has ended already
+            self._transport.abort()
         self._keeper.lose(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
