@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,7 +81,7 @@ async def test_a_caller_is_in_doubt_until_his_open_delivery_is_made(redis_url: s
         taken = await target.take()
 
         assert ids(taken) == ["b", "c"]
-        assert [one.memory for one in taken] == ['{"customer_id":"7","unsure":"1"}', '{"unsure":"1"}']
+        assert [orjson.loads(one.memory) for one in taken] == [{"customer_id": "7", "unsure": "1"}, {"unsure": "1"}]
 
 
 @pytest.mark.parametrize("state", ["", "w", "r"])
@@ -99,7 +100,7 @@ async def test_a_call_that_was_not_planned_is_in_doubt_too(redis_url: str, other
         await target.make("a", "planned", group="61491570156")
 
         assert await target.redis.hget(f"{keys.CALL_KEY}planned", "jr") is None
-        assert (await target.take_one()).memory == '{"unsure":"1"}'
+        assert orjson.loads((await target.take_one()).memory) == {"unsure": "1"}
 
 
 async def test_what_a_ledger_has_stays_when_another_comes_in(redis_url: str, other_url: str, tmp_path: Path):
