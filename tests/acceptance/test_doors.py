@@ -51,7 +51,7 @@ async def test_four_thousand_half_open_connections_keep_no_webhook_waiting(make_
     assert median(late_s[1:]) < P99_S
     assert 200 == status
     assert {"connections", "silent", "unread"} & set(parts["refused"])
-    lines = receiver.log().splitlines()
+    lines = [line for line in receiver.log().splitlines() if '"event":"webhook.taken"' not in line]
     assert len(lines) < 20
     assert not [line for line in lines if "Traceback" in line]
 
