@@ -15,7 +15,8 @@ from receiver.refusals import Refusals
 from receiver.responses import Answer, delacon_answer
 from receiver.senders import Senders
 from receiver.server import Server
-from receiver.views import PATHS, Tally, Webhook
+from receiver.tally import Tally
+from receiver.views import PATHS, Webhook
 from worker.config.receiver import ReceiverSettings
 
 LOOPBACK = subnets(("127.0.0.0/8", "::1/128"))

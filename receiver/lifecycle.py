@@ -30,7 +30,7 @@ from receiver.server import Server
 from receiver.spool.drainer import Drainer
 from receiver.spool.file import SpoolFile, SpoolStatus
 from receiver.spool.spool import Spool
-from receiver.views import Tally
+from receiver.tally import Tally
 from tasks.vendors.registry import QUEUES
 from worker.broker import open_redis
 from worker.config.environment import Environment
@@ -83,7 +83,7 @@ async def opened(
     notifier = Notifier(connect)
 
     refusals = Refusals(metrics.refused, senders=[sender.name for sender in settings.receiver.senders])
-    tally = Tally(webhooks=metrics.webhooks, ack_seconds=metrics.ack_seconds)
+    tally = Tally(metrics.registry)
     reporter = Reporter(
         ledger=ledger, breaker=breaker, config=settings.digest, spool=environment.spool_path if spool else None,
         heard_s=lambda: tally.heard_s, refused=refusals.totals, now_us=now_us,

@@ -1,10 +1,9 @@
 """The webhook: authenticate, find the call id, hand the event to the inbox, answer when it is safe."""
 
+import sys
 import time
-from collections.abc import Mapping
 
 from aiohttp import hdrs, web
-from prometheus_client import Counter, Histogram
 
 from receiver.auth import Network, basic_password, query_tokens
 from receiver.inbox import EventOutcome, Inbox, InboxFull
@@ -14,57 +13,21 @@ from receiver.request_body import TooLarge, Unreadable, read_body
 from receiver.responses import Answer, delacon_answer
 from receiver.senders import Sender, Senders
 from receiver.server import welcome
+from receiver.tally import Tally
 from schemas.delacon.events import PathKind, UnusableBody, read_event
-from worker.log import write_quick
-
-EVENTS: Mapping[str, str] = {"s": "start", "e": "end", "p": "end", "c": "complete", "q": "complete"}
-UNREAD = "unread"
-"""The event of a request that was refused before its body was read as one."""
-
-
-class Tally:
-    """The receiver's use of ``switchboard_webhooks_total`` and ``switchboard_ack_seconds``, and its line a webhook."""
-
-    def __init__(self, *, webhooks: Counter, ack_seconds: Histogram) -> None:
-        self._webhooks = webhooks
-        self._ack_seconds = ack_seconds
-        self._bound: dict[tuple[str, str], Counter] = {}
-        self._taken: list[tuple[float, dict[str, str]]] = []
-        self.heard_s = 0.0
-        """When a webhook was last taken, in epoch seconds; 0: none yet."""
-
-    def count(self, outcome: str, *, kind: str = "") -> None:
-        """Count a webhook; ``kind`` is the letter of its event."""
-        child = self._bound.get((kind, outcome))
-        if child is None:
-            child = self._webhooks.labels(event=EVENTS.get(kind, UNREAD), outcome=outcome)
-            self._bound[kind, outcome] = child
-        child.inc()
-
-    def acknowledged(self, seconds: float) -> None:
-        """Note how long an acknowledgement took, from the request's headers to the answer."""
-        self._ack_seconds.observe(seconds)
-
-    def took(self, call_id: str, *, kind: str, sender: str, outcome: str) -> None:
-        """Note that a webhook was taken; ``tell`` writes the line."""
-        self.heard_s = time.time()
-        fields = {"call_id": call_id, "kind": EVENTS[kind], "outcome": outcome}
-        if sender:
-            fields["sender"] = sender
-        self._taken.append((self.heard_s, fields))
-
-    def tell(self) -> None:
-        """Log what was taken since the last time, ``webhook.taken`` a line; call it now and then."""
-        if self._taken:
-            taken, self._taken = self._taken, []
-            write_quick("webhook.taken", taken)
-
 
 PATHS: dict[str, PathKind] = {
     "/services/calldata/create": "create",
     "/services/calldata/update": "update",
     "/services/calldata": "either",
 }
+
+
+MOST_KNOWN = 256
+LONGEST_KNOWN = 512
+"""Queries that held a right token, and the characters of one: the next that is the same is not taken apart again. Two
+texts are compared only when their hashes are equal, and Python makes these under a key of the process."""
+_HASHES_ARE_KEYED = bool(sys.flags.hash_randomization)
 
 
 class Webhook:
@@ -92,6 +55,7 @@ class Webhook:
         self._inbox = inbox
         self._quarantine = quarantine
         self._tally = tally
+        self._known: dict[str, Sender] = {}
 
     async def __call__(self, request: web.BaseRequest, path_kind: PathKind) -> Answer:
         """Answer one request; never raises for what a client may send."""
@@ -125,13 +89,13 @@ class Webhook:
             outcome = EventOutcome.REFUSED
         if outcome is EventOutcome.FOREIGN:
             self._refusals.note("conflict", sender=sender.name, address=request.remote, call_id=event.call_id)
-        self._tally.count(outcome.value, kind=event.kind)
-        if outcome is EventOutcome.REFUSED:
-            return delacon_answer(503, call_id=event.call_id, error="the event cannot be stored now; try again")
-        if outcome is EventOutcome.KEPT:
-            return delacon_answer(503, call_id=event.call_id, error="the event is kept, but not safely; try again")
-        self._tally.acknowledged(time.perf_counter() - begun)
-        self._tally.took(event.call_id, kind=event.kind, sender=sender.name, outcome=outcome.value)
+        if outcome in _NOT_SAFE:
+            self._tally.count(outcome.value, kind=event.kind)
+            return delacon_answer(503, call_id=event.call_id, error=_NOT_SAFE[outcome])
+        self._tally.acknowledged(
+            event.call_id, kind=event.kind, sender=sender.name, outcome=outcome.value,
+            took_s=time.perf_counter() - begun,
+        )  # fmt: skip
         return delacon_answer(200, call_id=event.call_id)
 
     def _sender(self, request: web.BaseRequest) -> Sender | Answer:
@@ -162,13 +126,25 @@ class Webhook:
         return answer
 
     def _authenticated(self, request: web.BaseRequest) -> Sender | None:
-        presented = query_tokens(request.rel_url.raw_query_string)
+        query = request.rel_url.raw_query_string
         header = request.headers.get(hdrs.AUTHORIZATION)
         if header is not None:
-            presented += basic_password(header)
-        return self._senders.find(presented)
+            return self._senders.find(query_tokens(query) + basic_password(header))
+        known = self._known.get(query)
+        if known is not None:
+            return known
+        sender = self._senders.find(query_tokens(query))
+        if sender is not None and _HASHES_ARE_KEYED and len(query) <= LONGEST_KNOWN:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[query] = sender
+        return sender
 
 
+_NOT_SAFE = {
+    EventOutcome.REFUSED: "the event cannot be stored now; try again",
+    EventOutcome.KEPT: "the event is kept, but not safely; try again",
+}
 _FORBIDDEN = {"network": "this network may not post", "proxy": "only the proxies may connect here"}
 
 

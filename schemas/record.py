@@ -14,3 +14,9 @@ def record(cls: type[T]) -> type[T]:
     15, and a delivery sets a hundred (8 % of a worker's instructions). Everything else is a frozen dataclass.
     """
     return dataclass(slots=True, kw_only=True, unsafe_hash=True)(cls)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def event_record(cls: type[T]) -> type[T]:
+    """Make what ``record`` makes, with fields by place: for what each webhook makes anew."""
+    return dataclass(slots=True, unsafe_hash=True)(cls)

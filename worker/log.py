@@ -3,6 +3,7 @@
 import logging
 import logging.config
 import sys
+import time
 from collections.abc import Iterable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, TextIO
@@ -25,24 +26,26 @@ _quick: list[BinaryIO] = []
 
 
 def write_quick(event: str, rows: Iterable[tuple[float, dict[str, Any]]]) -> None:
-    """Write an info line for each row: epoch seconds, and fields that hold no number and no secret.
+    """Write an info line for each row: epoch seconds, and one field or more that hold no number and no secret.
 
     A tenth of the usual way's price, for what happens thousands of times a second: nothing is looked through.
     """
     if _quick:
-        lines = (
-            {"timestamp": datetime.fromtimestamp(at, UTC), "level": "info", "event": event, **fields}
-            for at, fields in rows
-        )
-        _quick[0].write(b"".join(orjson.dumps(line, option=_QUICK_OPTIONS) for line in lines))
+        name = b'Z","level":"info","event":%b,' % orjson.dumps(event)
+        second, begun = -1, b""
+        lines = []
+        for at, fields in rows:
+            whole = int(at)
+            if whole != second:
+                second, begun = whole, time.strftime('{"timestamp":"%Y-%m-%dT%H:%M:%S', time.gmtime(whole)).encode()
+            rest = orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+            lines.append(b"%b.%06d%b%b" % (begun, (at - whole) * 1e6, name, rest[1:]))
+        _quick[0].write(b"".join(lines))
         _quick[0].flush()
         return
     log = structlog.get_logger(__name__)
     for _, fields in rows:
         log.info(event, **fields)
-
-
-_QUICK_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 
 
 def configure_logging(

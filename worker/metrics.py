@@ -38,9 +38,6 @@ OTHERS = "others"
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each counter and histogram, which nobody asks for
 
 
-ACK_BUCKETS_S = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 2.0)
-"""Seconds; the receiver answers within 2 s whatever Redis does."""
-
 ATTEMPT_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0)
 """Seconds; an attempt takes at most 60."""
 
@@ -59,8 +56,6 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = CollectorRegistry() if registry is None else registry
         ProcessCollector(registry=self.registry)
-        self.webhooks = self._counter("webhooks", "Webhooks by event and outcome", "event", "outcome")
-        self.ack_seconds = self._histogram("ack_seconds", "From a webhook's arrival to its answer", ACK_BUCKETS_S)
         self.refused = self._counter("refused", "What was refused, by sender and reason", "sender", "reason")
         self.spooled_events = self._gauge("spooled_events", "Events that wait in this receiver's spool")
         self.spool_oldest_seconds = self._gauge("spool_oldest_seconds", "Age of the oldest event in the spool")

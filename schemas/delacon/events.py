@@ -12,6 +12,7 @@ from schemas.call import Call
 from schemas.delacon.call_keys import CALL_ID, CALLER, DOCUMENTED_KEYS, FALLIBLE_KEYS, is_readable, load_call
 from schemas.delacon.key_codes import pack, unpack
 from schemas.delacon.lenient_json import read_object
+from schemas.record import event_record
 
 PathKind = Literal["create", "update", "either"]
 
@@ -32,7 +33,7 @@ class UnusableBody(Exception):
     """Raised when a body holds no event of a call; its text is for the answer and has nothing of the body in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@event_record
 class Event:
     """One push about a call.
 

@@ -38,7 +38,10 @@ _LETTERS = {name: letter for letter, name in _NAMES.items()}
 
 def pack(values: Mapping[str, str]) -> dict[str, str]:
     """Write the documented keys as one letter each; another key stays, behind a dot where it could be mistaken."""
-    return {_LETTERS.get(key) or _escape(key): value for key, value in values.items()}
+    try:
+        return {_LETTERS[key]: value for key, value in values.items()}
+    except KeyError:
+        return {_LETTERS.get(key) or _escape(key): value for key, value in values.items()}
 
 
 def unpack(values: Mapping[str, str]) -> dict[str, str]:

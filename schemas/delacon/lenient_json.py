@@ -52,6 +52,11 @@ def read_object(body: bytes, *, deepest: int = DEEPEST) -> tuple[dict[str, str],
             raise TypeError("not an object") from None
     if type(loaded) is not dict:
         return _read_inner(loaded, deepest=deepest - 1)
+    try:
+        # Nearly every event holds strings alone.
+        return {key: trimmed for key, value in loaded.items() if (trimmed := value.strip())}, set()
+    except AttributeError:
+        pass
     texts: dict[str, str] = {}
     odd: set[str] = set()
     for key, value in loaded.items():

@@ -19,7 +19,7 @@ from receiver.quarantine import Quarantine
 from receiver.redis_breaker import RedisBreaker
 from receiver.refusals import Refusals
 from receiver.spool.spool import Spool
-from receiver.views import Tally
+from receiver.tally import Tally
 from worker.config.receiver import ReceiverSettings
 from worker.ledger.records import Accepted, Incoming
 from worker.ledger.sign_ins import SignIn
@@ -179,7 +179,7 @@ async def running_receiver(
     app = create_app(
         settings=settings, inbox=inbox, quarantine=quarantine, ready=ready, refusals=refusals,
         measures=Measures(metrics),
-        tally=Tally(webhooks=metrics.webhooks, ack_seconds=metrics.ack_seconds),
+        tally=Tally(metrics.registry),
     )  # fmt: skip
     storing = asyncio.create_task(inbox.run())
     runner = web.ServerRunner(app)

@@ -14,7 +14,7 @@ from schemas.call import Call
 from schemas.delacon.call_keys import CALL_ID
 from schemas.delacon.events import Arrivals, Merged, StoredEvent, arrivals_of, merge, parse_record
 from schemas.delivery import DeliveryKey, State
-from schemas.record import record
+from schemas.record import event_record, record
 from worker.errors import UnreadableError
 from worker.ledger.history import History
 from worker.ledger.sender_mark import unmarked
@@ -46,7 +46,7 @@ class Accepted(StrEnum):
     """This item alone could not be stored (a foreign key of the wrong type in Redis)."""
 
 
-@dataclass(frozen=True, slots=True)
+@event_record
 class Incoming:
     """One event on its way in; ``record`` as ``Event.record()`` writes it, behind the mark of its sender if any."""
 
