@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +12,8 @@ import orjson
 import structlog
 from redis import RedisError
 
-from worker.build import LEDGER_FORMAT
 from worker.ledger.ledger import Ledger
-from worker.ledger.schema import Schema, begin, note
+from worker.ledger.schema import Schema, begin, fault_of, note, read_schema
 
 log = structlog.get_logger(__name__)
 
@@ -91,9 +91,11 @@ def keeper_of(journal_dir: Path | None, spool_path: Path | None) -> FileKeeper |
 class LedgerWatch:
     """Looks every two seconds while Redis answers; what it notices stands in the ledger until it is dealt with."""
 
-    def __init__(self, ledger: Ledger, keeper: Keeper | None) -> None:
+    def __init__(self, ledger: Ledger, keeper: Keeper | None, *, bar: Callable[[bool], None] = lambda _: None) -> None:
         self._ledger = ledger
         self._keeper = keeper
+        self._bar = bar
+        self._barred = False
         self._seen: Seen | None = None
         self._recalled = False
         self.schema: Schema | None = None
@@ -105,7 +107,8 @@ class LedgerWatch:
         if self.schema is None:
             return {}
         if self.schema.fault:
-            return {"ledger": {"state": "unknown_format", "format": self.schema.format}}
+            state = "restoring" if self.schema.restoring else "unknown_format"
+            return {"ledger": {"state": state, "format": self.schema.format}}
         changed = self.schema.changed
         return {} if changed is None else {"ledger": {"state": changed["what"], **changed}}
 
@@ -122,13 +125,16 @@ class LedgerWatch:
         if not self._recalled and self._keeper is not None:
             self._seen = await self._keeper.recall()
         self._recalled = True
+        fault = await fault_of(self._ledger.redis)
+        if bool(fault) is not self._barred:
+            self._barred = bool(fault)
+            self._bar(self._barred)
+            log.error("ledger.barred", fault=fault) if fault else log.warning("ledger.unbarred")
+        if fault:
+            self.schema = await read_schema(self._ledger.redis)
+            return
         seen = self._seen
         before_ms, schema = await begin(self._ledger, format_known=seen.format if seen else None, beats=True)
-        if schema.fault:
-            if self.schema is None or not self.schema.fault:
-                log.error("ledger.unknown_format", format=schema.format, known=LEDGER_FORMAT, fault=schema.fault)
-            self.schema = schema
-            return
         changed = _change(seen, before_ms, schema)
         if changed is not None:
             log.error("ledger.changed", **changed)

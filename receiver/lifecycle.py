@@ -84,9 +84,13 @@ async def opened(
 
     refusals = Refusals(metrics.refused, senders=[sender.name for sender in settings.receiver.senders])
     tally = Tally(metrics.registry)
+    journal = None
+    if environment.journal_dir is not None:
+        journal = Journal(environment.journal_dir, retention=timedelta(seconds=settings.calls.retention_s))
     reporter = Reporter(
         ledger=ledger, breaker=breaker, config=settings.digest, spool=environment.spool_path if spool else None,
         heard_s=lambda: tally.heard_s, refused=refusals.totals, now_us=now_us,
+        journal=lambda: "" if journal is None else journal.fault,
     )  # fmt: skip
 
     def tell_depth(status: SpoolStatus) -> None:
@@ -94,10 +98,7 @@ async def opened(
         metrics.tell_spool(status.events, oldest_s=oldest_s)
         reporter.tell_spool(status)
 
-    journal = None
-    if environment.journal_dir is not None:
-        journal = Journal(environment.journal_dir, retention=timedelta(seconds=settings.calls.retention_s))
-    watch = LedgerWatch(ledger, keeper_of(environment.journal_dir, environment.spool_path))
+    watch = LedgerWatch(ledger, keeper_of(environment.journal_dir, environment.spool_path), bar=breaker.bar)
     inbox = Inbox(
         ledger=ledger, spool=spool, breaker=breaker, wake=notifier.wake, now_us=now_us,
         journal=(lambda _: None) if journal is None else journal.add,

@@ -28,6 +28,8 @@ class RedisBreaker:
 
     def __init__(self) -> None:
         self.is_closed = True
+        self.is_barred = False
+        """This version may not write to the ledger that stands there; nothing resets the breaker meanwhile."""
         self._tripped = asyncio.Event()
 
     def trip(self, error: BaseException) -> None:
@@ -37,8 +39,17 @@ class RedisBreaker:
             log.warning("redis.refused", error=type(error).__name__)
         self._tripped.set()
 
+    def bar(self, barred: bool) -> None:  # noqa: FBT001  the one thing to say
+        """Write nothing to this ledger from now on, or let the drainer try again."""
+        self.is_barred = barred
+        if barred:
+            self.is_closed = False
+            self._tripped.set()
+
     def reset(self) -> None:
-        """Let writes through again."""
+        """Let writes through again; not while it is barred."""
+        if self.is_barred:
+            return
         if not self.is_closed:
             self.is_closed = True
             log.info("redis.recovered")

@@ -1,4 +1,4 @@
-"""Tells the ledger what only a receiver knows: its spool, its refusals, and when a webhook was last taken."""
+"""Tells the ledger what only a receiver knows: spool, journal, refusals, and when a webhook was last taken."""
 
 import asyncio
 import os
@@ -24,6 +24,7 @@ class Reporter:
     """Reports every two seconds while Redis takes writes; a report that fails is followed by the next one.
 
     ``heard_s`` is when a webhook was last taken, in epoch seconds; 0: none yet. ``refused`` are the totals by reason.
+    ``journal`` says why the journal is not kept; nothing where it is.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Reporter:
         heard_s: Callable[[], float],
         refused: Callable[[], Mapping[str, int]],
         now_us: Callable[[], int],
+        journal: Callable[[], str] = str,
     ) -> None:
         self._ledger = ledger
         self._breaker = breaker
@@ -47,6 +49,7 @@ class Reporter:
         self._heard_s = heard_s
         self._refused = refused
         self._now_us = now_us
+        self._journal = journal
         self._totals: Mapping[str, int] = {}
         self._refused_ms = 0
         self._spooled = 0
@@ -81,5 +84,5 @@ class Reporter:
         return Report(
             name=self._name, config=self._config, heard_ms=round(self._heard_s() * 1000), spool=self._spool,
             spooled=self._spooled, spooled_since_ms=self._since_ms, spooled_until_ms=self._until_ms, refused=totals,
-            refused_ms=self._refused_ms,
+            refused_ms=self._refused_ms, journal=self._journal(),
         )  # fmt: skip

@@ -30,6 +30,7 @@ from worker.runtime import Runtime, runtime
 
 log = structlog.get_logger(__name__)
 
+BARRED_LOOK_S = 1.0
 DELACON_EVERY_MS = 300_000  # between two looks whether a day is to be audited
 ALERTS_EVERY_MS = 2_000  # between two looks; one costs Redis some milliseconds with 1,000 destinations
 
@@ -44,6 +45,8 @@ def _carry_out(asked: tuple[Kind, str]) -> None:
     if owned.settings.callcap is None:
         log.error("callcap.not_configured", request_id=key)
         return
+    while not (owned.may_work.wait(BARRED_LOOK_S) or owned.stopping):
+        pass
     if owned.stopping:
         app.send_task(f"tasks.callcap.{kind}", args=[key], queue="callcap")
         return
@@ -79,6 +82,8 @@ def dispatch(call_ids: list[str]) -> None:
     at a time instead of many times one.
     """
     owned = runtime()
+    if not owned.may_work.is_set():
+        return  # the calls wait where they are, and the clock wakes them
     if owned.leaves_planning:
         with suppress(RedisError):
             owned.run(owned.ledger.leave_calls())
@@ -130,6 +135,8 @@ def _make_deliver(vendor: str) -> None:
         if pump is None:
             log.warning("destination.unknown", destination=destination)
             return
+        if not owned.may_work.is_set():
+            return  # what is due stays due, and the clock wakes it
         owned.run(pump.run([DeliveryKey.parse(key) for key in keys]))
 
 
@@ -143,7 +150,7 @@ _chores = BoundedExecutor[Callable[[], Coroutine[Any, Any, None]]](CHORE_THREADS
 
 def _do(chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
     owned = runtime()
-    if owned.stopping:
+    if owned.stopping or not owned.may_work.is_set():
         return
     try:
         owned.run(chore())

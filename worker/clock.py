@@ -14,6 +14,7 @@ from redis import RedisError
 from worker.config.settings import Settings
 from worker.ledger.ledger import Ledger
 from worker.ledger.retention import Retention, rescue, sweep
+from worker.ledger.schema import fault_of
 from worker.ledger.search import fill
 from worker.ledger.sign_ins import SignIn
 from worker.metrics import Metrics, refresh_gauges
@@ -40,6 +41,7 @@ class Clock:
 
     ``chores`` are what one worker, whichever, is to do now and then: a name, and the task that does it.
     ``shows_gauges``: somebody reads this process's metrics.
+    ``bar`` is told ``True`` when this version may not work with the ledger any more, and ``False`` when it may again.
     """
 
     def __init__(  # noqa: PLR0913  it looks after every part
@@ -55,6 +57,7 @@ class Clock:
         chores: Mapping[str, str] | None = None,
         ticked: Callable[[], None] = lambda: None,
         shows_gauges: bool = True,
+        bar: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._ledger = ledger
         self._settings = settings
@@ -66,6 +69,8 @@ class Clock:
         self._chores = chores or {}
         self._ticked = ticked
         self._shows_gauges = shows_gauges
+        self._bar = bar
+        self._fault = ""
         calls = settings.calls
         self._retention = Retention(
             calls_s=calls.retention_s, dead_s=calls.dead_retention_s, remember_s=calls.remember_s
@@ -80,11 +85,13 @@ class Clock:
         while True:
             looked = True
             try:
-                if clock() >= signs_in_at:
-                    await self.sign_in()
+                if clock() >= signs_in_at or self._fault:
+                    if await self.may_work():
+                        await self.sign_in()
                     signs_in_at = clock() + SIGN_IN_EVERY_S
-                looked = await self.tick()
-                self._ticked()
+                looked = not self._fault and await self.tick()
+                if not self._fault:
+                    self._ticked()
                 if looked:
                     await self._look_after(looks)
                     looks += 1
@@ -134,6 +141,21 @@ class Clock:
             vendor = destinations[name].vendor
             await self._wake(f"tasks.{vendor}.deliver", [name, []], vendor)
         return tick.looked
+
+    async def may_work(self) -> bool:
+        """Say whether this version knows the ledger's format, and no backup is being put back; bar the process if not.
+
+        Nobody starts on such a ledger; this is for processes that run while it changes.
+        """
+        fault = await fault_of(self._ledger.redis)
+        if bool(fault) != bool(self._fault):
+            if fault:
+                log.error("ledger.barred", fault=fault)
+            else:
+                log.warning("ledger.unbarred")
+            self._bar(bool(fault))
+        self._fault = fault
+        return not fault
 
     async def sign_in(self) -> None:
         """Say that this worker lives; where another plans by a newer configuration, leave the planning to it."""
@@ -210,6 +232,7 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
             chores=owned.chores,
             ticked=ticked,
             shows_gauges=owned.environment.metrics_port is not None,
+            bar=owned.bar,
         )  # fmt: skip
         with suppress(RedisError, OSError):  # the first tick says so
             owned.run(clock.sign_in())  # before anything is consumed

@@ -50,6 +50,10 @@ class Pump(Protocol):
         """Claim nothing more."""
         ...
 
+    def resume(self) -> None:
+        """Claim again, from the next run on."""
+        ...
+
     def cut(self) -> None:
         """Cancel what is under way."""
         ...
@@ -107,6 +111,9 @@ class Runtime:
         """What the clock is to wake now and then: a name, and the task that does it."""
         self.pulse = Pulse()
         self.stopping = False
+        self.may_work = threading.Event()
+        """Not set while the ledger has a format that this version does not know, or a backup is being put back."""
+        self.may_work.set()
         self._stack = AsyncExitStack()
         self._thread = threading.Thread(target=self._serve, name="switchboard-loop", daemon=True)
 
@@ -126,6 +133,17 @@ class Runtime:
         """Claim nothing more and cut, after ``within_s``, what is still under way; returns at once."""
         self.stopping = self.pulse.stopping = True
         self.loop.call_soon_threadsafe(self._stop_pumps, within_s)
+
+    def bar(self, barred: bool) -> None:  # noqa: FBT001  the one thing to say
+        """Claim, plan and send nothing from now on, or go on; on the loop. What is under way ends as it ends."""
+        if barred:
+            self.may_work.clear()
+            for pump in self.pumps.values():
+                pump.stop()
+        else:
+            self.may_work.set()
+            for pump in self.pumps.values() if not self.stopping else ():
+                pump.resume()
 
     def close(self) -> None:
         """Close what ``open`` opened and end the thread."""

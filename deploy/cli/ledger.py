@@ -87,8 +87,8 @@ def check_ledger(*, fix: bool, as_json: bool) -> None:
         changed = (await read_schema(session.ledger.redis)).changed
         if fix:
             await note(session.ledger, changed=None)
-            if checked.fixed:
-                await audit(session.ledger, session.does("ledger.check"), count=checked.fixed)
+            if checked.fixed or changed:
+                await audit(session.ledger, session.does("ledger.check"), count=max(1, checked.fixed))
         return {
             "calls": checked.calls, "wrong": checked.wrong, "fixed": checked.fixed,
             "set_aside": checked.counts["set_aside"], "counts": dict(checked.counts),
@@ -134,7 +134,9 @@ def migrate(*, apply: bool, as_json: bool) -> None:
                 steps = await migrations.apply(session.ledger, session.settings, advance=advance)
                 if steps:
                     which = f"to {steps[-1].to}"
-                    await audit(session.ledger, session.does("ledger.migrate", which), count=sum(s.old for s in steps))
+                    await audit(
+                        session.ledger, session.does("ledger.migrate", which), count=max(1, sum(s.old for s in steps))
+                    )
             else:
                 steps = await migrations.plan(session.ledger, session.settings, advance=advance)
         after = (await read_schema(session.ledger.redis)).format

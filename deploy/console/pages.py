@@ -17,6 +17,7 @@ from deploy.console.rendering import ACCESS, PAGES, SESSION, VISITOR
 from deploy.console.story import story, why
 from worker.ledger import alerts, queries
 from worker.ledger.numbers import Numbers
+from worker.ledger.schema import changed_in_words, read_schema
 
 ENDING = web.AppKey("ending", asyncio.Event)
 """Set when the console ends."""
@@ -85,6 +86,9 @@ async def now(request: web.Request) -> web.StreamResponse:
     came = await calls_today(session.ledger, now_ms=overview.now_ms, zone=zone) if every else None
     needs = _needs(found, overview, every=every)
     if every:
+        schema = await read_schema(session.ledger.redis)
+        if said := schema.fault or (schema.changed and changed_in_words(schema.changed)):
+            needs.insert(0, ("bad", said, "/audit"))
         needs += [
             ("bad", standing_line(one)["text"], "/destinations")
             for one in await alerts.standing(session.ledger)

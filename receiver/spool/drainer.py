@@ -221,7 +221,7 @@ class Drainer:
             await asyncio.sleep(self._probe_every_s)
 
     async def _turn(self) -> None:
-        if not self._breaker.is_closed and not await answers(self._ledger):
+        if self._breaker.is_barred or (not self._breaker.is_closed and not await answers(self._ledger)):
             await self._tell_depth()
             return
         if self._spool is not None:
@@ -254,6 +254,8 @@ class Drainer:
         # Redis takes writes: new events need not wait for the rest of the spool.
         self._breaker.reset()
         self._wake(call_ids)
+        if self._breaker.is_barred:
+            raise DrainStopped  # and what is left stays in the spool
 
     async def _tell_depth(self) -> SpoolStatus | None:
         if self._spool is None:

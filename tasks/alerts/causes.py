@@ -41,6 +41,8 @@ class Seen:
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By destination: ``reason``, ``words`` and ``delivery`` of what it last refused."""
     audits: Sequence[AuditDay] = ()
+    changed: str = ""
+    """What happened to the ledger itself, in a sentence; empty: nothing, or somebody has dealt with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,10 @@ def _quarantined(_rule: AlertRule, seen: Seen) -> _Found:
 
 
 def _spooled(rule: AlertRule, seen: Seen) -> _Found:
-    """Judge the spools; also what has left them by now, for they fill when nobody can say so."""
+    """Judge the receivers' disks: spools, also what has left them by now, and journals that are not kept.
+
+    A spool fills when nobody can say so.
+    """
     spools: dict[str, Report] = {}
     for report in sorted(seen.reports.processes, key=lambda one: one.at_ms):
         if report.spool:
@@ -147,8 +152,17 @@ def _spooled(rule: AlertRule, seen: Seen) -> _Found:
         and one.spooled_until_ms - one.spooled_since_ms >= rule.for_s * 1000
     ]
     since = [one.spooled_since_ms for one in (*waiting, *passed) if one.spooled_since_ms]
-    facts = {"count": sum(one.spooled for one in waiting), "receivers": sorted(one.name for one in (*waiting, *passed))}
-    return _Found(bool(waiting or passed), facts, min(since, default=None), held=bool(passed))
+    facts: dict[str, Any] = {
+        "count": sum(one.spooled for one in waiting), "receivers": sorted(one.name for one in (*waiting, *passed)),
+    }  # fmt: skip
+    stopped = [{"receiver": one.name, "why": one.journal} for one in _present(seen) if one.journal]
+    if stopped:
+        facts["journals_stopped"] = stopped[:MOST_SHOWN]
+    return _Found(bool(waiting or passed or stopped), facts, min(since, default=None), held=bool(passed))
+
+
+def _present(seen: Seen) -> list[Report]:
+    return [one for one in seen.reports.processes if seen.now_ms - one.at_ms <= REPORTED_S * 1000]
 
 
 def _refused(rule: AlertRule, seen: Seen) -> _Found:
@@ -163,13 +177,13 @@ def _refused(rule: AlertRule, seen: Seen) -> _Found:
 
 
 def _drift(_rule: AlertRule, seen: Seen) -> _Found:
-    receivers = [
-        SignIn(name=one.name, config=one.config)
-        for one in seen.reports.processes
-        if seen.now_ms - one.at_ms <= REPORTED_S * 1000
-    ]
+    """Judge what is not what it was taken for: the processes' configurations, and the ledger itself."""
+    receivers = [SignIn(name=one.name, config=one.config) for one in _present(seen)]
     found = differing([*seen.overview.sign_ins, *receivers])
-    return _Found(bool(found), {"count": len(found), "configurations": {k: sorted(v) for k, v in found.items()}})
+    facts: dict[str, Any] = {"count": len(found), "configurations": {k: sorted(v) for k, v in found.items()}}
+    if seen.changed:
+        facts["ledger"] = seen.changed
+    return _Found(bool(found or seen.changed), facts, held=bool(seen.changed))
 
 
 def _silence(rule: AlertRule, seen: Seen) -> _Found:

@@ -15,6 +15,7 @@ from worker.ledger.ledger import Ledger
 from worker.ledger.overview import Overview
 from worker.ledger.queries import last_words
 from worker.ledger.reports import reports
+from worker.ledger.schema import changed_in_words, read_schema
 from worker.redaction import mask_text
 
 LONGEST_WORDS = 300
@@ -38,7 +39,11 @@ async def look(ledger: Ledger, settings: Settings) -> Seen:
     wanted = {cause for rule in settings.alerts for cause in rule.when}
     words = await _words(ledger, overview, settings) if wanted & {"dead_letter", "blocked", "circuit_open"} else {}
     days = await _days(ledger) if "audit" in wanted else ()
-    return Seen(now_ms=overview.now_ms, overview=overview, reports=await reports(ledger), words=words, audits=days)
+    changed = (await read_schema(ledger.redis)).changed if "drift" in wanted else None
+    return Seen(
+        now_ms=overview.now_ms, overview=overview, reports=await reports(ledger), words=words, audits=days,
+        changed=changed_in_words(changed) if changed else "",
+    )  # fmt: skip
 
 
 async def _days(ledger: Ledger) -> Sequence[AuditDay]:

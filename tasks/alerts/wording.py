@@ -95,9 +95,13 @@ def _quarantined(facts: Facts) -> str:
 
 
 def _spooled(facts: Facts) -> str:
-    count = facts.get("count", 0)
+    count, stopped = facts.get("count", 0), facts.get("journals_stopped", ())
+    journals = "; ".join(f"{one['receiver']}: {one['why']}" for one in stopped)
+    told = [f"The journal is not kept ({journals})"] if journals else []
     if count:
-        return f"{counted(count, 'event waits', 'events wait')} in a spool: Redis takes no writes of a receiver"
+        told.append(f"{counted(count, 'event waits', 'events wait')} in a spool: Redis takes no writes of a receiver")
+    if told:
+        return ". ".join(told)
     return "Redis took no writes of a receiver; the spool is empty again"
 
 
@@ -107,8 +111,11 @@ def _refused(facts: Facts) -> str:
 
 
 def _drift(facts: Facts) -> str:
-    count = facts.get("count", 0)
-    return f"Processes run by {count} different configurations" if count else "All processes run by one configuration"
+    count, ledger = facts.get("count", 0), facts.get("ledger", "")
+    told = [ledger.removesuffix(".")] if ledger else []
+    if count:
+        told.append(f"Processes run by {count} different configurations")
+    return ". ".join(told) or "All processes run by one configuration, and the ledger is the one of before"
 
 
 def _silence(facts: Facts) -> str:

@@ -90,6 +90,10 @@ class Pump:
         self._stopping = True
         self._changed.set()
 
+    def resume(self) -> None:
+        """Claim again, from the next run on."""
+        self._stopping = False
+
     def cut(self) -> None:
         """Cancel the attempts under way; each records that its outcome is unknown.
 

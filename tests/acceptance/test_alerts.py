@@ -222,3 +222,31 @@ def test_a_test_message_says_whether_it_arrived(make_stack, sink):
     sink.status = 500
     status, found = command(stack, "alerts", "test")
     assert (1, ["waiting"]) == (status, [one["outcome"] for one in found])
+
+
+def test_an_emptied_ledger_is_told_until_somebody_has_dealt_with_it(make_stack, sink, tmp_path):
+    """As drift: Redis is not the ledger that the receivers knew; doctor and /readyz say the same."""
+    stack = make_stack(config=_config(), sink=sink.url)
+    stack.environ["JOURNAL_DIR"] = str(tmp_path / "journal")
+    stack.start()
+    stack.post("create", START)
+    stack.wait_for((tmp_path / "journal" / "epoch.json").exists, 20, "the epoch to be kept")
+    _redis(stack, "FLUSHALL")
+
+    _waits(stack, sink, "drift", ["begun"])
+    assert "Redis was emptied or replaced" in sink.messages[-1]["title"]
+    command(stack, "ledger", "check", "--fix")
+    _waits(stack, sink, "drift", BOTH)
+
+
+def test_a_journal_that_is_not_kept_is_told(make_stack, sink, tmp_path):
+    """With the spools, for both are a matter of a receiver's disk; webhooks are taken all the same."""
+    stack = make_stack(config=_config(), sink=sink.url)
+    stack.environ["JOURNAL_DIR"] = str(tmp_path / "journal")
+    stack.start()
+    (tmp_path / "journal" / ".lock").mkdir(parents=True)
+    assert 200 == stack.post("create", START)[0]
+
+    _waits(stack, sink, "spooled", ["begun"])
+    assert "The journal is not kept" in sink.messages[-1]["title"]
+    assert stack.port

@@ -88,6 +88,33 @@ class LaggingSystem(System):
         self.replica.stop()
 
 
+class MovingSystem(System):
+    """Two servers that know nothing of each other: the ledger moves from the first to the second, of another make."""
+
+    def open_redis(self, folder: Path) -> str:
+        """Start both."""
+        url = super().open_redis(folder)
+        self.other = RedisServer(folder / "other", binary=find_binary({"PATH": ""}))
+        self.other.start()
+        self._moved = False
+        return url
+
+    def move(self) -> None:
+        """Let the name lead to the second server, as when it resolves anew."""
+        assert self.other.port
+        self.proxy.lead_to(self.other.port, cut=True)
+        self._moved = True
+
+    def primary(self) -> RedisServer:
+        """Return the second server once the name leads there."""
+        return self.other if self._moved else self.redis
+
+    def close_redis(self) -> None:
+        """Stop both."""
+        super().close_redis()
+        self.other.stop()
+
+
 class MixedSystem(System):
     """The usual one, whose processes run the code of two versions."""
 

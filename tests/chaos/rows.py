@@ -10,7 +10,7 @@ from random import Random
 
 from tests.acceptance.flood import flood, flooder
 from tests.acceptance.stack import ROOT, TOKEN
-from tests.chaos.replicated import LaggingSystem, MixedSystem, SentinelSystem, UnaskedSystem, earlier_code
+from tests.chaos.replicated import LaggingSystem, MixedSystem, MovingSystem, SentinelSystem, UnaskedSystem, earlier_code
 from tests.chaos.system import WORKERS, System
 from tests.crowd import crowd_before
 
@@ -217,12 +217,23 @@ def lose_the_ledger(system: System, scale: Scale, rng: Random) -> None:
     assert restored["calls"] + restored["kept"] == made["calls"]
     system.command("import", "--journal")
     system.command("ledger", "check", "--fix")
-    before = {name: system.stack.log(name).count(" ready.") for name in WORKERS}
+    system.start_workers()
+
+
+def move_the_ledger(system: System, scale: Scale, rng: Random) -> None:
+    """Restore a backup on another server while the first goes on; take the rest from the journal, and change over."""
+    assert isinstance(system, MovingSystem)
+    backup = str(system.stack.folder / f"{system.load}.sb")
+    made = system.command("ledger", "backup", backup)
+    time.sleep(scale.seconds(15) + rng.uniform(0.0, 1.0))
+    restored = system.command("ledger", "restore", backup, redis_url=system.other.url)
+    assert restored["calls"] == made["calls"]
     for name in WORKERS:
-        system.start_worker(name)
-    system.stack.wait_for(
-        lambda: all(system.stack.log(name).count(" ready.") > count for name, count in before.items()), 30, "workers"
-    )
+        system.terminate(name)
+    system.move()
+    assert system.command("import", "--journal")["new"]
+    system.command("ledger", "check", "--fix")
+    system.start_workers()
 
 
 def kill_primary(system: System, scale: Scale, rng: Random) -> None:
@@ -247,11 +258,20 @@ def switch_primary(system: System, scale: Scale, rng: Random) -> None:
 
 
 def part_primary(system: System, scale: Scale, rng: Random) -> None:
-    """Part the primary and its clients from replicas and Sentinels, so that there are two primaries for a while."""
+    """Part the primary and its clients from replicas and Sentinels, so that there are two primaries for a while.
+
+    Two vendors are down until the old primary has become a replica, so that what it took alone is owed then; the third
+    goes on, and its contacts must not be made again by the new primary.
+    """
     del rng
     assert isinstance(system, SentinelSystem)
+    system.stack.lift_faults()
+    for vendor in ("captorra", "comunik8"):
+        system.stack.lay_fault({"vendor": vendor, "status": 503})
+    system.stack.lay_fault({"latency_ms": 20})
     system.sentinels.part(seconds=scale.seconds(10))
     system.sentinels.wait_until_whole()
+    system.calm()
 
 
 def lag_and_kill(system: System, scale: Scale, rng: Random) -> None:
@@ -310,6 +330,12 @@ ROWS = (
         play=part_primary,
         system=UnaskedSystem,
         judged=False,
+    ),
+    Row(
+        name="ledger moved to another server by backup and journal",
+        play=move_the_ledger,
+        most_s=LEASE_S,
+        system=MovingSystem,
     ),
     Row(name="ledger emptied, backup and journal put back", play=lose_the_ledger, most_s=LEASE_S),
 )

@@ -130,6 +130,16 @@ class System:
         self.stack.lift_faults()
         self.stack.lay_fault({"latency_ms": 20, "fail_rate": 0.02})
 
+    def start_workers(self) -> None:
+        """Start every worker again, and wait until each takes work."""
+        before = {name: self.stack.log(name).count(" ready.") for name in WORKERS}
+        for name in WORKERS:
+            self.start_worker(name)
+        self.stack.wait_for(
+            lambda: all(self.stack.log(name).count(" ready.") > count for name, count in before.items()),
+            30, "the workers",
+        )  # fmt: skip
+
     def terminate(self, name: str) -> None:
         """End a process by SIGTERM and wait for it."""
         process = self.stack.processes.pop(name)
@@ -165,11 +175,12 @@ class System:
         found, lost, doubled = self._judge(pushed)
         return expected, found, lost, doubled
 
-    def command(self, *arguments: str, status: int = 0) -> Any:
-        """Run a command of the command line beside the system; return its JSON value."""
+    def command(self, *arguments: str, status: int = 0, redis_url: str = "") -> Any:
+        """Run a command of the command line beside the system, on another Redis if asked; return its JSON value."""
+        environ = {**self.stack.environ, **({"REDIS_URL": redis_url} if redis_url else {})}
         done = subprocess.run(
             [sys.executable, "-m", "deploy.cli", *arguments, "--json"],
-            cwd=ROOT, env=self.stack.environ, capture_output=True, text=True, check=False, timeout=120,
+            cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert done.returncode == status, done.stderr
         return json.loads(done.stdout)

@@ -99,14 +99,23 @@ def test_check_tells_and_mends(cli):
     assert (audited["who"], audited["count"]) == ("ann", 2)
 
 
+def audited(cli):
+    """Return who did what to the ledger as a whole, the newest first."""
+    doings = cli.json("audit", "list")
+    return [
+        (one["who"], one["what"], one["which"], one["count"]) for one in doings if one["what"].startswith("ledger.")
+    ]
+
+
 def test_check_fix_ends_what_was_noticed(cli):
     """The operator has dealt with it."""
     cli.fill(lambda book: note(book.ledger, changed={"what": "emptied", "last_seen_ms": 2, "noticed_ms": 3}))
     assert any("was emptied or replaced" in one for one in cli.json("doctor", status=1)["problems"])
 
-    assert "was emptied or replaced" in cli.run("ledger", "check", "--fix").output
+    assert "was emptied or replaced" in cli.run("ledger", "check", "--fix", "--as", "ann").output
 
     assert cli.json("ledger", "info")["changed"] is None
+    assert audited(cli) == [("ann", "ledger.check", "", 1)]
 
 
 def test_migrate_plans_applies_and_has_nothing_left_to_do(cli):
@@ -115,10 +124,12 @@ def test_migrate_plans_applies_and_has_nothing_left_to_do(cli):
     assert any("format 1" in one for one in cli.json("doctor", status=1)["warnings"])
 
     planned = cli.json("ledger", "migrate")
-    applied = cli.json("ledger", "migrate", "--apply")
+    assert audited(cli) == []
+    applied = cli.json("ledger", "migrate", "--apply", "--as", "ann")
 
     assert (planned["format"], planned["steps"][0]["to"], planned["steps"][0]["calls"]) == (1, 2, 10)
     assert (applied["from"], applied["format"]) == (1, LEDGER_FORMAT)
+    assert audited(cli) == [("ann", "ledger.migrate", "to 2", 1)]  # the number alone: nothing stood in the old form
     assert "there is nothing to do" in cli.run("ledger", "migrate").output
     assert cli.json("ledger", "check")["wrong"] == 0
 
@@ -132,12 +143,14 @@ def test_a_backup_is_restored(cli, encrypted):
         (cli.folder / "secret").write_text(PASSPHRASE + "\n")
         options = ["--passphrase-file", str(cli.folder / "secret")]
     file = cli.folder / "ledger.sb"
-    made = cli.json("ledger", "backup", str(file), *options)
+    made = cli.json("ledger", "backup", str(file), *options, "--as", "ann")
+    assert audited(cli) == [("ann", "ledger.backup", "ledger.sb", 1)]
     epoch = cli.json("ledger", "info")["epoch"]
     flush(cli)
 
-    restored = cli.json("ledger", "restore", str(file), *options)
+    restored = cli.json("ledger", "restore", str(file), *options, "--as", "bob")
 
+    assert audited(cli) == [("bob", "ledger.restore", "ledger.sb", 2)]
     assert (made["calls"], made["encrypted"], made["bytes"]) == (2, encrypted, file.stat().st_size)
     assert b"61491570156" not in file.read_bytes()
     assert (restored["calls"], restored["kept"], restored["doubtful"]) == (2, 0, 3)

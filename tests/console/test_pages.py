@@ -4,14 +4,17 @@ import asyncio
 import html
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.cli.conftest import CALLER
 from tests.console.conftest import Console, Start
+from worker.build import LEDGER_FORMAT
 from worker.ledger import admin
 from worker.ledger.records import Verdict
+from worker.ledger.schema import note
 
 DIGITS = CALLER.lstrip("+")
 NATIONAL = "0491570156"
@@ -242,3 +245,22 @@ async def _events(stream: aiohttp.ClientResponse) -> AsyncIterator[str]:
 def _without_search(page: str) -> str:
     """Return a page without what the viewer typed into it, and without the places that it links to."""
     return re.sub(r'(?:value|href|action)="[^"]*"', "", page)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"changed": {"what": "emptied", "last_seen_ms": 2, "noticed_ms": 3}}, "Redis was emptied or replaced"),
+        ({"format": LEDGER_FORMAT + 2}, "run the version that wrote it"),
+        ({"restoring": 1}, "a restore is under way"),
+    ],
+)
+async def test_what_happened_to_the_ledger_needs_a_person(console: Console, fields: dict[str, Any], said: str) -> None:
+    """The first page says so, whether anybody is told by alerts or not."""
+    browser = await console.browser("ann")
+    await browser.get("/")
+    assert said not in browser.last
+
+    await note(console.book.ledger, **fields)
+    await browser.get("/")
+    assert said in browser.last

@@ -116,14 +116,21 @@ async def test_what_was_dealt_with_is_told_no_more(driver: Driver, tmp_path: Pat
 
 
 async def test_an_unknown_format_is_told_once_and_left(driver: Driver, tmp_path: Path):
-    """The receiver says so; nothing is written over it."""
-    one = watch(driver, tmp_path)
+    """The receiver says so, and writes nothing until this version may work with it again."""
+    barred: list[bool] = []
+    one = LedgerWatch(driver.ledger, FileKeeper(tmp_path / "epoch.json"), bar=barred.append)
     await note(driver.ledger, format=LEDGER_FORMAT + 2, epoch="e")
 
-    assert [line["event"] for line in await looked(driver, one) + await looked(driver, one)] == [
-        "ledger.unknown_format"
-    ]
+    assert [line["event"] for line in await looked(driver, one) + await looked(driver, one)] == ["ledger.barred"]
     assert one.parts == {"ledger": {"state": "unknown_format", "format": LEDGER_FORMAT + 2}}
+    assert await driver.redis.hgetall(SCHEMA_KEY) == {"format": str(LEDGER_FORMAT + 2), "epoch": "e"}
+
+    await note(driver.ledger, format=LEDGER_FORMAT, restoring=1)
+    assert await looked(driver, one) == []
+    assert one.parts == {"ledger": {"state": "restoring", "format": LEDGER_FORMAT}}
+    await note(driver.ledger, restoring=None)
+    assert [line["event"] for line in await looked(driver, one)] == ["ledger.unbarred"]
+    assert (barred, one.parts) == ([True, False], {})
 
 
 async def test_a_keeper_that_cannot_keep_stops_nothing(tmp_path: Path):

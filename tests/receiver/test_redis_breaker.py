@@ -4,7 +4,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from receiver.redis_breaker import refuses_writes
+from receiver.redis_breaker import RedisBreaker, refuses_writes
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,16 @@ from receiver.redis_breaker import refuses_writes
 def test_tells_a_redis_that_takes_nothing_from_an_item_that_it_cannot_take(error, refuses):
     """The first stops the draining, the second is put aside."""
     assert refuses is refuses_writes(error)
+
+
+def test_nothing_resets_a_barred_breaker():
+    """Redis takes writes, and they are none of this version's to make."""
+    breaker = RedisBreaker()
+    breaker.bar(True)
+    breaker.reset()
+    assert (breaker.is_closed, breaker.is_barred) == (False, True)
+
+    breaker.bar(False)
+    assert not breaker.is_closed  # until the drainer has seen that Redis takes what was spooled
+    breaker.reset()
+    assert breaker.is_closed

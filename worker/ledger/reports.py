@@ -35,11 +35,18 @@ class Report:
     """By reason, since the process began."""
     refused_ms: int = 0
     """When it last refused something."""
+    journal: str = ""
+    """Why it does not keep its journal at this moment; empty: it does, or is to keep none."""
 
     def dump(self) -> str:
-        """Write it for the ledger."""
-        names = ("config", "spool", "spooled", "spooled_since_ms", "spooled_until_ms", "refused", "refused_ms")
-        return orjson.dumps({name: getattr(self, name) for name in names}).decode()
+        """Write it for the ledger; names and values that say nothing are left out."""
+        values = {name: getattr(self, name) for name in _WRITTEN}
+        return orjson.dumps({name: value for name, value in values.items() if value}).decode()
+
+
+_WRITTEN = (
+    "config", "spool", "spooled", "spooled_since_ms", "spooled_until_ms", "refused", "refused_ms", "journal",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,4 +70,5 @@ async def reports(ledger: Ledger) -> Reports:
 
 def _read(name: str, at: str, text: str) -> Report:
     values: dict[str, Any] = orjson.loads(text)
-    return Report(name=name, at_ms=int(float(at)), **values)
+    known = {key: value for key, value in values.items() if key in _WRITTEN}  # a later version may say more
+    return Report(name=name, at_ms=int(float(at)), **known)

@@ -91,6 +91,16 @@ async def read_schema(redis: Redis) -> Schema:
     return Schema.parse(fields)
 
 
+async def fault_of(redis: Redis) -> str:
+    """Return why this version may not work with the ledger now, empty where it may; raises ``redis.RedisError``.
+
+    One command; for processes that run. A ledger that says nothing is none of another format.
+    """
+    found: Any = await redis.hmget(SCHEMA_KEY, ["format", "restoring"])
+    number, restoring = found
+    return Schema(format=int(number or LEDGER_FORMAT), epoch="", restoring=restoring is not None).fault
+
+
 async def require_known_format(redis: Redis) -> None:
     """Raise ``SettingsError`` where this version does not know the ledger's format; raises ``redis.RedisError``."""
     if fault := (await read_schema(redis)).fault:

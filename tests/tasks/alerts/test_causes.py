@@ -1,5 +1,6 @@
 """What is wrong at a moment, cause by cause."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,10 +51,10 @@ def seen(
         "in_flight": 0, "no_start": 0, "unrouted": 0, "quarantined": 0,
         "destinations": destinations or (destination(),),
     }  # fmt: skip
-    audits = changes.pop("audits", ())
+    audits, changed = changes.pop("audits", ()), changes.pop("changed", "")
     return Seen(
         now_ms=NOW, overview=Overview(**(values | changes)), reports=Reports(heard_ms=ms(heard), processes=reports),
-        audits=audits,
+        audits=audits, changed=changed,
     )  # fmt: skip
 
 
@@ -85,6 +86,7 @@ WHOLE = AuditDay(day="2026-11-29", there=9, missing=0, undelivered=0)
 NOT_AUDITED = AuditDay(day="2026-11-29", there=0, missing=0, undelivered=0, fault="expired")
 SHORT = Report(name="h:1", at_ms=NOW, spool="s", spooled_since_ms=NOW - 9000, spooled_until_ms=NOW)
 SPOOL = Report(name="h:1", at_ms=NOW, spool="s", spooled=0, spooled_since_ms=NOW - 400_000, spooled_until_ms=NOW - 1000)
+STOPPED = Report(name="h:1", at_ms=NOW, config="aaa", journal="No space left on device")
 OLDER = Report(name="h:0", at_ms=NOW - 9000, spool="s", spooled=7, spooled_since_ms=NOW - 400_000)
 
 
@@ -101,8 +103,12 @@ OLDER = Report(name="h:0", at_ms=NOW - 9000, spool="s", spooled=7, spooled_since
         ("quarantined", seen(quarantined=1), "1 webhook in quarantine"),
         ("spooled", seen(reports=(OLDER,)), "7 events wait in a spool"),
         ("spooled", seen(reports=(OLDER, SPOOL)), "the spool is empty again"),
+        ("spooled", seen(reports=(STOPPED,)), "The journal is not kept (h:1: No space left on device)"),
+        ("spooled", seen(reports=(STOPPED, OLDER)), "on device). 7 events wait in a spool"),
         ("refused", seen(reports=(Report(name="h:1", refused={"token": 2}, refused_ms=NOW - 9000),)), "(token 2)"),
         ("drift", seen(reports=(Report(name="h:1", at_ms=NOW, config="bbb"),)), "2 different configurations"),
+        ("drift", seen(changed="Redis was emptied. Restore a backup."), "Redis was emptied. Restore a backup"),
+        ("drift", seen(changed="x.", reports=(Report(name="h:1", at_ms=NOW, config="bbb"),)), "x. Processes run by 2"),
         ("silence", seen(heard=datetime(2026, 11, 29, 21, 54, tzinfo=UTC)), "No webhook for 6 min"),
         ("audit", seen(audits=(LACKING,)), "2 of 9 calls missing"),
         ("audit", seen(audits=(NOT_AUDITED,)), "expired"),
@@ -126,6 +132,7 @@ def test_what_is_wrong_holds_and_is_said_in_a_sentence(cause: str, look: Seen, s
         ("spooled", seen(reports=(SHORT,))),
         ("refused", seen(reports=(Report(name="h:1", refused={"token": 2}, refused_ms=NOW - 400_000),))),
         ("drift", seen(reports=(Report(name="h:1", at_ms=NOW - 90_000, config="bbb"),))),  # it is gone
+        ("spooled", seen(reports=(replace(STOPPED, at_ms=NOW - 90_000),))),  # its receiver is gone
         ("audit", seen(audits=(DAY_9, WHOLE))),
     ],
 )  # fmt: skip
