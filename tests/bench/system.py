@@ -53,12 +53,15 @@ class Vendor:
 class System:
     """A Redis with AOF everysec, a vendor, and as much of the product as a row starts.
 
-    ``common`` goes into every destination's table, ``appendfsync`` to Redis.
+    ``common`` goes into every destination's table, ``appendfsync`` to Redis; ``binary``: another server than the usual.
     """
 
-    def __init__(self, folder: Path, *, appendfsync: str = "everysec", common: str = "concurrency = 64") -> None:
+    def __init__(
+        self, folder: Path, *, appendfsync: str = "everysec", common: str = "concurrency = 64",
+        binary: Path | None = None,
+    ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
-        self.redis = RedisServer(folder / "redis", binary=find_binary(os.environ), appendfsync=appendfsync)
+        self.redis = RedisServer(folder / "redis", binary=binary or find_binary(os.environ), appendfsync=appendfsync)
         self.redis.start()
         self.client = redis_client.Redis.from_url(self.redis.url, decode_responses=True)
         self.vendor = Vendor()

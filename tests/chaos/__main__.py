@@ -117,12 +117,17 @@ def main() -> int:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--only", default="", help="rows whose name holds this")
     parser.add_argument("--first", type=int, default=0, help="number of the row to begin with, from 0")
+    parser.add_argument(
+        "--rows", choices=("together", "alone"), help="of the usual system, or of one of their own each"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
     options = parser.parse_args()
     scale = SHORT if options.short else FULL
     folder = Path(tempfile.mkdtemp(prefix="switchboard-chaos-"))
     chosen = [(place, row) for place, row in enumerate(ROWS) if place >= options.first and options.only in row.name]
+    if options.rows:
+        chosen = [(place, row) for place, row in chosen if (row.system is System) is (options.rows == "together")]
     failed = False
     print(f"{about()}; {scale.calls} calls a row, logs in {folder}\n")
     print(f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS), sep="\n", flush=True)
