@@ -22,6 +22,7 @@ ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
     "accept": accept.accept,
     "ack": ack.ack,
     "ack-always": ack.ack_always,
+    "ack-replicas": ack.ack_replicas,
     "ack-at-ease": ack.ack_at_ease,
     "two-receivers": ack.two_receivers,
     "drain-one": drain.drain_one,

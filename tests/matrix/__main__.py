@@ -23,12 +23,9 @@ PARTS = ("tests", "chaos", "chaos-alone", "speed", "differences")
 _COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 
 
-def run_tests(binary: Path, others: list[Path]) -> dict[str, Any]:
-    """Run the tests that need a server; what failed runs once more, alone."""
-    environ = {
-        "REDIS_SERVER_BIN": str(binary),
-        "SWITCHBOARD_OTHER_SERVERS": ":".join(str(one) for one in others if one != binary),
-    }
+def run_tests(binary: Path) -> dict[str, Any]:
+    """Run the tests that need a server, and restores from it into each other; what failed runs once more, alone."""
+    environ = {"REDIS_SERVER_BIN": str(binary)}
     marked = ["-q", "--dist", "loadgroup", "-m", "needs_redis and not load"]
     status, text = _run(["-m", "pytest", *marked, "-n", "2"], environ)
     found: dict[str, Any] = {"first": _counts(text), "holds": status == 0}
@@ -36,7 +33,8 @@ def run_tests(binary: Path, others: list[Path]) -> dict[str, Any]:
         again = ["--last-failed", "--last-failed-no-failures=none", "-n", "0"]
         status, text = _run(["-m", "pytest", *marked, *again], environ)
         found |= {"again": _counts(text), "holds": status == 0}
-    return found
+    status, text = _run(["-m", "pytest", "-q", "-m", "load", "-n", "2", "tests/worker/ledger/test_moves.py"], environ)
+    return found | {"moves": _counts(text), "holds": found["holds"] and status == 0}
 
 
 def run_chaos(binary: Path, *, alone: bool) -> dict[str, Any]:
@@ -117,7 +115,7 @@ def main() -> int:
     for name, binary in wanted.items():
         for part in parts:
             if part == "tests":
-                made: dict[str, Any] = run_tests(binary, list(binaries.values()))
+                made: dict[str, Any] = run_tests(binary)
             elif part in {"chaos", "chaos-alone"}:
                 made = run_chaos(binary, alone=part == "chaos-alone")
             elif part == "differences":

@@ -4,6 +4,9 @@ import os
 from statistics import median
 from typing import Any
 
+from redis import Redis
+
+from deploy.local.redis_server import RedisServer, find_binary
 from tests.bench.figures import Figure, Limit, alternate, column, cpu_a_unit, middle, ratio_limit
 from tests.bench.floors.process import listening
 from tests.bench.scale import Scale
@@ -69,6 +72,41 @@ def ack_at_ease(scale: Scale) -> list[Figure]:
     ]
     return [
         Figure(row="ack at ease", unit="ms p50", subject=column(runs, "p50_ms"), limits=limits, cpu=cpu_a_unit(runs))
+    ]
+
+
+def ack_replicas(scale: Scale) -> list[Figure]:
+    """Measure acknowledgements that wait for a replica, on loopback, beside those that do not; it has both to take."""
+    count = scale.of(40_000)
+    with running() as system:
+        replica = RedisServer(system.stack.folder / "replica", binary=find_binary(os.environ), appendfsync="everysec")
+        with replica:
+            with Redis.from_url(replica.url) as client:
+                client.replicaof("127.0.0.1", system.redis.port or 0)
+            wait_until(lambda: system.client.info("replication")["connected_slaves"] == 1, 30, "the replica")
+
+            def asking(replicas: int) -> dict[str, Any]:
+                system.stack.environ["REDIS_MIN_REPLICAS"] = str(replicas)
+                system.start_receiver()
+                _take(system, count=2_000)
+                run = _take(system, count=count)
+                if "redis.refused" in system.stack.log("receiver"):
+                    raise AssertionError("the receiver went to its spool")
+                system.stop_processes()
+                return run
+
+            runs, without = alternate(scale.pairs, lambda _: asking(1), lambda _: asking(0))
+    rate, floor = column(runs, "per_s"), column(without, "per_s")
+    limits = [
+        ratio_limit(rate, floor, must=0.75, aim=0.9, name="of without"),
+        Limit(name="p99 ms", value=middle(runs, "p99_ms"), must=30, aim=15, at_most=True),
+    ]
+    note = f"p99 without {middle(without, 'p99_ms'):.3g} ms"
+    cpu = cpu_a_unit(runs) | {f"without: {role}": ms for role, ms in cpu_a_unit(without).items()}
+    return [
+        Figure(
+            row="ack, REDIS_MIN_REPLICAS 1", unit="acks/s", subject=rate, floor=floor, limits=limits, cpu=cpu, note=note
+        )
     ]
 
 

@@ -1,8 +1,7 @@
 """Backup and restore: all of a ledger, whole calls, into any server; a damaged or foreign file is refused."""
 
 import io
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -238,30 +237,3 @@ def test_a_backup_is_its_owners_and_whole_or_not_there(tmp_path: Path):
 
     assert read(path.read_bytes()) == [b"first"]
     assert list(tmp_path.iterdir()) == [path]
-
-
-def _binaries() -> list[str]:
-    """Return the servers to try; the variable names them, as `make matrix` does."""
-    return [path for path in os.environ.get("SWITCHBOARD_OTHER_SERVERS", "").split(":") if path]
-
-
-@pytest.fixture(params=_binaries() or [""])
-def another_make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Return the address of a server of another version or make."""
-    if not request.param:
-        pytest.skip("SWITCHBOARD_OTHER_SERVERS names no server")
-    with RedisServer(tmp_path / "other", binary=Path(request.param), appendonly=False) as server:
-        yield server.url
-
-
-async def test_from_any_server_to_any_other(another_make: str, redis_url: str, tmp_path: Path):
-    """Upwards, downwards, from Redis to Valkey and back: the same ledger."""
-    async with open_driver(redis_url) as here, open_driver(another_make) as there:
-        await load_golden(here.redis, 2)
-        await copied(here, there, tmp_path / "one")
-        whole = await contents(there.redis)
-        await here.redis.flushall()
-        await copied(there, here, tmp_path / "two")
-
-        assert await contents(here.redis) == whole
-        assert (await check(there.ledger, fix=False, memory_s=60)).faults == []
