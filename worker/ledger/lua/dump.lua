@@ -4,10 +4,12 @@
 -- {type, key, value or [value, ...], when it expires in ms or 0} any other key.
 -- A collection of more than BIG values is not read here: `dump_part` reads it in parts.
 local now, room = now_ms(), tonumber(ARGV[2])
-local BIG, MANY = 1000, 5000
-local D, COLON, QUEUED, RETRYING = 100, 58, 113, 114 -- d : q r
+local BIG = 1000
 
-local calls, dues = {}, {} -- the calls of this slice; by destination the members that may be due, and where each belongs
+local function score(set, member)
+  local found = call('ZSCORE', set, member)
+  return found or false
+end
 
 local function call_entry(key)
   local id = string.sub(key, 6)
@@ -16,49 +18,17 @@ local function call_entry(key)
   if #fields == 0 then return nil end
   local due = {}
   for i = 1, #fields, 2 do
-    local name, value = fields[i], fields[i + 1]
-    room = room - #name - #value
-    local first, second, state = string.byte(name, 1), string.byte(name, 2), string.byte(value, 1)
-    if first == D and second == COLON and (state == QUEUED or state == RETRYING) then
-      local dest, action = string.match(name, '^d:([^:]*):([^:]*)$')
-      if dest then
-        local of = dues[dest]
-        if not of then
-          of = { members = {}, marks = {}, lists = {} }
-          dues[dest] = of
-        end
-        local at = #of.members + 1
-        of.members[at], of.marks[at], of.lists[at] = id .. ':' .. action, dest .. ':' .. action, due
+    room = room - #fields[i] - #fields[i + 1]
+    local dest, action = string.match(fields[i], '^d:([^:]*):([^:]*)$')
+    if dest then
+      local state = string.sub(fields[i + 1], 1, 1)
+      if state == 'q' or state == 'r' then
+        local at = call('ZSCORE', due_key(dest), id .. ':' .. action)
+        if at then due[#due + 1], due[#due + 2] = dest .. ':' .. action, at end
       end
     end
   end
-  local entry = { 'c', id, fields, false, false, false, false, due }
-  calls[#calls + 1] = entry
-  return entry
-end
-
--- What a set says of many members at once: a command for each would take half the time of all of this.
-local function scores(set, members, put)
-  for from = 1, #members, MANY do
-    local found = call('ZMSCORE', set, unpack(members, from, math.min(from + MANY - 1, #members)))
-    for i = 1, #found do
-      if found[i] then put(from + i - 1, found[i]) end
-    end
-  end
-end
-
-local function place_calls()
-  local ids = {}
-  for i, entry in ipairs(calls) do ids[i] = entry[2] end
-  for n, set in ipairs({ CALLS, WAITS, NO_START, UNROUTED }) do
-    scores(set, ids, function(i, at) calls[i][3 + n] = at end)
-  end
-  for dest, of in pairs(dues) do
-    scores(due_key(dest), of.members, function(i, at)
-      local due = of.lists[i]
-      due[#due + 1], due[#due + 2] = of.marks[i], at
-    end)
-  end
+  return { 'c', id, fields, score(CALLS, id), score(WAITS, id), score(NO_START, id), score(UNROUTED, id), due }
 end
 
 local SIZES = { hash = 'HLEN', zset = 'ZCARD', set = 'SCARD', list = 'LLEN' }
@@ -95,5 +65,4 @@ for i = 3, #ARGV do
   entries[#entries + 1] = entry
   looked = looked + 1
 end
-place_calls()
 return { looked, big, cmsgpack.pack(entries) }
