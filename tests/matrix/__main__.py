@@ -20,6 +20,10 @@ from tests.matrix.speed import speed
 
 KEPT = ROOT / "var" / "matrix.json"
 PARTS = ("tests", "chaos", "chaos-alone", "speed", "differences")
+COLUMNS = (
+    "server", "package", "Redis tests", "restores into the five", "chaos, short", "bytes a call",
+    "deliveries/s beside 7.0",
+)  # fmt: skip
 _COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?)\b")
 
 
@@ -64,10 +68,7 @@ def _counts(text: str) -> dict[str, int]:
 
 def table(found: dict[str, Any], binaries: dict[str, Path]) -> str:
     """Return the table of what was found."""
-    lines = [
-        "| server | package | Redis tests | chaos, short | bytes a call | deliveries/s beside 7.0 |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    lines = [f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS)]
     base = found.get(COMPARED, {}).get("speed", {}).get("per_s")
     for server in SERVERS:
         one = found.get(server.name, {})
@@ -79,6 +80,7 @@ def table(found: dict[str, Any], binaries: dict[str, Path]) -> str:
         version = server.version(binaries[server.name]) if server.name in binaries else server.name
         cells = [
             version, server.package, passed + (f"; those alone: {again}" if again else ""),
+            ", ".join(f"{count} {what}" for what, count in tests.get("moves", {}).items()),
             f"{len(rows)} rows, {'all hold' if holding else 'one does not hold'}" if rows else "",
             f"{rates['bytes']:,.0f}" if rates else "",
             f"{rates['per_s']:,.0f} ({rates['per_s'] / base:.2f})" if rates and base else "",
