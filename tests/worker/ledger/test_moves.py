@@ -9,11 +9,11 @@ from deploy.local.redis_server import RedisServer
 from tests.ledgers import Driver, open_driver
 from tests.matrix.servers import SERVERS, Server, here
 from tests.worker.ledger.golden_records import FORMATS, contents, load_golden
-from tests.worker.ledger.test_backup import PASSPHRASE, copied
+from tests.worker.ledger.test_backup import PASSPHRASE, PLACES, copied
 from worker.ledger import keys
 from worker.ledger.invariants import check
 
-CALLS = 1500
+CALLS = 600
 OF_THE_MOMENT = (keys.WAKE_KEY, keys.WAKE_CALLS_KEY, keys.SCHEMA_KEY)
 
 
@@ -49,7 +49,7 @@ async def test_from_here_to_any_server_and_back(  # noqa: PLR0917  fixtures
         taken = await copied(source, there, tmp_path / "one", passphrase)
         whole = await contents(there.redis, without=OF_THE_MOMENT)
         assert (taken.calls, taken.kept) == (CALLS + 10, 0)
-        assert set(await contents(source.redis, without=OF_THE_MOMENT)) - set(whole) == set()
+        assert set(await contents(source.redis, without=(*PLACES, *OF_THE_MOMENT))) <= set(whole)
         assert (await check(there.ledger, fix=False, memory_s=60)).faults == []
 
         await source.redis.flushall()
