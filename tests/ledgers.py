@@ -10,7 +10,7 @@ from fakeredis import FakeAsyncRedis, FakeServer
 from redis.asyncio import Redis
 
 from schemas.delivery import DeliveryKey
-from worker.ledger.keys import BITS_KEY
+from worker.ledger.keys import BITS_KEY, DIGITS_KEY
 from worker.ledger.keys import key_of as key_of_name
 from worker.ledger.ledger import Bounds, Ledger, Timings
 from worker.ledger.records import (
@@ -192,7 +192,7 @@ async def unnamed(redis: Any) -> list[str]:
             faults.append(f"{name}: no row of the table")
             continue
         kind, left_ms = await redis.type(name), await redis.pttl(name)
-        if kind == "string" and not name.startswith(BITS_KEY) and await redis.get(name) == "foreign":
+        if kind == "string" and not name.startswith((BITS_KEY, DIGITS_KEY)) and await redis.get(name) == "foreign":
             continue  # laid there by a test of foreign keys
         if kind == "none":
             continue  # it has expired since it was found

@@ -10,7 +10,7 @@ from tests.bench import bodies
 from tests.bench.system import DESTINATIONS
 from worker.ledger.admin import pause, resume
 from worker.ledger.ledger import Ledger
-from worker.ledger.records import Incoming, NewDelivery, Plan
+from worker.ledger.records import About, Incoming, NewDelivery, Plan
 
 BATCH = 500
 
@@ -43,6 +43,7 @@ def _plan(number: int, destinations: tuple[str, ...]) -> Plan:
         revision=1,
         wait_until_ms=0,
         routes=destinations,
+        about=About(service_id="123", result="a", caller_digits=f"614{number:08d}"),
         deliveries=tuple(
             NewDelivery(destination=name, action="create", group=groups.get(name, "")) for name in destinations
         ),

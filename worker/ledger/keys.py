@@ -33,7 +33,7 @@ HOURS_KEY = "sb:hours:"
 MINUTES_KEY = "sb:minutes:"
 INDEXED_KEY = "sb:ids:"
 BITS_KEY = "sb:bits:"
-CALLERS_KEY = "sb:callers:"
+DIGITS_KEY = "sb:digits:"
 SESSION_KEY = "sb:session:"
 WRONG_KEY = "sb:wrong:"
 # Whole names.
@@ -129,7 +129,7 @@ KEYS = (
                 "w:{destination}": "actions that wait for the create",
                 "by:{destination}": "the answered call that cancelled or withdrew its lead",
                 "fm:{destination}": "marks of the routes and the service that it came by, for the follow-up",
-                "ix": "its place in the index: `chunk|place|service|result|caller digits`",
+                "ix": "its place in the index: `chunk|place|service|result|`",
                 "sv": "its service, where only events marked by their sender were taken",
                 "hn": "how many events have been digested",
                 "hb": "their bytes",
@@ -399,10 +399,10 @@ KEYS = (
         lifetime="as its chunk",
     ),
     Key(
-        name=CALLERS_KEY + "{last_digits}",
-        type="zset",
-        holds="`caller digits:call_id` of callers with these last four digits",
-        lifetime="each as long as its call",
+        name=DIGITS_KEY + "{chunk}",
+        type="string",
+        holds="the last eight digits of the caller at each place of the chunk, in four bytes",
+        lifetime="as its chunk; overwritten where a call is removed",
     ),
     Key(
         name=CHUNK_KEY,

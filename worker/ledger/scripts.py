@@ -1,5 +1,6 @@
 """Loads the Lua scripts and runs them; every script begins with the same prelude."""
 
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
@@ -12,6 +13,10 @@ from redis.exceptions import NoScriptError, RedisError
 from worker.ledger.keys import PROBE_KEY
 from worker.primary import standing
 
+_DEFINED = re.compile(r"^local (?:function )?(\w+(?:, \w+)*)", re.MULTILINE)
+_ASIDE = re.compile(r"--.*$|'[^']*'", re.MULTILINE)
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
 
 @cache
 def source(name: str) -> str:
@@ -20,7 +25,30 @@ def source(name: str) -> str:
     script = (folder / f"{name}.lua").read_text()
     first, _, _ = script.partition("\n")
     parts = ["prelude", *first.removeprefix("--@").split()] if first.startswith("--@") else ["prelude"]
-    return "".join((folder / f"{part}.lua").read_text() for part in parts) + script
+    return needed("\n".join((folder / f"{part}.lua").read_text() for part in parts), script) + script
+
+
+def needed(shared: str, script: str) -> str:
+    """Return those blocks of the shared parts that a script uses, itself or by one another.
+
+    Redis runs all of a script's text each time, so that what is defined in vain costs every call: some 0.2 us each.
+    A block begins with ``local`` at the begin of a line, and defines what stands behind it.
+    """
+    blocks = [
+        (block, {name for names in _DEFINED.findall(block) for name in names.split(", ")})
+        for block in re.split(r"^(?=local )", shared, flags=re.MULTILINE)
+    ]
+    used = _names(script)
+    kept: set[int] = set()
+    while found := {at for at, (_, names) in enumerate(blocks) if at not in kept and names & used}:
+        kept |= found
+        used |= {name for at in found for name in _names(blocks[at][0])}
+    return "".join(blocks[at][0] for at in sorted(kept))
+
+
+def _names(code: str) -> set[str]:
+    """Return the names in code, its comments and texts aside."""
+    return set(_NAME.findall(_ASIDE.sub("", code)))
 
 
 class NotConfirmedError(RedisError):

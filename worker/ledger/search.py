@@ -9,7 +9,6 @@ import orjson
 from schemas.delacon.events import merge
 from worker.ledger.keys import (
     CALL_KEY,
-    CALLERS_KEY,
     CALLS_KEY,
     CHUNKS_KEY,
     FACETS_KEY,
@@ -22,7 +21,6 @@ from worker.ledger.ledger import Ledger
 from worker.ledger.records import About, StoredCall
 
 PAGE = 200
-TAIL = 4  # last digits of a caller that name a sorted set of callers
 LEAST_DIGITS = 3
 WAITING = 500  # calls not yet planned that are looked at beside the index, of each list
 FILL = 500  # old calls written into the index in one step
@@ -38,9 +36,9 @@ class Facets:
     """What the index knows of a call; ``None`` is any. Whoever searches looks at what is found once more."""
 
     callers: tuple[str, ...] | None = None
-    """Digits of which one is the whole number."""
+    """Digits of which one is the whole number; the index has the last eight of them."""
     caller_end: str = ""
-    """The last digits of the caller, at least three."""
+    """The last digits of the caller, at least three; the index has eight."""
     service: str | None = None
     result: str | None = None
     """A letter of ``records.RESULT_LETTERS``."""
@@ -75,14 +73,8 @@ async def search(
         waiting = waiting[waiting.index(after) + 1 :] if after in waiting else []
     if waiting and not oldest_first:
         yield waiting
-    if wanted.callers is not None or wanted.caller_end:
-        ids = await _of_callers(ledger, wanted, oldest_first=oldest_first)
-        ids = ids[ids.index(after) + 1 :] if after in ids else ids
-        for start in range(0, len(ids), page):
-            yield ids[start : start + page]
-    else:
-        async for some in _by_bits(ledger, wanted, oldest_first=oldest_first, after=after, page=page):
-            yield some
+    async for some in _planned(ledger, wanted, oldest_first=oldest_first, after=after, page=page):
+        yield some
     if waiting and oldest_first:
         yield waiting
 
@@ -103,31 +95,6 @@ async def _unplanned(ledger: Ledger, wanted: Facets) -> list[str]:
     return await _newest_first(ledger, [one for one, indexed in zip(ids, known, strict=True) if not indexed], wanted)
 
 
-async def _of_callers(ledger: Ledger, wanted: Facets, *, oldest_first: bool) -> list[str]:
-    found: list[str] = []
-    async with ledger.redis.pipeline(transaction=False) as pipe:
-        for digits in wanted.callers or ():
-            pipe.zrangebylex(CALLERS_KEY + digits[-TAIL:], f"[{digits}:", f"[{digits};")
-        for tail in _tails(wanted.caller_end):
-            pipe.zrange(CALLERS_KEY + tail, 0, -1)
-        lists: list[list[str]] = await pipe.execute()
-    for members in lists:
-        for member in members:
-            digits, call_id = member.split(":", 1)
-            if wanted.callers is not None or digits.endswith(wanted.caller_end):
-                found.append(call_id)
-    ids = await _newest_first(ledger, list(dict.fromkeys(found)), wanted)
-    return ids[::-1] if oldest_first else ids
-
-
-def _tails(end: str) -> list[str]:
-    """Return the names of the sets in which callers with these last digits stand."""
-    if not end:
-        return []
-    missing = max(0, TAIL - len(end))
-    return [f"{number:0{missing}d}{end[-TAIL:]}" if missing else end[-TAIL:] for number in range(10**missing)]
-
-
 async def _newest_first(ledger: Ledger, ids: Sequence[str], wanted: Facets) -> list[str]:
     """Sort ids by the calls' first receipt, and leave out those of another time."""
     received: Any = await ledger.redis.zmscore(CALLS_KEY, list(ids)) if ids else []
@@ -140,12 +107,15 @@ async def _newest_first(ledger: Ledger, ids: Sequence[str], wanted: Facets) -> l
     return [call_id for _, call_id in sorted(timed, reverse=True)]
 
 
-async def _by_bits(
+async def _planned(
     ledger: Ledger, wanted: Facets, *, oldest_first: bool, after: str | None, page: int
 ) -> AsyncIterator[list[str]]:
-    names = await _bit_names(ledger, wanted)
-    if names is None:
+    facets = await _bit_names(ledger, wanted)
+    if facets is None:
         return
+    asked: dict[str, Any] = {"facets": facets}
+    if wanted.callers is not None or wanted.caller_end:
+        asked |= {"numbers": wanted.callers or [wanted.caller_end], "whole": wanted.callers is not None}
     chunks = await _chunks(ledger, wanted, oldest_first=oldest_first)
     place: str | int = ""
     indexed: Any = await ledger.redis.hget(CALL_KEY + after, "ix") if after is not None else None
@@ -155,7 +125,7 @@ async def _by_bits(
     until = "" if wanted.until_ms is None else wanted.until_ms
     while chunks:
         chunk, place, *ids = await ledger.scripts.run(
-            "find", page, int(oldest_first), since, until, orjson.dumps(names).decode(), place, *chunks
+            "find", page, int(oldest_first), since, until, orjson.dumps(asked).decode(), place, *chunks
         )
         if ids:
             yield ids

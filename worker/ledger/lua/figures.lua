@@ -3,20 +3,31 @@
 local SPAN, HOUR, MINUTE = 120, 3600000, 60000
 local KEEP_HOURS, KEEP_MINUTES = 405 * 86400000, 52 * HOUR
 local LATENCIES = { 500, 1000, 2000, 5000, 15000, 60000, 300000, 1800000, 7200000 } -- upper bounds in ms (figures.py)
-local counted, counted_shortly = {}, {}
+local counted, counted_shortly = {}, {} -- by facet and kind
 
--- Counts in a series; `shortly`: by the minute too.
-local function count(series, shortly)
-  counted[series] = (counted[series] or 0) + 1
-  if shortly then counted_shortly[shortly] = (counted_shortly[shortly] or 0) + 1 end
+local function add_count(counts, facet, kind)
+  local kinds = counts[facet]
+  if not kinds then
+    kinds = {}
+    counts[facet] = kinds
+  end
+  kinds[kind] = (kinds[kind] or 0) + 1
+end
+
+-- Counts for a facet; `shortly`: the kind that is counted by the minute too.
+local function count(facet, kind, shortly)
+  add_count(counted, facet, kind)
+  if shortly then add_count(counted_shortly, facet, shortly) end
 end
 
 local function write_counts(prefix, counts, unit, keep, now)
   local at = math.floor(now / unit)
-  local span, field = math.floor(at / SPAN), at % SPAN
-  for series, n in pairs(counts) do
-    local key = prefix .. series .. ':' .. int(span)
-    if call('HINCRBY', key, int(field), n) == n and call('HLEN', key) == 1 then call('PEXPIRE', key, keep) end
+  local span, field = int(math.floor(at / SPAN)), int(at % SPAN)
+  for facet, kinds in pairs(counts) do
+    for kind, n in pairs(kinds) do
+      local key = prefix .. facet .. ':' .. kind .. ':' .. span
+      if call('HINCRBY', key, field, n) == n and call('HLEN', key) == 1 then call('PEXPIRE', key, keep) end
+    end
   end
 end
 
@@ -36,8 +47,7 @@ end
 -- Counts the end of a delivery for its destination and for the service of its call, both as facets; `latency` is the
 -- time from call to CRM where a create was delivered.
 local function count_end(dest, service, letter, reason, latency)
-  local bucket = latency and bucket_of(latency) or ''
-  local kind = letter == 'S' and 'S:' .. facet('r', reason) or letter .. bucket
-  count(dest .. ':' .. kind, dest .. ':' .. letter)
-  if service then count(service .. ':' .. letter .. bucket) end
+  local kind = latency and letter .. bucket_of(latency) or letter
+  count(dest, letter == 'S' and 'S:' .. facet('r', reason) or kind, letter)
+  if service then add_count(counted, service, kind) end
 end

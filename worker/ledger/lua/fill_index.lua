@@ -5,15 +5,12 @@
 local CALLS_IN = cjson.decode(ARGV[3])
 local lowest = 0
 for _, name in ipairs(call('ZRANGE', CHUNKS, 0, -1)) do lowest = math.min(lowest, tonumber(name)) end
-local chunk = int(lowest - 1)
-local taken = 0
-for _, one in ipairs(CALLS_IN) do
+local began, taken = tonumber(ARGV[2]), 0
+local function fill(one)
   local id, key = one[1], call_key(one[1])
   local h = call('HMGET', key, 'n', 'ix')
   if h[1] and not h[2] then
-    local place = call('RPUSH', ids_key(chunk), id) - 1
-    if place == 0 then call('ZADD', CHUNKS, int(tonumber(ARGV[2])), chunk) end
-    local ix = index(id, { one[2], one[3], one[4] }, nil, now_ms(), chunk, place)
+    local ix, _, chunk, place = index(id, { one[2], one[3], one[4] }, nil, began)
     call('HSET', key, 'ix', ix)
     each_delivery(id, function(dest, _, d)
       mark(chunk, place, facet('d', dest))
@@ -22,5 +19,12 @@ for _, one in ipairs(CALLS_IN) do
     taken = taken + 1
   end
 end
+
+add_to(int(lowest - 1))
+local whole, fault = pcall(function()
+  for _, one in ipairs(CALLS_IN) do fill(one) end
+end)
+end_indexing(began)
+if not whole then error(fault, 0) end
 call('SET', 'sb:filled', ARGV[2])
 return taken

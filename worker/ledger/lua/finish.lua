@@ -102,7 +102,7 @@ for i = 6, #ARGV, 9 do
       if action == 'create' then
         count_end(facet('d', dest), service, verdict, reason, verdict == 'D' and math.max(0, now - (stored[5] or now)))
       else
-        count(facet('d', dest) .. ':' .. (verdict == 'D' and 'U' or verdict .. 'U'))
+        count(facet('d', dest), verdict == 'D' and 'U' or verdict .. 'U')
       end
       if verdict == 'X' then call('ZADD', dead_key(dest), int(now), member) end
       if action == 'create' and stored[3] then release_followers(id, dest, now) end
@@ -110,8 +110,7 @@ for i = 6, #ARGV, 9 do
       d.state = 'r'
       if verdict == 'r' then
         d.step = d.step + 1
-        local series = facet('d', dest) .. ':F'
-        count(series, series)
+        count(facet('d', dest), 'F', 'F')
       end
       if verdict == 'u' then
         d.number = d.number - 1

@@ -1,15 +1,18 @@
 -- The index of calls: each has a place in a chunk of ids, and for each facet (a service, a result, a destination, ...)
--- a chunk has one bit a place. The caller has a sorted set of its last four digits. Field `ix` of a call:
--- `chunk|place|service|result|caller digits`. A bit too many does no harm: whoever searches looks at the call itself.
+-- a chunk has one bit a place. The last eight digits of the callers stand in a text of the chunk, four bytes a place.
+-- Field `ix` of a call: `chunk|place|service|result|`. A bit too many does no harm: whoever searches looks at the call
+-- itself. What a run adds at the end of a chunk is written at its end, a few commands for all of its calls.
 local FACETS, CHUNK, CHUNKS, GONE, CHUNK_SIZE = 'sb:facets', 'sb:chunk', 'sb:chunks', 'sb:gone', 8192
 local MOST = { s = 500, d = 1000, r = 200 } -- of each kind; what comes beyond shares number 0
-local numbered = {}
+local DIGITS, NOBODY = 4, string.rep('\255', 4) -- bytes a caller; what stands where there is none
+local floor, byte, char = math.floor, string.byte, string.char
+local numbered = { s = {}, d = {}, r = {} }
 
 -- Gives the short name of a service, a destination or a reason.
 local function facet(kind, name)
-  local field = kind .. ':' .. string.sub(name, 1, 64)
-  local known = numbered[field]
+  local known = numbered[kind][name]
   if known then return known end
+  local field = kind .. ':' .. string.sub(name, 1, 64)
   local number = call('HGET', FACETS, field)
   if not number then
     number = tonumber(call('HGET', FACETS, '#' .. kind) or '0') + 1
@@ -19,45 +22,114 @@ local function facet(kind, name)
       call('HSET', FACETS, field, number, '#' .. kind, number)
     end
   end
-  numbered[field] = kind .. number
-  return numbered[field]
+  numbered[kind][name] = kind .. number
+  return kind .. number
 end
 
 local function ids_key(chunk) return 'sb:ids:' .. chunk end
 local function bits_key(name, chunk) return 'sb:bits:' .. name .. ':' .. chunk end
-local function callers_key(digits) return 'sb:callers:' .. string.sub(digits, -4) end
+local function digits_key(chunk) return 'sb:digits:' .. chunk end
 
-local function mark(chunk, place, name) call('SETBIT', bits_key(name, chunk), place, 1) end
+-- The last eight digits, two a byte; 15 stands for each that a shorter number lacks.
+local function packed(digits)
+  if digits == '' then return NOBODY end
+  if #digits < 8 then digits = string.rep('?', 8 - #digits) .. digits end
+  local a, b, c, d, e, f, g, h = byte(digits, -8, -1)
+  return char(a % 16 * 16 + b % 16, c % 16 * 16 + d % 16, e % 16 * 16 + f % 16, g % 16 * 16 + h % 16)
+end
 
-local function read_place(ix) return string.match(ix or '', '^(%-?%d+)|(%d+)|([^|]*)|([^|]*)|(.*)$') end
+-- The places that this run adds behind those of a chunk: their ids, their callers, and their bits in words of 32.
+local added
+
+local function add_to(chunk)
+  added = { chunk = chunk, first = call('LLEN', ids_key(chunk)), ids = {}, digits = {}, bits = {} }
+end
+
+-- Writes what was added; `began` is the time of a chunk that was empty.
+local function end_indexing(began)
+  local new = added
+  added = nil
+  local count = new and #new.ids or 0
+  if count == 0 then return end
+  local chunk, first = new.chunk, new.first
+  for from = 1, count, 1000 do call('RPUSH', ids_key(chunk), unpack(new.ids, from, math.min(from + 999, count))) end
+  if first == 0 then call('ZADD', CHUNKS, int(began), chunk) end
+  call('SETRANGE', digits_key(chunk), first * DIGITS, table.concat(new.digits))
+  for name, words in pairs(new.bits) do
+    if count == 1 then
+      call('SETBIT', bits_key(name, chunk), first, 1)
+    else
+      local args = {}
+      for number = 0, math.ceil(count / 32) - 1 do
+        local size = math.min(32, count - 32 * number)
+        if words[number] then
+          local at = #args
+          args[at + 1], args[at + 2], args[at + 3] = 'SET', 'u' .. size, first + 32 * number
+          args[at + 4] = words[number] / 2 ^ (32 - size)
+        end
+      end
+      call('BITFIELD', bits_key(name, chunk), unpack(args))
+    end
+  end
+  if first + count >= CHUNK_SIZE then call('INCR', CHUNK) end
+end
+
+local function mark(chunk, place, name)
+  if not added or chunk ~= added.chunk or place < added.first then
+    call('SETBIT', bits_key(name, chunk), place, 1)
+    return
+  end
+  local words = added.bits[name]
+  if not words then
+    words = {}
+    added.bits[name] = words
+  end
+  if place ~= added.place then -- a call's marks come one after another
+    local at = place - added.first
+    added.place, added.number, added.bit = place, floor(at / 32), 2 ^ (31 - at % 32)
+  end
+  local number, bit = added.number, added.bit
+  local word = words[number]
+  if not word then
+    words[number] = bit
+  elseif floor(word / bit) % 2 == 0 then
+    words[number] = word + bit
+  end
+end
+
+local function read_place(ix)
+  if not ix then return nil end
+  local chunk, place, service, result = string.match(ix, '^(%-?%d+)|(%d+)|([^|]*)|([^|]*)|')
+  return chunk, tonumber(place), service, result
+end
 
 -- Gives a call its place in the newest chunk.
-local newest_chunk
-local function new_place(id, now)
-  local chunk = newest_chunk or call('GET', CHUNK) or '0'
-  local place = call('RPUSH', ids_key(chunk), id) - 1
-  if place == 0 then call('ZADD', CHUNKS, int(now), chunk) end
-  newest_chunk = place + 1 < CHUNK_SIZE and chunk or int(call('INCR', CHUNK))
-  return chunk, place
+local function new_place(id, digits, now)
+  if added and added.first + #added.ids >= CHUNK_SIZE then end_indexing(now) end
+  if not added then add_to(call('GET', CHUNK) or '0') end
+  local at = #added.ids + 1
+  added.ids[at], added.digits[at] = id, packed(digits)
+  return added.chunk, added.first + at - 1
 end
 
 -- Writes a call into the index; `about` is {service id, result's letter, caller's digits}, `before` the `ix` that the
--- call has, if any. Gives the new one, and the short name of the service.
-local function index(id, about, before, now, chunk, place)
-  local service, result, digits = facet('s', about[1]), about[2], about[3]
-  local old_chunk, old_place, old_service, old_result, old_digits = read_place(before)
-  if old_chunk then
-    chunk, place = old_chunk, old_place
+-- call has, if any. Gives the new one, the short name of the service, and the place.
+local function index(id, about, before, now)
+  local service, result = facet('s', about[1]), about[2]
+  local chunk, place, old_service, old_result = read_place(before)
+  if not chunk then
+    chunk, place = new_place(id, about[3], now)
+  else
     if old_service ~= service then call('SETBIT', bits_key(old_service, chunk), place, 0) end
     if old_result ~= result then call('SETBIT', bits_key('c' .. old_result, chunk), place, 0) end
-    if old_digits ~= digits and old_digits ~= '' then call('ZREM', callers_key(old_digits), old_digits .. ':' .. id) end
-  elseif not chunk then
-    chunk, place = new_place(id, now)
+    local digits, from = packed(about[3]), place * DIGITS
+    if call('GETRANGE', digits_key(chunk), from, from + DIGITS - 1) ~= digits then
+      call('SETRANGE', digits_key(chunk), from, digits)
+    end
   end
   if old_service ~= service then mark(chunk, place, service) end
   if old_result ~= result then mark(chunk, place, 'c' .. result) end
-  if old_digits ~= digits and digits ~= '' then call('ZADD', callers_key(digits), 0, digits .. ':' .. id) end
-  return chunk .. '|' .. int(place) .. '|' .. service .. '|' .. result .. '|' .. digits, service, chunk, place
+  return chunk .. '|' .. place .. '|' .. service .. '|' .. result .. '|', service, chunk, place
 end
 
 -- Notes what became of a delivery, so that it is found by that; delivered and dead ones are found without.
@@ -73,7 +145,7 @@ end
 
 -- Removes all bits of a chunk of which every call is gone.
 local function drop_chunk(chunk)
-  call('DEL', ids_key(chunk))
+  call('DEL', ids_key(chunk), digits_key(chunk))
   call('ZREM', CHUNKS, chunk)
   call('HDEL', GONE, chunk)
   local names = { 'ca', 'cu', 'cb', 'co', 'cn', 'eS', 'eC', 's0', 'd0', 'd0S', 'd0C', 'r0' }
@@ -90,10 +162,10 @@ end
 
 -- Takes a call that is about to be removed out of the index.
 local function unindex(id)
-  local chunk, place, service, result, digits = read_place(call('HGET', call_key(id), 'ix'))
+  local chunk, place, service, result = read_place(call('HGET', call_key(id), 'ix'))
   if not chunk then return end
-  if digits ~= '' then call('ZREM', callers_key(digits), digits .. ':' .. id) end
   call('LSET', ids_key(chunk), place, '')
+  call('SETRANGE', digits_key(chunk), place * DIGITS, NOBODY)
   local gone = call('HINCRBY', GONE, chunk, 1)
   if gone >= call('LLEN', ids_key(chunk)) and chunk ~= (call('GET', CHUNK) or '0') then return drop_chunk(chunk) end
   local function clear(name) call('SETBIT', bits_key(name, chunk), place, 0) end

@@ -124,7 +124,7 @@ local function list(set, state, plan, before)
 end
 
 local answers = {}
-for _, plan in ipairs(cjson.decode(ARGV[2])) do
+local function apply(plan)
   local key = call_key(plan.id)
   local names = { 'n', 'st', 'o' }
   for i, item in ipairs(plan.deliveries) do names[3 + i] = field_of(item[1], item[2]) end
@@ -166,8 +166,7 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
       fields[#fields + 1], fields[#fields + 2] = 'ix', ix
       for _, item in ipairs(made) do mark(chunk, place, facet('d', item[1])) end
       if stored[2] ~= 'r' and stored[2] ~= 'u' and (plan.state == 'r' or plan.state == 'u') then
-        local series = service .. ':c' .. plan.about[2]
-        count(series, series)
+        count(service, 'c' .. plan.about[2], 'c' .. plan.about[2])
       end
     end
     if #made > 0 then fields[#fields + 1], fields[#fields + 2] = 'o', (stored[3] or 0) + #made end
@@ -179,6 +178,13 @@ for _, plan in ipairs(cjson.decode(ARGV[2])) do
   end
   answers[#answers + 1] = answer
 end
+
+-- A fault, such as a key of the wrong type, leaves what was applied before it whole, its place in the index too.
+local whole, fault = pcall(function()
+  for _, plan in ipairs(cjson.decode(ARGV[2])) do apply(plan) end
+end)
+end_indexing(now)
 end_counting(now)
+if not whole then error(fault, 0) end
 if ARGV[3] ~= '' then audit(ARGV[3], #answers) end
 return answers
