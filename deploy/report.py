@@ -1,6 +1,6 @@
 """The report: what became of calls in a span of time, by destination, by service or by day."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -63,45 +63,51 @@ async def report(
     """
     known = await figures.known(ledger)
     lines: dict[str, Line] = {}
-    whole = Line(name="total", counts=Counts(), knows_calls=True)
-    wanted = [] if by == "destination" else list(known.services)
-    for facet, kind, hour, count in await _counted(ledger, wanted, known, since_ms=since_ms, until_ms=until_ms):
-        if by == "day" and kind[0] != "c":
-            continue  # how deliveries ended is counted by destination, with the reasons
-        name = _day(hour, tz) if by == "day" else names.get(facet.name, facet.name) or "none"
-        _line(lines, name, knows_calls=True).counts.add(kind, count, known.reasons)
-        whole.counts.add(kind, count, known.reasons)
-    if by != "service":
-        places = list(known.destinations)
-        for facet, kind, hour, count in await _counted(ledger, places, known, since_ms=since_ms, until_ms=until_ms):
-            name = _day(hour, tz) if by == "day" else facet.name
-            _line(lines, name, knows_calls=by == "day").counts.add(kind, count, known.reasons)
-            whole.counts.add(kind, count, known.reasons)
-    total = Line(name="total", counts=whole.counts, knows_calls=by != "destination")
+    whole = Counts()
+    facets = {"destination": known.destinations, "service": known.services, "day": known.services + known.destinations}
+    span = {"since_ms": since_ms, "until_ms": until_ms}
+    found = _by_day(ledger, known, tz, **span) if by == "day" else _by_facet(ledger, facets[by], known, **span)
+    async for found_name, kind, count in found:
+        name = (names.get(found_name, found_name) or "none") if by == "service" else found_name
+        line = lines.setdefault(name, Line(name=name, counts=Counts(), knows_calls=by != "destination"))
+        line.counts.add(kind, count, known.reasons)
+        whole.add(kind, count, known.reasons)
+    total = Line(name="total", counts=whole, knows_calls=by != "destination")
     return [lines[name].shape() for name in sorted(lines)] + [total.shape()]
 
 
-def _line(lines: dict[str, Line], name: str, *, knows_calls: bool) -> Line:
-    return lines.setdefault(name, Line(name=name, counts=Counts(), knows_calls=knows_calls))
+def _series(facet: Facet, known: Known) -> list[str]:
+    is_service = facet.short[0] == "s"
+    return figures.service_series(facet) if is_service else figures.destination_series(facet, known.reasons)
 
 
-async def _counted(
+async def _by_facet(
     ledger: Ledger, facets: Iterable[Facet], known: Known, *, since_ms: int, until_ms: int
-) -> list[tuple[Facet, str, int, int]]:
-    """Return what was counted: the facet, the kind, the hour and how often."""
-    series = {
-        name: facet
-        for facet in facets
-        for name in (
-            figures.service_series(facet) if facet.short[0] == "s" else figures.destination_series(facet, known.reasons)
-        )
-    }
-    found = await figures.hours(ledger, list(series), since_ms=since_ms, until_ms=until_ms)
-    return [
-        (series[name], name.partition(":")[2], hour, count)
-        for name, hours in found.items()
-        for hour, count in hours.items()
-    ]
+) -> AsyncIterator[tuple[str, str, int]]:
+    """Return what was counted: the service or destination, the kind, and how often."""
+    series = {name: facet for facet in facets for name in _series(facet, known)}
+    found = await figures.sums(ledger, list(series), since_ms=since_ms, until_ms=until_ms)
+    for name, count in found.items():
+        yield series[name].name, name.partition(":")[2], count
+
+
+async def _by_day(
+    ledger: Ledger, known: Known, tz: tzinfo | None, *, since_ms: int, until_ms: int
+) -> AsyncIterator[tuple[str, str, int]]:
+    """Return what was counted: the day, the kind, and how often.
+
+    Calls are counted by service; how deliveries ended by destination, with the reasons.
+    """
+    kinds: dict[str, list[str]] = {}
+    for facet in (*known.services, *known.destinations):
+        for name in _series(facet, known):
+            kind = name.partition(":")[2]
+            if (kind[0] == "c") == (facet.short[0] == "s"):
+                kinds.setdefault(kind, []).append(name)
+    for kind, series in kinds.items():
+        found = await figures.sums_by_hour(ledger, series, since_ms=since_ms, until_ms=until_ms)
+        for hour, count in found.items():
+            yield _day(hour, tz), kind, count
 
 
 def _day(hour_ms: int, tz: tzinfo | None) -> str:

@@ -22,7 +22,7 @@ SORTED = 10_000
 _ENDED = {State.SKIPPED: "S", State.CANCELLED: "C"}
 MOST_SKIPPED = 2_000  # ids a round trip on the way to a later page
 NAMES_AT_ONCE = 16
-NAMED_AMONG = 20  # of the newest calls of a service: not every event carries its name
+NAMED_AMONG = (2, 20)  # of the newest calls of a service: not every event carries its name
 _STEP = 200
 
 
@@ -188,12 +188,16 @@ async def service_names(session: Session) -> dict[str, str]:
 
 
 async def _service_name(session: Session, service_id: str) -> str | None:
-    async for page in search.search(session.ledger, Facets(service=service_id), page=NAMED_AMONG, planned_only=True):
-        for stored in await session.ledger.load(page):
-            call = merged(session, stored).call
-            if call.service_id == service_id and call.service_name:
-                return call.service_name
-        break
+    after = None
+    for most in NAMED_AMONG:
+        wanted = Facets(service=service_id)
+        async for page in search.search(session.ledger, wanted, page=most, after=after, planned_only=True):
+            for stored in await session.ledger.load(page):
+                call = merged(session, stored).call
+                if call.service_id == service_id and call.service_name:
+                    return call.service_name
+            after = page[-1]
+            break
     return None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import HEAD, Figure, as_json, table
-from tests.bench.rows import accept, ack, backup, ceilings, drain, growth, latency, ledger, path, start
+from tests.bench.rows import accept, ack, backup, ceilings, console, drain, growth, latency, ledger, path, start
 from tests.bench.scale import Scale
 
 ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
@@ -34,6 +34,7 @@ ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
     "ledger-bytes": ledger.ledger_bytes,
     "growth-backlog": growth.growth_and_backlog,
     "backup": backup.backup,
+    "console": console.console,
     "start": start.start,
 }
 LEAST_PAIRS = 3

@@ -24,7 +24,7 @@ async def fill(ledger: Ledger, numbers: Sequence[int], destinations: tuple[str, 
         call_id = bodies.id_of(number).decode()
         items += [Incoming(call_id, now_us, start), Incoming(call_id, now_us + 1, end)]
     await ledger.accept(items)
-    await ledger.plan([_plan(number, destinations) for number in numbers])
+    await ledger.plan([plan_of(number, destinations) for number in numbers])
 
 
 async def _seed(url: str, *, calls: int, first: int, destinations: tuple[str, ...]) -> None:
@@ -34,7 +34,8 @@ async def _seed(url: str, *, calls: int, first: int, destinations: tuple[str, ..
             await fill(ledger, range(begin, min(begin + BATCH, first + calls)), destinations)
 
 
-def _plan(number: int, destinations: tuple[str, ...]) -> Plan:
+def plan_of(number: int, destinations: tuple[str, ...]) -> Plan:
+    """Return the plan of a call: ready, with a delivery to each destination."""
     groups = {"crm": f"614{number:08d}"}
     return Plan(
         call_id=bodies.id_of(number).decode(),
