@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import MutableMapping, Sequence
+from html import escape
 from typing import Any
 
 from worker.broker import open_redis
-from worker.config.environment import host_name, port_number
+from worker.config.environment import host_name, port_number, web_address
 from worker.config.values import is_printed
 from worker.redis_address import RedisAddress
 
@@ -27,7 +28,7 @@ def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None
         RedisAddress.parse(redis_url)
     except ValueError as error:
         faults.append(f"environment: REDIS_URL {error if redis_url else 'is required'}")
-    for name, read in (("FLOWER_PORT", port_number), ("FLOWER_ADDRESS", host_name)):
+    for name, read in (("FLOWER_PORT", port_number), ("FLOWER_ADDRESS", host_name), ("CONSOLE_URL", web_address)):
         try:
             if value := environ.get(name, "").strip():
                 read(value)
@@ -51,6 +52,23 @@ def guard_flower(argv: Sequence[str], environ: MutableMapping[str, str]) -> None
     environ.setdefault("FLOWER_ADDRESS", "127.0.0.1")
     environ["FLOWER_READ_ONLY"] = "True"
     _read_queues_by(redis_url)
+    if url := environ.get("CONSOLE_URL", ""):
+        _link_to_console(url)
+
+
+def _link_to_console(url: str) -> None:
+    """Put a link to the console beside the links of Flower's own pages: it knows what became of the calls."""
+    from flower.views import BaseHandler  # noqa: PLC0415  only where Flower runs
+
+    link = f'<li class="nav-item"><a class="nav-link" href="{escape(url)}">Calls (console)</a></li></ul>'.encode()
+    render = BaseHandler.render_string
+
+    def with_link(self: Any, template_name: str, **values: Any) -> bytes:
+        page: bytes = render(self, template_name, **values)
+        head, navigation, rest = page.partition(b'<ul class="app-nav navbar-nav">')
+        return head + navigation + rest.replace(b"</ul>", link, 1) if navigation else page
+
+    BaseHandler.render_string = with_link
 
 
 def _read_queues_by(redis_url: str) -> None:

@@ -24,7 +24,7 @@ ENDING = web.AppKey("ending", asyncio.Event)
 
 STATES = ("waiting", "ready", "unrouted", "no_start")
 RESULTS = ("answered", "unanswered", "busy")
-_LETTERS_SHOWN = 20
+_LETTERS_SHOWN, _CAUSES_SHOWN = 20, 30
 _ALERTS = ("drift", "silence", "spooled", "refused", "overdue", "audit")  # what the other lines do not tell
 _NUMBERS_SHOWN = 200
 _LATEST = 1e11  # seconds
@@ -151,7 +151,9 @@ async def destination(request: web.Request) -> web.StreamResponse:
 async def dead(request: web.Request) -> web.StreamResponse:
     """Show what was given up, by cause."""
     groups, whole = await queries_of(request).dead()
-    return request.app[PAGES].render(request, "dead.html", groups=groups, whole=whole, shown=_LETTERS_SHOWN)
+    return request.app[PAGES].render(
+        request, "dead.html", groups=groups, whole=whole, shown=_LETTERS_SHOWN, causes_shown=_CAUSES_SHOWN
+    )
 
 
 async def quarantine(request: web.Request) -> web.StreamResponse:

@@ -68,6 +68,7 @@ class Pages:
             "weblink": weblink,
             "plain": plain,
             "whole": escape,
+            "cut": cut,
         }
         self._templates.globals |= {"query": query, "vendor_name": vendor_name, "why": why, "standing": standing}
 
@@ -84,6 +85,7 @@ class Pages:
             "here": request.path,
             "here_whole": request.rel_url.raw_path_qs,
             "now": datetime.now(UTC),
+            "flower_url": request.app[SESSION].environment.flower_url,
         }
         text = self._templates.get_template(name).render(shared | values)
         response = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
@@ -130,6 +132,13 @@ def _shown(value: Any) -> Any:
 def plain(text: str) -> str:
     """Return a text without characters that a screen cannot show, and without those that turn its direction."""
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+def cut(text: object, most: int) -> object:
+    """Return a text of others at a length that a page can bear, and say how much is left out."""
+    if not isinstance(text, str) or len(text) <= most:
+        return text
+    return f"{text[:most]}… ({len(text) - most:,} more characters)"
 
 
 def weblink(text: str) -> str:

@@ -139,6 +139,8 @@ def compose(
         "PORT": str(ports.receiver),
         "CONSOLE_HOST": "127.0.0.1",
         "CONSOLE_PORT": str(ports.console),
+        "CONSOLE_URL": ports.console_url,
+        "FLOWER_URL": ports.flower_url,
         "SPOOL_PATH": environ.get("SPOOL_PATH", str(data / "spool.db")),
     }
     shared = [*decided, "DELACON_TOKEN"]

@@ -1,6 +1,6 @@
 """A console on a real socket over a real Redis, and browsers that keep cookies."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import async_playwright
 from redis.asyncio import Redis
 
 from deploy.cli.session import Session
@@ -20,6 +22,7 @@ from deploy.console.forms import CHORES
 from tasks.dispatch.planner import Planner
 from tasks.vendors.registry import VENDORS
 from tests.cli.conftest import CONFIG, Book
+from tests.console.chromium import axe_source, running_chromium
 from worker.config.environment import Environment
 from worker.config.settings import load_settings
 from worker.ledger.ledger import Ledger
@@ -95,6 +98,7 @@ class Console:
     routes: list[web.AbstractRoute]
     config: Path
     stack: AsyncExitStack = field(repr=False)
+    password: str = PASSWORD
 
     async def browser(self, name: str | None = None) -> Browser:
         """Open a browser of its own; ``name``: signed in."""
@@ -146,3 +150,26 @@ async def start(redis_url: str, tmp_path: Path) -> AsyncIterator[Start]:
 async def console(start: Start) -> Console:
     """Return a console with an operator ann, a viewer vic, and dora, who handles the dialler alone."""
     return await start()
+
+
+@pytest.fixture(scope="module")
+def chromium_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return where a browser of this file's tests is spoken with."""
+    with running_chromium(tmp_path_factory.mktemp("chromium")) as url:
+        yield url
+
+
+@pytest.fixture
+async def chromium(chromium_url: str) -> AsyncIterator[Chromium]:
+    """Return the browser; its windows are closed at the end."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(chromium_url)
+        yield browser
+        for context in browser.contexts:
+            await context.close()
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the source of axe-core."""
+    return axe_source(tmp_path_factory.mktemp("axe"))

@@ -1,78 +1,28 @@
 """The console in Debian's chromium: what a person does, with and without JavaScript, at every width and in the dark.
 
-Screenshots of each page go to ``CONSOLE_SHOTS`` where that is set. axe-core is asked for by npm; without it, or without
-chromium, the tests that need it are skipped on a laptop and fail in CI.
+``make shots`` keeps screenshots of each page, in ``var/shots``.
 """
 
 import os
-import shutil
-import subprocess
-import tarfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import expect
 
 from deploy.local.redis_server import RedisServer
-from tests.console.conftest import PASSWORD, Console, Start
+from tests.console.chromium import signed_in
+from tests.console.conftest import Console, Start
 from tests.console.test_changes import died, states
 from worker.ledger import admin
 
-AXE = "axe-core@4.10.3"
 PAGES = (
     "/", "/calls", "/calls/shown", "/destinations", "/destinations/dialler", "/dead", "/quarantine", "/numbers",
     "/suppressed", "/report", "/audit",
 )  # fmt: skip
-CHROMIUM = shutil.which("chromium")
-
-
-def missing(what: str) -> None:
-    """Skip on a laptop; in CI nothing is missing."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} is not there")
-    pytest.skip(f"{what} is not there")
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Chromium]:
-    """Give a browser."""
-    if CHROMIUM is None:
-        missing("chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Give the source of axe-core, as npm has it."""
-    folder = tmp_path_factory.mktemp("axe")
-    npm = shutil.which("npm")
-    packed = npm and subprocess.run(
-        [npm, "pack", "--silent", AXE], cwd=folder, capture_output=True, timeout=60, check=False
-    )
-    found = next(folder.glob("*.tgz"), None)
-    if not packed or found is None:
-        missing("axe-core")
-    with tarfile.open(found) as archive:
-        member = archive.extractfile("package/axe.min.js")
-        return member.read().decode() if member else ""
-
-
-async def signed_in(chromium: Chromium, console: Console, name: str = "ann", **options: Any) -> Page:
-    """Open a window and sign in by the form."""
-    context = await chromium.new_context(base_url=console.base, timezone_id="Australia/Sydney", **options)
-    page = await context.new_page()
-    await page.goto("/")
-    await page.get_by_label("Name").fill(name)
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_role("heading", name="Now", exact=True)).to_be_visible()
-    return page
+WIDTHS, SHOWN = (360, 400, 1280, 2000), (400, 1280)
 
 
 async def fill(console: Console) -> None:
@@ -184,22 +134,24 @@ async def test_a_viewer_has_no_buttons(chromium: Chromium, console: Console) -> 
     await expect(page.get_by_text("+61…000 rang").first).to_be_visible()
 
 
-@pytest.mark.parametrize("shown", ["360 light", "400 dark", "400 light", "1280 dark", "1280 light", "2000 light"])
-async def test_every_page_fits_its_window(chromium: Chromium, console: Console, shown: str, axe: str) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_page_fits_its_window(chromium: Chromium, console: Console, scheme: Any, axe: str) -> None:
     """No page is wider than its window, has a fault for the browser's log, or a serious one by axe-core."""
-    width, scheme = int(shown.split(maxsplit=1)[0]), shown.split()[1]
     await fill(console)
-    options: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "bypass_csp": True}
-    page = await signed_in(chromium, console, **options)
+    page = await signed_in(chromium, console, color_scheme=scheme, bypass_csp=True)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    shots = os.environ.get("CONSOLE_SHOTS")
 
     for path in PAGES:
         await page.goto(path)
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
-        if shots := os.environ.get("CONSOLE_SHOTS"):
-            name = f"{path.strip('/').replace('/', '-') or 'now'}-{width}-{scheme}.png"
-            await page.screenshot(path=Path(shots) / name, full_page=True)
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 900})
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+            if shots and width in SHOWN:
+                name = f"{path.strip('/').replace('/', '-') or 'now'}-{width}-{scheme}.png"
+                await page.screenshot(path=Path(shots) / name, full_page=True)
+        await page.set_viewport_size({"width": 400, "height": 900})
         await page.evaluate(axe)
         found = await page.evaluate("axe.run()")
         serious = [one for one in found["violations"] if one["impact"] in {"serious", "critical"}]

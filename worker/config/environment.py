@@ -17,6 +17,8 @@ _HIGHEST_PORT = 65535
 _HOST = re.compile(r"[A-Za-z0-9._-]+|(?=.*:.*:)[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
 """A name, an IPv4 or an IPv6 address; whether there is such a host, the system knows."""
 
+_WEB = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(/[!-~]*)?")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
@@ -42,6 +44,8 @@ class Environment:
     metrics_port: int | None
     console_host: str
     console_port: int
+    flower_url: str = ""
+    """Where people reach Flower, for the console's link; empty: no link."""
     role: str = ""
     """``receiver`` or ``worker``: the process is given the secrets of that role alone. Empty: all of them."""
 
@@ -72,6 +76,7 @@ class Environment:
             metrics_port=variables.read("METRICS_PORT", port_number, None),
             console_host=variables.read("CONSOLE_HOST", host_name, "127.0.0.1"),
             console_port=variables.read("CONSOLE_PORT", port_number, 8090),
+            flower_url=variables.read("FLOWER_URL", web_address, ""),
             role=variables.read("SWITCHBOARD_ROLE", _one_of("receiver", "worker"), ""),
         )
         if variables.faults:
@@ -126,6 +131,13 @@ def port_number(value: str) -> int:
         fault = f"must be a port between 0 and {_HIGHEST_PORT}; 0 takes a free one"
         raise ValueError(fault + _service_link(value))
     return int(value)
+
+
+def web_address(value: str) -> str:
+    """Check the address of a page; raises ``ValueError``."""
+    if not _WEB.fullmatch(value):
+        raise ValueError("must be an address such as https://host/path, without a user or a password")
+    return value
 
 
 def _service_link(value: str) -> str:
