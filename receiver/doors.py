@@ -31,6 +31,7 @@ class Visitor:
     address: str
     came_at: float
     unread_since: float | None = None
+    is_stranger: bool = True
 
 
 class Doors:
@@ -85,11 +86,9 @@ class Doors:
 
     def welcome(self, visitor: Visitor) -> None:
         """Note that a connection may stay."""
-        self._strangers.pop(visitor, None)
-
-    def knows(self, visitor: Visitor | None) -> bool:
-        """Say whether a connection may stay."""
-        return visitor is None or visitor not in self._strangers
+        if visitor.is_stranger:
+            visitor.is_stranger = False
+            self._strangers.pop(visitor, None)
 
     def leave(self, visitor: Visitor) -> None:
         """Count a connection out; once more does no harm."""

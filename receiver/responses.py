@@ -11,6 +11,8 @@ from aiohttp import HttpVersion11, hdrs, web
 _REASONS = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
 _JSON = b"application/json"
 
+_JSON_HEAD = b"Content-Type: %b\r\n" % _JSON
+
 
 class _Clock:
     """The Date header, written anew once a second."""
@@ -45,7 +47,8 @@ class Answer:
     ) -> None:
         self.status = status
         self.keep_alive = False
-        self._head = b"%bContent-Type: %b\r\n" % (headers, content_type)
+        usual = content_type is _JSON and not headers
+        self._head = _JSON_HEAD if usual else b"%bContent-Type: %b\r\n" % (headers, content_type)
         self._body = body
         self._close = close
         self._request: web.BaseRequest | None = None
@@ -79,8 +82,9 @@ class Answer:
             b"%b%b%b%bContent-Length: %d\r\n\r\n%b"
             % (_REASONS[self.status], _clock.line(), connection, self._head, len(self._body), body)
         )
-        # Waits where the client does not read: what is unread must not pile up here.
-        await request.writer.drain()
+        if transport.get_write_buffer_size():
+            # Wait where the client does not read: what is unread must not pile up here.
+            await request.writer.drain()
 
 
 def delacon_answer(

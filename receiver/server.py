@@ -75,7 +75,7 @@ class Connection(web.RequestHandler):
 
 def welcome(request: web.BaseRequest) -> None:
     """Let the connection of this request stay: whoever sent it may post, or look. Others end with their answer."""
-    connection = cast("Connection", request.protocol)
+    connection: Any = request.protocol
     if connection.visitor is not None:
         connection.server.doors.welcome(connection.visitor)
 
@@ -96,7 +96,8 @@ class Server(web.Server):
                 answer = delacon_answer(503, error="an unexpected error; try again", close=True)
             finally:
                 self._active -= 1
-            if self._closing or not doors.knows(cast("Connection", request.protocol).visitor):
+            protocol: Any = request.protocol
+            if self._closing or (protocol.visitor is not None and protocol.visitor.is_stranger):
                 answer.force_close()
             return cast("web.StreamResponse", answer)
 

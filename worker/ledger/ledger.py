@@ -112,17 +112,13 @@ class Ledger:
 
         One that its call has no room for, or that its sender may not say of the call, goes to quarantine.
         """
-        letters, confirmed = await self._accept(
-            [
-                (
-                    item.call_id,
-                    item.received_us,
-                    item.record,
-                    digest_of(item.record) if len(item.record) > LARGE else "",
-                )
-                for item in items
+        rows: Sequence[tuple[str | int, ...]] = [(item.call_id, item.received_us, item.record) for item in items]
+        if any(len(item.record) > LARGE for item in items):
+            rows = [
+                (*row, digest_of(item.record) if len(item.record) > LARGE else "")
+                for row, item in zip(rows, items, strict=True)
             ]
-        )
+        letters, confirmed = await self._accept(rows)
         if not _ODD.isdisjoint(letters):
             confirmed &= await self._fold(items, letters)
             confirmed &= await self._quarantine(
@@ -137,9 +133,9 @@ class Ledger:
             raise NotConfirmedError(accepted)
         return accepted
 
-    async def _accept(self, items: Sequence[tuple[str | int, ...]], *, folding: bool = False) -> tuple[list[str], bool]:
+    async def _accept(self, items: Sequence[tuple[str | int, ...]]) -> tuple[list[str], bool]:
         b = self.bounds
-        args: list[str | int] = [self.timings.accept_grace, b.events, b.size, b.taken, int(folding)]
+        args: list[str | int] = [self.timings.accept_grace, b.events, b.size, b.taken, len(items[0]) if items else 3]
         for item in items:
             args += item
         letters, confirmed = await self._confirmed("accept", *args)
@@ -160,8 +156,7 @@ class Ledger:
             return True
         again = [items[place] for place in places]
         answers, confirmed = await self._accept(
-            [(i.call_id, i.received_us, i.record, digest_of(i.record), shape_of(i.record)) for i in again],
-            folding=True,
+            [(i.call_id, i.received_us, i.record, digest_of(i.record), shape_of(i.record)) for i in again]
         )
         for place, answer in zip(places, answers, strict=True):
             letters[place] = answer
