@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -16,9 +17,8 @@ from tasks.alerts.watch import watch
 from tasks.callcap.requests import Callcap, NoSuchRequest, NotNoted
 from tasks.delacon_audit.audit import audit_due
 from tasks.delivery.observer import Observer
-from tasks.dispatch.dispatcher import Dispatched, WakeUp
-from tasks.dispatch.dispatcher import dispatch as dispatch_calls
 from tasks.dispatch.planner import Planner
+from tasks.dispatch.process_dispatcher import ProcessDispatcher
 from tasks.vendors.registry import QUEUES, VENDORS
 from tasks.worker_process import CALLCAP_THREADS, CHORE_THREADS, connect_signals
 from worker.broker import direct_queue
@@ -90,32 +90,32 @@ def dispatch(call_ids: list[str]) -> None:
         return
     if not owned.calls.join(call_ids):
         return
+    dispatcher = _dispatcher(owned)
     try:
-        while (batch := owned.calls.take()) is not None:
-            _dispatch(batch, owned)
+        while (done := owned.run(dispatcher.step())) is not None:
+            for wake_up in done.wake_ups:
+                vendor = owned.settings.destinations[wake_up.destination].vendor
+                _wake(f"tasks.{vendor}.deliver", [wake_up.destination, [str(key) for key in wake_up.keys]], vendor)
+            Observer(owned.metrics, owned.publish_dead).no_start(done.no_start)
     except RedisError as error:
         # The calls stay due: the clock sends the next wake-up.
-        owned.calls.leave()
         log.warning("ledger.unavailable", error=type(error).__name__)
     except BaseException:
         owned.calls.leave()
         raise
 
 
-def _dispatch(call_ids: list[str], owned: Runtime) -> None:
-    planner = Planner(settings=owned.settings, vendors=VENDORS)
-    done, to_wake = owned.run(_plan_and_hand(call_ids, owned, planner))
-    for wake_up in to_wake:
-        vendor = owned.settings.destinations[wake_up.destination].vendor
-        _wake(f"tasks.{vendor}.deliver", [wake_up.destination, [str(key) for key in wake_up.keys]], vendor)
-    Observer(owned.metrics, owned.publish_dead).no_start(done.no_start)
-
-
-async def _plan_and_hand(call_ids: list[str], owned: Runtime, planner: Planner) -> tuple[Dispatched, list[WakeUp]]:
-    """Dispatch, and hand what this process has room for to its own pumps; returns also whom to wake for the rest."""
-    done = await dispatch_calls(call_ids, ledger=owned.ledger, planner=planner, new_only=True)
-    to_wake = [wake_up for wake_up in done.wake_ups if not owned.pumps[wake_up.destination].hand(wake_up.keys)]
-    return done, to_wake
+@lru_cache(maxsize=1)
+def _dispatcher(owned: Runtime) -> ProcessDispatcher:
+    """Return the process's dispatcher; it hands deliveries over where this worker takes its messages (``-Q``)."""
+    destinations = owned.settings.destinations
+    return ProcessDispatcher(
+        ledger=owned.ledger,
+        planner=Planner(settings=owned.settings, vendors=VENDORS),
+        pumps=owned.pumps,
+        ids=owned.calls,
+        serves=lambda name: destinations[name].vendor in app.amqp.queues.consume_from,
+    )
 
 
 def _wake(task: str, args: list[Any], queue: str) -> None:

@@ -76,7 +76,6 @@ def build_pumps(owned: Runtime, *, lease_margin_s: float) -> Mapping[str, Pump]:
             deliver=runner.deliver,
             lease_ms=lease_ms,
             throttle=throttle,
-            serialize_by_caller=VENDORS[destination.vendor].one_at_a_time,
             confirms=not VENDORS[destination.vendor].resend_is_safe(destination),
             linger_s=LINGER_S,
         )

@@ -1,9 +1,10 @@
 """A ledger on a fake or a real Redis, with its time handed in, and a driver that says what tests mean."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha1
+from time import monotonic
 from typing import Any
 
 from fakeredis import FakeAsyncRedis, FakeServer
@@ -26,6 +27,7 @@ from worker.ledger.records import (
     NewDelivery,
     Plan,
     Planned,
+    Room,
     StoredCall,
     Verdict,
 )
@@ -87,6 +89,18 @@ class Driver:
         values: dict[str, Any] = {"state": "r", "revision": 1, "wait_until_ms": 0, "deliveries": deliveries} | changes
         [planned] = await self.ledger.plan([Plan(call_id=call_id, version=version, **values)])
         return planned
+
+    async def plan_and_take(
+        self, call_id: str, *deliveries: NewDelivery, rooms: Mapping[str, Room], **changes: Any
+    ) -> Planned:
+        """Apply a plan for a call, and claim in the same step what there is room for."""
+        stored = await self.ledger.load([call_id])
+        values: dict[str, Any] = {
+            "version": stored[0].version if stored else 1, "state": "r", "revision": 1, "wait_until_ms": 0,
+            "deliveries": deliveries, "events": stored[0].texts if stored else (),
+        }  # fmt: skip
+        answer = await self.ledger.plan_and_take([Plan(call_id=call_id, **(values | changes))], rooms=rooms)
+        return answer.plans[0]
 
     async def make(self, *call_ids: str, destination: str = "crm", action: str = "create", **changes: str) -> None:
         """Make a delivery of each call, due now, in the order given; the time passes a millisecond between them."""
@@ -166,7 +180,12 @@ async def verdict(driver: Driver) -> str:
     return claim.verdict
 
 
-def ids(claimed: list[Claimed]) -> list[str]:
+def room(slots: int = 50, *, beside_older: int | None = None, confirms: bool = False) -> Room:
+    """Make a worker's room at a destination."""
+    return Room(slots, slots if beside_older is None else beside_older, LEASE_MS, confirms, until=monotonic() + 3600)
+
+
+def ids(claimed: Iterable[Claimed]) -> list[str]:
     """Return the call ids of what was claimed."""
     return [one.key.call_id for one in claimed]
 

@@ -23,12 +23,13 @@ from tasks.delivery.finish_writer import FinishWriter
 from tasks.delivery.observer import Observer
 from tasks.delivery.pump import Pump
 from tasks.delivery.runner import Runner
-from tasks.dispatch.dispatcher import dispatch
 from tasks.dispatch.planner import Planner
+from tasks.dispatch.process_dispatcher import ProcessDispatcher
 from tasks.vendors.registry import VENDORS
 from tests.ledgers import LEASE_MS, NOON, open_driver
 from tests.receiver.scripted import TOKEN, running_receiver
 from tests.worker.config.configured import load
+from worker.concurrency import IdBatcher
 from worker.http.client import HttpClient
 from worker.ledger.ledger import Ledger
 from worker.metrics import Metrics
@@ -40,6 +41,7 @@ WEBHOOK_FILES, DELIVERY_FILES, RUNNER_RETURNS = 11, 15, 4
 """How many files the ways cross; fewer is better, more needs a reason. Values (``schemas/``) are printed and do not
 count; a room behind one door (``DOORS``) is one; a delivery counts from its claim on."""
 DOORS = ("worker/http/",)
+DISPATCH = ("tasks/dispatch/", "worker/concurrency.py")
 PAGE = ROOT / "docs/architecture.md"
 CONFIGURATION = """
 [receiver]
@@ -173,11 +175,17 @@ async def test_the_way_of_a_delivery(tmp_path: Path, standins: StandIns):
             rng=Random(1), default_region="AU", lease_ms=LEASE_MS,
         )  # fmt: skip
         pump = Pump(destination, ledger=driver.ledger, deliver=runner.deliver, lease_ms=LEASE_MS)
+        ids = IdBatcher()
+        dispatcher = ProcessDispatcher(
+            ledger=driver.ledger, planner=Planner(settings=settings, vendors=VENDORS), pumps={"firm": pump}, ids=ids
+        )
         with walked() as way:
-            done = await dispatch(["c1"], ledger=driver.ledger, planner=Planner(settings=settings, vendors=VENDORS))
-            await pump.run([key for wake_up in done.wake_ups for key in wake_up.keys])
+            ids.join(["c1"])
+            assert await dispatcher.step() is None
+            await pump.ended()
         record = await driver.delivery("c1", destination="firm")
-    claimed = files(dropwhile(lambda step: step != ("tasks/delivery/pump.py", "Pump.run"), way.steps))
+    claimed = files(dropwhile(lambda step: step != ("tasks/delivery/pump.py", "Pump.adopt"), way.steps))
+    claimed = {file for file in claimed if not file.startswith(DISPATCH)}  # it ends while the delivery goes its way
     returns = way.calls_of_runner - 1
 
     print(f"a delivery crosses {told_of(claimed)} from its claim on, and returns to the runner {returns} times")

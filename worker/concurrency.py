@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Generic, TypeVar
 
 SWITCH_S = 0.0005
@@ -12,14 +13,12 @@ In a worker, Celery's thread speaks to the broker in many short steps and waits 
 a tenth made its messages a third quicker, and cost the deliveries nothing that could be measured. In a receiver the
 notifier's thread keeps the loop waiting: a tenth took a sixth of the CPU off an acknowledgement at 500 a second."""
 
-BATCH = 256  # ids taken at a time: one round trip each way, and not too long before the next look
-
 
 class IdBatcher:
     """Ids that wait for whoever is at work; for threads.
 
-    ``join`` says whether the caller is to do the work; if so, it must take batches until there is none, and ``leave``
-    when it fails. Who is not to do it may return at once: the running caller will process these ids.
+    ``join`` says whether the caller is to do the work; if so, it must take batches until ``stay`` says that there is
+    none, and ``leave`` when it fails. Who is not to do it may return at once: the running caller will process them.
     """
 
     def __init__(self) -> None:
@@ -36,17 +35,22 @@ class IdBatcher:
             free, self._at_work = not self._at_work, True
             return free
 
-    def take(self) -> list[str] | None:
-        """Return the next ids, or an empty list for all that is due; ``None``: there is nothing left, and work ends."""
+    def take(self, most: int) -> list[str] | None:
+        """Return the next ids, or an empty list for all that is due; ``None``: there is nothing now."""
         with self._lock:
             if self._ids:
-                batch = list(self._ids)[:BATCH]
+                batch = list(islice(self._ids, most))
                 for one in batch:
                     del self._ids[one]
                 return batch
             wanted, self._all = self._all, False
-            self._at_work = wanted
             return [] if wanted else None
+
+    def stay(self) -> bool:
+        """Say whether there is more to do; with nothing left the work ends, and the next who joins does it."""
+        with self._lock:
+            self._at_work = bool(self._ids) or self._all
+            return self._at_work
 
     def leave(self) -> None:
         """Drop what waits and end work; the ledger still knows what is due."""

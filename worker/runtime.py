@@ -19,6 +19,7 @@ from worker.config.environment import Environment
 from worker.config.settings import Settings
 from worker.http.client import HttpClient
 from worker.ledger.ledger import Ledger, Timings
+from worker.ledger.records import Claimed, Room, Slots
 from worker.metrics import Metrics
 from worker.sentinels import following
 
@@ -42,8 +43,25 @@ class Pump(Protocol):
         """Deliver until nothing is left."""
         ...
 
-    def hand(self, keys: Sequence[DeliveryKey]) -> bool:
-        """Hand keys to a run under way; ``False``: there is none, or it has no room."""
+    def hand(self, keys: Sequence[DeliveryKey], *, start: bool = False) -> bool:
+        """Hand keys to a run under way or, with ``start``, to one that begins; ``False``: there is no room."""
+        ...
+
+    @property
+    def slots(self) -> Slots | None:
+        """Return the slots for planning; ``None`` while it may hand nothing over."""
+        ...
+
+    def keep(self, want: int) -> Room | None:
+        """Keep up to ``want`` slots free for what a plan hands over."""
+        ...
+
+    def adopt(self, room: Room, items: Sequence[Claimed], *, confirmed: bool, beside_older: bool) -> None:
+        """Begin what a plan handed over, and give the rest of the room back."""
+        ...
+
+    async def ended(self) -> None:
+        """Wait until a run that began without a message has ended."""
         ...
 
     def stop(self) -> None:
@@ -146,7 +164,8 @@ class Runtime:
                 pump.resume()
 
     def close(self) -> None:
-        """Close what ``open`` opened and end the thread."""
+        """Close what ``open`` opened and end the thread, once what planning handed over has ended or was cut."""
+        self.run(self._ended())
         self.run(self._stack.aclose())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=5)
@@ -163,6 +182,9 @@ class Runtime:
         timings = timings or Timings(memory=round(self.settings.calls.remember_s * 1000))
         self.ledger = Ledger(redis, timings=timings, min_replicas=self.environment.redis_min_replicas)
         self.http = await self._stack.enter_async_context(HttpClient.open())
+
+    async def _ended(self) -> None:
+        await asyncio.gather(*(pump.ended() for pump in self.pumps.values()))
 
     def _stop_pumps(self, within_s: float) -> None:
         for pump in self.pumps.values():

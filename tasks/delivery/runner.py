@@ -51,8 +51,11 @@ class Runner:
         self._default_region = default_region
         self._lease_ms = lease_ms
 
-    async def deliver(self, claimed: Claimed) -> None:
-        """Make the attempt and write its end; a fault of our own is an attempt too, and never leaves here."""
+    async def deliver(self, claimed: Claimed) -> bool:
+        """Make the attempt and write its end; a fault of our own is an attempt too, and never leaves here.
+
+        Returns whether the end made another delivery to the destination due.
+        """
         began = monotonic()
         started = self._now()
         at_ms = int(started.timestamp() * 1000)
@@ -63,8 +66,7 @@ class Runner:
                 claimed = ready.claimed
                 until = None if self._considerate is None else self._considerate.quiet_until(ready.order, now=started)
                 if until is not None and not ready.skip:
-                    await self._finish_writer.write(put_off(claimed, until=until, now=started))
-                    return
+                    return (await self._finish_writer.write(put_off(claimed, until=until, now=started))).more_due
                 tried = await attempt(
                     ready.order, vendor=self._vendor, wire=wire, now=started,
                     skip=ready.skip or await self._suppressed(ready), sent_before=ready.sent_before,
@@ -78,16 +80,14 @@ class Runner:
         except asyncio.CancelledError:
             delay_ms = 0 if self._vendor.resend_is_safe(self._destination) else self._lease_ms
             end = interrupted(claimed, at_ms=at_ms, delay_ms=delay_ms, sent=wire.request is not None)
-            await self._finish_writer.write(end)
-            return
+            return (await self._finish_writer.write(end)).more_due
         except UnreadableError as error:  # an event of a later version: nothing was sent
             await self._ledger.set_aside(claimed.key, fence=claimed.fence, why=str(error))
-            return
+            return False
         except RedisError as error:
             # What is not known of the call cannot be sent: it goes back as if it had not been claimed.
             log.warning("ledger.unavailable", delivery_id=str(claimed.key), error=type(error).__name__)
-            await self._finish_writer.write(interrupted(claimed, at_ms=at_ms, delay_ms=0, sent=False))
-            return
+            return (await self._finish_writer.write(interrupted(claimed, at_ms=at_ms, delay_ms=0, sent=False))).more_due
         except Exception as error:
             log.exception("delivery.attempt_failed", delivery_id=str(claimed.key), error=type(error).__name__)
             end, made = unexpected(
@@ -96,6 +96,7 @@ class Runner:
             )  # fmt: skip
         finished = await self._finish_writer.write(end)
         self._observer.ended(self._destination, end, made, finished=finished, ready_at_ms=claimed.ready_at_ms)
+        return finished.more_due
 
     async def _suppressed(self, ready: Ready) -> str:
         """Return ``suppressed`` when no lead may be made for the caller, else nothing."""

@@ -1,6 +1,5 @@
 """Merges and routes calls, makes their deliveries, and says whom to wake."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from tasks.dispatch.planner import Planner
 from worker.errors import UnreadableError
 from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger
-from worker.ledger.records import Plan, StoredCall
+from worker.ledger.records import Plan, Planned, StoredCall
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +56,7 @@ async def dispatch(
             no_start += await _dispatch_some(due, ledger, planner, created)
             if len(due) < BATCH:
                 break
-    return Dispatched(tuple(_messages(created)), tuple(no_start))
+    return Dispatched(tuple(messages(created)), tuple(no_start))
 
 
 async def _dispatch_some(
@@ -70,17 +69,36 @@ async def _dispatch_some(
     by: Action | None = None,
 ) -> list[str]:
     """Dispatch one batch: add the keys made due to ``created`` and return the calls whose start never came."""
-    no_start: list[str] = []
+    made = await make_plans(call_ids, ledger=ledger, planner=planner, new_only=new_only)
+    answers = await ledger.plan([plan for _, plan in made], by="" if by is None else by.dump())
+    return note_plans(made, answers, created)
+
+
+async def make_plans(
+    call_ids: Iterable[str], *, ledger: Ledger, planner: Planner, new_only: bool = False
+) -> list[tuple[StoredCall, Plan]]:
+    """Read calls and plan them, writing nothing yet; calls that are gone are waited for no more.
+
+    ``new_only`` passes over calls that were planned with all their events already.
+    """
     wanted = dict.fromkeys(call_ids)
-    now_ms, stored = await asyncio.gather(ledger.now_ms(), ledger.load(wanted))
-    await ledger.forget_waits(list(wanted.keys() - {call.call_id for call in stored}))
+    now_ms, stored = await ledger.load_now(wanted)
+    if len(stored) < len(wanted):
+        await ledger.forget_waits(list(wanted.keys() - {call.call_id for call in stored}))
     if new_only:
         stored = [call for call in stored if call.planned_version != call.version]
     unreadable: dict[str, str] = {}
-    plans = [(call, plan) for call in stored if (plan := _plan(planner, call, unreadable, now_ms=now_ms))]
+    made = [(call, plan) for call in stored if (plan := _plan(planner, call, unreadable, now_ms=now_ms))]
     await ledger.set_aside_calls(unreadable)
-    answers = await ledger.plan([plan for _, plan in plans], by="" if by is None else by.dump())
-    for (before, plan), planned in zip(plans, answers, strict=True):
+    return made
+
+
+def note_plans(
+    made: Iterable[tuple[StoredCall, Plan]], answers: Iterable[Planned], created: dict[str, list[DeliveryKey]]
+) -> list[str]:
+    """Log what was planned, add the keys made due to ``created``, and return the calls whose start never came."""
+    no_start: list[str] = []
+    for (before, plan), planned in zip(made, answers, strict=True):
         if not planned.applied:
             continue
         if plan.state != "w" and before.state == "waiting":
@@ -108,7 +126,8 @@ def _plan(planner: Planner, call: StoredCall, unreadable: dict[str, str], *, now
         return None
 
 
-def _messages(created: dict[str, list[DeliveryKey]]) -> Iterable[WakeUp]:
+def messages(created: dict[str, list[DeliveryKey]]) -> Iterable[WakeUp]:
+    """Say whom to wake for keys, by destination: as many a message as a claim takes."""
     for destination, keys in created.items():
         for start in range(0, len(keys), KEYS_A_MESSAGE):
             yield WakeUp(destination, tuple(keys[start : start + KEYS_A_MESSAGE]))

@@ -51,10 +51,11 @@ class Planner:
             deliveries=deliveries,
             follow_ups=follow_ups,
             about=about,
+            events=_events_of(stored),
         )
 
     def _merge(self, stored: StoredCall) -> Call:
-        return merged(stored.call_id, (*stored.texts, *stored.folded), self.settings.calls.default_region).call
+        return merged(stored.call_id, _events_of(stored), self.settings.calls.default_region).call
 
     @cached_property
     def _early(self) -> frozenset[str]:
@@ -131,6 +132,11 @@ class Planner:
             if (window_s := vendor.withdraw_within_s(destination)) is not None:
                 found[name] = (window_s, vendor.withdraw_scope(destination))
         return found
+
+
+def _events_of(stored: StoredCall) -> tuple[str, ...]:
+    """Return the events as a claim gives them: planning and delivering then share one merge."""
+    return (*stored.texts, *stored.folded) if stored.folded else stored.texts
 
 
 def _update_waits(stored: StoredCall, destination: str) -> bool:

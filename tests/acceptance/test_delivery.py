@@ -2,7 +2,7 @@
 
 import threading
 
-from tests.acceptance.stack import END, START, VENDORS, landed
+from tests.acceptance.stack import END, START, VENDORS, end_of, landed, start_of
 
 
 def test_the_documents_bodies_land_once_at_each_vendor(make_stack):
@@ -65,3 +65,49 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(make
     stack.wait_for(lambda: landed(stack, len(numbers)), 60, "every call at every vendor")
     for vendor in VENDORS:
         assert len(numbers) == len(stack.records(vendor))
+
+
+def test_a_worker_killed_right_after_a_plan_loses_and_doubles_nothing(make_stack):
+    """What the plan handed over is nobody's until the lease ends; then it is sent, and sent once."""
+    stack = make_stack(common='timeout = "1s"')
+    stack.start(workers=0)
+    stack.start_worker("dies", app="tests.acceptance.dies_planning")
+    assert stack.post("create", START)[0] == 200
+    assert stack.post("update", END)[0] == 200
+    stack.wait_for(lambda: stack.processes["dies"].poll() is not None, 20, "the worker's death")
+    assert [0, 0, 0] == [stack.requests(vendor) for vendor in VENDORS]
+    del stack.processes["dies"]
+
+    stack.start_worker("lives", app="tests.chaos.quick")
+
+    stack.wait_for(lambda: landed(stack, 1), 30, "three records")
+    assert [1, 1, 1] == [stack.requests(vendor) for vendor in VENDORS]
+    assert '"reason": "interrupted"' in stack.log("lives") or "leases_expired" in stack.log("lives")
+
+
+def test_calls_are_delivered_by_the_worker_that_planned_them_without_a_message(make_stack):
+    """A plan hands over what its worker has room for; the queues of the vendors stay empty."""
+    stack = make_stack()
+    stack.start()
+    for number in range(20):
+        assert stack.post("create", start_of(f"m-{number}", f"+614915702{number:02}"))[0] == 200
+        assert stack.post("update", end_of(f"m-{number}"))[0] == 200
+    stack.wait_for(lambda: landed(stack, 20), 20, "all records")
+
+    assert "deliver[" not in stack.log("worker0")
+
+
+def test_a_worker_of_the_calls_alone_delivers_nothing_itself(make_stack):
+    """``-Q`` splits the work by vendor: what another worker is to deliver is not handed over here."""
+    stack = make_stack()
+    stack.start(workers=0)
+    stack.start_worker("plans", "-Q", "calls")
+    stack.start_worker("delivers", "-Q", "captorra,comunik8,kapture")
+    stack.wait_for(stack.receiver_answers, 20, "the receiver")
+    for number in range(5):
+        assert stack.post("create", start_of(f"q-{number}", f"+614915702{number:02}"))[0] == 200
+        assert stack.post("update", end_of(f"q-{number}"))[0] == 200
+    stack.wait_for(lambda: landed(stack, 5), 20, "all records")
+
+    assert "delivery.attempted" not in stack.log("plans")
+    assert 15 == stack.log("delivers").count("delivery.attempted")

@@ -2,7 +2,9 @@
 
 import threading
 
-from worker.concurrency import BATCH, IdBatcher
+from worker.concurrency import IdBatcher
+
+BATCH = 10
 
 
 def test_the_first_is_to_do_it_and_the_others_are_not():
@@ -10,12 +12,16 @@ def test_the_first_is_to_do_it_and_the_others_are_not():
     gathering = IdBatcher()
 
     assert gathering.join(["a"])
-    assert ["a"] == gathering.take()
+    assert ["a"] == gathering.take(BATCH)
     assert not gathering.join(["b", "c"])
     assert not gathering.join(["c", "d"])
-    assert ["b", "c", "d"] == gathering.take()
-    assert gathering.take() is None
-    assert gathering.join(["e"])
+    assert ["b", "c", "d"] == gathering.take(BATCH)
+    assert gathering.take(BATCH) is None
+    assert not gathering.join(["e"])
+    assert gathering.stay()
+    assert ["e"] == gathering.take(BATCH)
+    assert not gathering.stay()
+    assert gathering.join(["f"])
 
 
 def test_all_that_is_due_is_asked_for_once():
@@ -25,7 +31,7 @@ def test_all_that_is_due_is_asked_for_once():
     assert gathering.join([])
     assert not gathering.join([])
     assert not gathering.join(["a"])
-    assert [["a"], [], None] == [gathering.take() for _ in range(3)]
+    assert [["a"], [], None] == [gathering.take(BATCH) for _ in range(3)]
 
 
 def test_who_was_named_twice_does_not_ask_for_all():
@@ -34,7 +40,7 @@ def test_who_was_named_twice_does_not_ask_for_all():
 
     assert gathering.join(["a"])
     assert not gathering.join(["a"])
-    assert [["a"], None] == [gathering.take() for _ in range(2)]
+    assert [["a"], None] == [gathering.take(BATCH) for _ in range(2)]
 
 
 def test_batches_are_bounded():
@@ -42,7 +48,7 @@ def test_batches_are_bounded():
     gathering = IdBatcher()
     gathering.join([str(number) for number in range(BATCH + 1)])
 
-    assert [BATCH, 1] == [len(gathering.take() or ()) for _ in range(2)]
+    assert [BATCH, 1] == [len(gathering.take(BATCH) or ()) for _ in range(2)]
 
 
 def test_who_fails_leaves_and_the_next_is_to_do_it():
@@ -52,7 +58,7 @@ def test_who_fails_leaves_and_the_next_is_to_do_it():
     gathering.leave()
 
     assert gathering.join(["c"])
-    assert ["c"] == gathering.take()
+    assert ["c"] == gathering.take(BATCH)
 
 
 def test_nothing_handed_over_is_left_by_threads_that_come_and_go():
@@ -65,7 +71,8 @@ def test_nothing_handed_over_is_left_by_threads_that_come_and_go():
         for number in range(300):
             if not gathering.join([f"{name}-{number}"]):
                 continue
-            while (batch := gathering.take()) is not None:
+            while gathering.stay():
+                batch = gathering.take(BATCH) or []
                 alone.append(at_work.acquire(blocking=False))
                 taken.extend(batch)
                 at_work.release()

@@ -23,7 +23,9 @@ from worker.ledger.records import (
     Finished,
     Incoming,
     Plan,
+    PlanAnswer,
     Planned,
+    Room,
     StoredCall,
     Tick,
     Verdict,
@@ -48,6 +50,7 @@ CONFIRM_MS = 800
 """How long a write waits for its replicas: within the second of the contract (section 3) and the socket timeout of a
 receiver."""
 LAGGING_MS = 50  # the same, once a write was not confirmed, until one is: those behind it would wait in line
+NO_HISTORY = History()
 CLAIM_CONFIRM_MS = 4000  # a claim can wait longer; within a worker's socket timeout
 
 
@@ -212,43 +215,55 @@ class Ledger:
 
     async def load(self, call_ids: Iterable[str]) -> list[StoredCall]:
         """Read calls whole; unknown ids are left out."""
+        return (await self._read(call_ids, timed=False))[1]
+
+    async def _read(self, call_ids: Iterable[str], *, timed: bool) -> tuple[int, list[StoredCall]]:
         ids = list(call_ids)
         async with self.redis.pipeline(transaction=False) as pipe:
             for call_id in ids:
                 pipe.hgetall(f"{CALL_KEY}{call_id}")
+            if timed:
+                pipe.time()
             hashes = await pipe.execute()
+        now_ms = self.scripts.read_time(hashes.pop()) if timed else 0
         found = (StoredCall.parse(call_id, fields) for call_id, fields in zip(ids, hashes, strict=True))
-        return [call for call in found if call is not None]
+        return now_ms, [call for call in found if call is not None]
+
+    async def load_now(self, call_ids: Iterable[str]) -> tuple[int, list[StoredCall]]:
+        """Return the ledger's time and, as ``load`` does, calls; one round trip."""
+        return await self._read(call_ids, timed=True)
 
     async def plan(self, plans: Sequence[Plan], *, by: str = "") -> list[Planned]:
         """Apply what dispatch decided; a plan made from an older version of its call changes nothing.
 
         ``by`` is the operator's action for the audit, dumped.
         """
-        wire = [
-            {
-                "id": p.call_id, "n": p.version, "state": p.state, "revision": p.revision,
-                "wait_until": p.wait_until_ms, "routes": " ".join(p.routes),
-                "deliveries": [[d.destination, d.action, d.group, d.after] for d in p.deliveries],
-                "follows": [
-                    [f.destination, f.caller, f.started_ms, f.window_ms, "a" if f.answered else "m",
-                     " ".join(f.marks), f.asks]
-                    for f in p.follow_ups
-                ],
-                **({"about": [p.about.service_id, p.about.result, p.about.caller_digits]} if p.about else {}),
-            }
-            for p in plans
-        ]  # fmt: skip
-        answers = await self.scripts.run("plan", orjson.dumps(wire).decode(), by, self.timings.memory)
-        return [
-            Planned(
-                applied == 1,
-                tuple(
-                    (DeliveryKey.parse(key), backlog) for key, backlog in zip(created[::2], created[1::2], strict=True)
-                ),
-            )
-            for applied, *created in answers
-        ]
+        return list((await self.plan_and_take(plans, rooms={}, by=by)).plans)
+
+    async def plan_and_take(self, plans: Sequence[Plan], *, rooms: Mapping[str, Room], by: str = "") -> PlanAnswer:
+        """Apply plans, and claim in the same step what the destinations' rooms have slots for.
+
+        While the replicas lag, a room that asks for their confirmation is left out: a claim of its own can wait longer.
+        """
+        offered = {
+            name: (room.slots, room.slots_beside_older, room.lease_ms)
+            for name, room in rooms.items()
+            if room.slots > 0 and (self._in_step or not room.confirms)
+        }
+        wire = orjson.dumps([plan.wire() for plan in plans]).decode()
+        args = (wire, by, self.timings.memory, orjson.dumps(offered).decode() if offered else "")
+        if any(rooms[name].confirms for name in offered):
+            answer, confirmed = await self._confirmed("plan", *args)
+        else:
+            answer, confirmed = await self.scripts.run("plan", *args), True
+        suppressing, older, answers = answer
+        return PlanAnswer(
+            plans=tuple(
+                _planned(plan, one, suppressing=suppressing == 1) for plan, one in zip(plans, answers, strict=True)
+            ),
+            confirmed=confirmed,
+            older=frozenset(older),
+        )
 
     async def is_suppressed(self, number: str) -> bool:
         """Say whether no lead is to be made for a number (E.164)."""
@@ -310,7 +325,9 @@ class Ledger:
             args += (str(end.key), end.fence, end.verdict.value, end.reason, end.delay_ms, end.effect, end.memory)
             args += (int(end.unsure), end.history.dump())
         answers, confirmed = await self._confirmed("finish", *args)
-        finished = [Finished(applied == 1, event, Verdict(verdict)) for applied, event, verdict in answers]
+        finished = [
+            Finished(applied == 1, event, Verdict(verdict), more == 1) for applied, event, verdict, more in answers
+        ]
         if not confirmed:
             raise NotConfirmedError(finished)
         return finished
@@ -337,6 +354,22 @@ _NO_ROOM = {"M": "too_many_events", "L": "call_too_large"}
 _ACCEPTED = {one.value: one for one in Accepted} | dict.fromkeys(_NO_ROOM, Accepted.QUARANTINED)
 _KEPT_APART = frozenset({Accepted.FOREIGN.value, *_NO_ROOM})
 _ODD = frozenset({_FOLD, *_KEPT_APART})
+
+
+def _planned(plan: Plan, answer: list[Any], *, suppressing: bool) -> Planned:
+    applied, ready_at, handed, *created = answer
+    return Planned(
+        applied == 1,
+        tuple((DeliveryKey.parse(key), backlog) for key, backlog in zip(created[::2], created[1::2], strict=True)),
+        tuple(
+            Claimed(
+                key=DeliveryKey(plan.call_id, destination, "create"), fence=1, number=1, step=0, reason="",
+                ready_at_ms=int(ready_at or 0), memory=memory, history=NO_HISTORY, siblings={}, version=plan.version,
+                events=plan.events, suppressing=suppressing,
+            )
+            for destination, memory in zip(handed[::2], handed[1::2], strict=True)
+        ),
+    )  # fmt: skip
 
 
 def _claimed(destination: str, item: list[Any], *, suppressing: bool) -> Claimed:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha1
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -317,6 +318,8 @@ class Finished:
     """``blocked``, ``circuit_open``, ``opened`` or nothing."""
     verdict: Verdict
     """As applied: a retry or a dead letter becomes ``HOLD`` when its refusal shows that the destination is blocked."""
+    more_due: bool = False
+    """Another delivery to the destination became due by it: the next of its caller's line, or what waited for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +398,44 @@ class Plan:
     follow_ups: tuple[FollowUp, ...] = ()
     about: About | None = None
     """What the call is found and counted by; ``None`` while it is not merged."""
+    events: tuple[str, ...] = field(default=(), repr=False)
+    """The events that it was made from, for whoever is handed its deliveries."""
+
+    def wire(self) -> dict[str, Any]:
+        """Write it as the script ``plan`` reads it."""
+        about = self.about
+        return {
+            "id": self.call_id, "n": self.version, "state": self.state, "revision": self.revision,
+            "wait_until": self.wait_until_ms, "routes": " ".join(self.routes),
+            "deliveries": [[d.destination, d.action, d.group, d.after] for d in self.deliveries],
+            "follows": [
+                [f.destination, f.caller, f.started_ms, f.window_ms, "a" if f.answered else "m",
+                 " ".join(f.marks), f.asks]
+                for f in self.follow_ups
+            ],
+            **({"about": [about.service_id, about.result, about.caller_digits]} if about else {}),
+        }  # fmt: skip
+
+
+class Slots(NamedTuple):
+    """The attempts that a process makes at a destination at a time."""
+
+    free: int
+    all: int
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Slots that a worker keeps free at a destination, for creates that a plan hands over already claimed."""
+
+    slots: int
+    slots_beside_older: int
+    """As many at most while older deliveries are due there."""
+    lease_ms: int
+    confirms: bool
+    """What is handed over must have reached the replicas: to send it twice is not harmless."""
+    until: float
+    """Monotonic seconds; what begins later could outlive its lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +444,19 @@ class Planned:
 
     applied: bool
     created: tuple[tuple[DeliveryKey, int], ...]
+    taken: tuple[Claimed, ...] = ()
+    """Handed over claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAnswer:
+    """What came of plans that were written together."""
+
+    plans: tuple[Planned, ...]
+    confirmed: bool
+    """Enough replicas have it; false only where a room asked for that."""
+    older: frozenset[str]
+    """Destinations with a room where older deliveries are due."""
 
 
 MAX_SHARED = 8192  # characters of a call's events; what is larger is rare, and would make the memory large

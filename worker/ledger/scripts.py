@@ -115,7 +115,11 @@ class Scripts:
 
     async def now_ms(self) -> int:
         """Return the ledger's time."""
+        return self.read_time((0, 0) if self._clock_ms is not None else await self.redis.time())
+
+    def read_time(self, told: tuple[Any, Any]) -> int:
+        """Turn what Redis' TIME told into the ledger's time."""
         if self._clock_ms is not None:
             return self._clock_ms()
-        seconds, micros = await self.redis.time()
+        seconds, micros = told
         return int(seconds) * 1000 + int(micros) // 1000

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from schemas.captorra import SPEC
+from tasks.delivery.backlog_throttle import BacklogThrottle
 from tasks.delivery.pump import Pump
 from tests.destinations import make_destination
 from tests.ledgers import LEASE_MS, Driver
@@ -33,8 +34,8 @@ class FakeDeliverer:
         for name in names or tuple(self.held):
             self.held.pop(name).set()
 
-    async def deliver(self, claimed: Claimed) -> None:
-        """Make the attempt."""
+    async def deliver(self, claimed: Claimed) -> bool:
+        """Make the attempt; say whether its end made another delivery due."""
         name = claimed.key.call_id
         assert name not in self.under_way
         self.under_way.add(name)
@@ -45,12 +46,13 @@ class FakeDeliverer:
                 await self.held[name].wait()
         except asyncio.CancelledError:
             self.cut.append(name)
-            await self.driver.end(claimed, "interrupted")
+            ended = await self.driver.end(claimed, "interrupted")
         else:
-            await self.driver.end(claimed, "delivered")
+            ended = await self.driver.end(claimed, "delivered")
             self.delivered.append(name)
         self.under_way.discard(name)
         await self._tell()
+        return ended.more_due
 
     async def until(self, *, under_way: int | None = None, delivered: int | None = None) -> None:
         """Wait until so many are under way or delivered."""
@@ -70,9 +72,9 @@ def make_pump(
     fake: FakeDeliverer,
     ledger: Ledger | None = None,
     *,
-    serialize_by_caller: bool = False,
     confirms: bool = False,
     linger_s: float = 0.0,
+    throttle: BacklogThrottle | None = None,
     **changes: object,
 ) -> Pump:
     """Make a pump for the destination ``crm``."""
@@ -84,9 +86,9 @@ def make_pump(
         ledger=used,
         deliver=fake.deliver,
         lease_ms=LEASE_MS,
-        serialize_by_caller=serialize_by_caller,
         confirms=confirms,
         linger_s=linger_s,
+        throttle=throttle,
     )
 
 

@@ -149,7 +149,7 @@ async def test_the_next_in_line_is_taken_when_the_one_before_has_ended(driver: D
     """Deliveries of one caller run one after the other in one run: none waits for the clock."""
     names = [f"c{i}" for i in range(5)]
     await driver.make(*names, group="61491570156")
-    await finished(asyncio.create_task(make_pump(fake, serialize_by_caller=True).run([key_of(name) for name in names])))
+    await finished(asyncio.create_task(make_pump(fake).run([key_of(name) for name in names])))
 
     assert names == fake.delivered
     assert 1 == fake.most

@@ -60,7 +60,7 @@ async def test_cut_ends_the_run_though_nothing_can_be_recorded(driver: Driver):
     finish_writer = FinishWriter(driver.ledger)
     began, recorded = asyncio.Event(), asyncio.Event()
 
-    async def deliver(claimed: Claimed) -> None:
+    async def deliver(claimed: Claimed) -> bool:
         assert driver.server is not None
         driver.server.connected = False
         began.set()
@@ -69,6 +69,7 @@ async def test_cut_ends_the_run_though_nothing_can_be_recorded(driver: Driver):
         except asyncio.CancelledError:
             await finish_writer.write(Finish(key=claimed.key, fence=claimed.fence, verdict=Verdict.INTERRUPTED))
             recorded.set()
+        return False
 
     await driver.make("c1")
     pump = Pump(make_destination(SPEC), ledger=driver.ledger, deliver=deliver, lease_ms=LEASE_MS)
@@ -162,10 +163,10 @@ async def test_what_could_outlive_its_lease_is_not_begun(driver: Driver, fake: F
 async def test_a_delivery_that_raises_frees_its_slot_and_is_told(driver: Driver, fake: FakeDeliverer, capsys):
     """It should never happen; if it does, the run goes on and its delivery is tried again after the lease."""
 
-    async def deliver(claimed: Claimed) -> None:
+    async def deliver(claimed: Claimed) -> bool:
         if claimed.key.call_id == "bad":
             raise RuntimeError("a bug of ours")
-        await fake.deliver(claimed)
+        return await fake.deliver(claimed)
 
     await driver.make("bad", "c1")
     pump = Pump(make_destination(SPEC, concurrency=1), ledger=driver.ledger, deliver=deliver, lease_ms=LEASE_MS)

@@ -1,5 +1,7 @@
 """A state machine drives the ledger against a plain model: nothing is lost, in two hands, or sent after its end."""
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -7,10 +9,10 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from schemas.delivery import DeliveryKey
 from tests.ledgers import ENDS
-from tests.worker.ledger.arrivals import DESTINATION, SLOT, Arrivals
+from tests.worker.ledger.arrivals import DESTINATION, ROOMS, SLOT, Arrivals
 from tests.worker.ledger.model import FINAL, Key
 from worker.ledger.admin import drop, erase_calls, pause, replay, resume
-from worker.ledger.records import Claimed
+from worker.ledger.records import Claimed, Room
 from worker.ledger.retention import Retention, sweep
 
 HOW = st.sampled_from(sorted(ENDS))
@@ -121,6 +123,16 @@ class LedgerMachine(Arrivals):
         assert [known] == self.run(erase_calls(self.driver.ledger, [call_id], remember_s=10**6))
         if known:
             self.remove([call_id])
+
+    @rule(slot=SLOT, rooms=ROOMS, forget=st.booleans(), missed=st.booleans())
+    def replace(self, slot: str, rooms: Mapping[str, Room], forget: bool, missed: bool) -> None:
+        """Let a new call come in a call's place, planned at once by a worker that has room for it."""
+        self.erase(slot)
+        self.accept(slot, 0, removed=False)
+        if missed:
+            self.plan_follow_up(slot, answered=False, started_s=30, rooms=rooms)
+        else:
+            self.plan_creates(slot, both=True, stale=False, rooms=rooms, forget=forget)
 
     @rule()
     def sweep(self) -> None:

@@ -1,6 +1,6 @@
 --@ index figures
 -- finish(now, [key, fence, verdict, reason, delay_ms, effect, memory, unsure, log]...)
--- -> {[applied, gate event, verdict]...}
+-- -> {[applied, gate event, verdict, 1 when another delivery became due by it]...}
 -- verdict: D delivered, X dead, S skipped, C cancelled, r retry by the schedule, h held (no wait used up),
 -- u unclaimed (never sent), i interrupted (outcome unknown). effect on the gate: ok, fail, refuse, none, skip,
 -- or `block:<never or soon>:<reason>`. An old fence changes nothing; a final verdict that comes after the lease counts
@@ -76,9 +76,9 @@ for i = 6, #ARGV, 9 do
   local stored = call('HMGET', call_key(id), field, 'o', 'w:' .. dest, 'ix', 'ra')
   local d = read_delivery(stored[1])
   if d and d.fence == fence and d.state == verdict and FINAL[verdict] then
-    answers[#answers + 1] = { 1, '', verdict } -- written before, and its answer was lost
+    answers[#answers + 1] = { 1, '', verdict, 0 } -- written before, and its answer was lost
   elseif not d or d.fence ~= fence or not (d.state == 'f' or taken_back(d) and FINAL[verdict]) then
-    answers[#answers + 1] = { 0, '', verdict }
+    answers[#answers + 1] = { 0, '', verdict, 0 }
   else
     -- The first write: a full Redis allows it, and then what follows in the script.
     call('ZREM', d.state == 'f' and LEASES or due_key(dest), d.state == 'f' and key or member)
@@ -91,7 +91,7 @@ for i = 6, #ARGV, 9 do
       call('SET', memory_key(dest, d.group), memory, 'PX', int(MEMORY_MS))
     end
     if ARGV[i + 7] == '1' then doubt(dest, d.group, int(MEMORY_MS)) end
-    release_group(dest, d.group, member, now)
+    local more = release_group(dest, d.group, member, now)
     local fields = { field, '' }
     if FINAL[verdict] then
       d.state = verdict
@@ -105,7 +105,10 @@ for i = 6, #ARGV, 9 do
         count(facet('d', dest), verdict == 'D' and 'U' or verdict .. 'U')
       end
       if verdict == 'X' then call('ZADD', dead_key(dest), int(now), member) end
-      if action == 'create' and stored[3] then release_followers(id, dest, now) end
+      if action == 'create' and stored[3] then
+        release_followers(id, dest, now)
+        more = true
+      end
     else
       d.state = 'r'
       if verdict == 'r' then
@@ -121,7 +124,7 @@ for i = 6, #ARGV, 9 do
     end
     fields[2] = written(d)
     call('HSET', call_key(id), unpack(fields))
-    answers[#answers + 1] = { 1, event, verdict }
+    answers[#answers + 1] = { 1, event, verdict, more and 1 or 0 }
   end
 end
 end_counting(now)

@@ -1,14 +1,19 @@
 --@ index figures
 -- plan(now, JSON list of {id, n, state, revision, wait_until, routes, deliveries = [[dest, action, group, after], ...],
 --   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed, marks, [mark asked for, ...]], ...],
---   about = [service id, result's letter, caller's digits], where the call is merged}, action, memory_ms)
--- -> {[applied, [created key that may be taken now, backlog of its destination], ...], ...}
+--   about = [service id, result's letter, caller's digits], where the call is merged}, action, memory_ms,
+--   JSON {destination: [slots, slots while older deliveries are due there, lease_ms], ...} or '')
+-- -> {suppressing, [destination where older deliveries are due, ...],
+--   {[applied, ready_at, [destination, memory, ...], [created key that may be taken now, backlog of its destination], ...], ...}}
 -- Applied only when the call still has the n events, folded ones counted, that the plan was made from.
+-- A create for whose destination the asking worker keeps a slot is made under way, as `claim` would leave it: number 1,
+-- fence 1, a lease, and its caller's line held. It never stands in `due`. Everything else becomes due.
 local now = now_ms()
 local FOLLOW_SLACK_MS = 7 * 86400000
+local rooms = ARGV[5] ~= '' and cjson.decode(ARGV[5]) or {}
 
 -- What is asked once a run for each destination: whether it is held, and how much is due there.
-local known = {}
+local known, older = {}, {}
 local function knowing(dest)
   local k = known[dest]
   if not k then
@@ -45,6 +50,56 @@ local function make(id, dest, action, group, after, answer)
   if call('HSETNX', call_key(id), field_of(dest, action), new(group)) == 0 then return end
   call('HINCRBY', call_key(id), 'o', 1)
   make_due(id, dest, action, after, answer)
+end
+
+-- How many creates may still be handed over: none where the destination is held, and fewer where older ones are due, so
+-- that fresh calls never keep them waiting.
+local function room_at(dest)
+  local k = knowing(dest)
+  if not k.room then
+    local room = rooms[dest]
+    k.room = room and not k.held and room[1] or 0
+    if k.room > 0 and k.backlog > 0 and call('ZCOUNT', due_key(dest), '-inf', int(now)) > 0 then
+      k.room = math.min(room[1], room[2])
+      older[#older + 1] = dest
+    end
+  end
+  return k
+end
+
+local function follow_key(dest, caller) return 'sb:follow:' .. dest .. ':' .. caller end
+
+-- Whether an answered call of the caller is there, or stands in this run, which may cancel the lead unsent.
+local answered_here = {}
+local function may_be_cancelled(plan, dest)
+  for _, follow in ipairs(plan.follows) do
+    if follow[1] == dest and follow[5] == 'm' then
+      local key, started = follow_key(dest, follow[2]), follow[3]
+      if answered_here[key] then return true end
+      for _, other in ipairs(call('ZRANGEBYSCORE', key, int(started), int(started + follow[4]))) do
+        if string.sub(other, 1, 1) == 'a' then return true end
+      end
+    end
+  end
+  return false
+end
+
+-- Returns a delivery as a claim leaves it and what is remembered of its caller, where it may be handed over; nil else.
+-- One of a caller whose line is held, or in whose line others stand, is not.
+local function handed_over(plan, dest, action, group)
+  if action ~= 'create' or not rooms[dest] then return nil end
+  local k = room_at(dest)
+  if k.room <= 0 or may_be_cancelled(plan, dest) then return nil end
+  local memory = ''
+  if group ~= '' then
+    if call('EXISTS', parked_key(dest, group)) == 1 then return nil end
+    if call('HSETNX', holders_key(dest), group, plan.id .. ':' .. action) == 0 then return nil end
+    memory = call('GET', memory_key(dest, group)) or ''
+  end
+  k.room = k.room - 1
+  local at = now + rooms[dest][3]
+  call('ZADD', LEASES, int(at), plan.id .. ':' .. dest .. ':' .. action)
+  return written({ state = 'f', fence = 1, number = 1, step = 0, at = at, group = group, reason = '', log = '' }), memory
 end
 
 -- The caller got through: a lead not yet sent is cancelled, one under way is withdrawn after it, one of ours is
@@ -92,7 +147,7 @@ end
 
 local function follow_up(id, follow, answer)
   local dest, caller, started, window, asks = follow[1], follow[2], follow[3], follow[4], follow[7]
-  local key = 'sb:follow:' .. dest .. ':' .. caller
+  local key = follow_key(dest, caller)
   call('ZADD', key, int(started), follow[5] .. id)
   call('PEXPIRE', key, int(window + FOLLOW_SLACK_MS))
   if follow[5] == 'm' then
@@ -123,14 +178,21 @@ local function list(set, state, plan, before)
   end
 end
 
+local plans = cjson.decode(ARGV[2])
+for _, plan in ipairs(plans) do
+  for _, follow in ipairs(plan.follows) do
+    if follow[5] == 'a' then answered_here[follow_key(follow[1], follow[2])] = true end
+  end
+end
+
 local answers = {}
 local function apply(plan)
   local key = call_key(plan.id)
   local names = { 'n', 'st', 'o' }
   for i, item in ipairs(plan.deliveries) do names[3 + i] = field_of(item[1], item[2]) end
-  names[#names + 1], names[#names + 2], names[#names + 3] = 'xn', 'jr', 'ix'
+  names[#names + 1], names[#names + 2], names[#names + 3], names[#names + 4] = 'ra', 'xn', 'jr', 'ix'
   local stored = call('HMGET', key, unpack(names))
-  local answer = { 0 }
+  local answer = { 0, stored[#names - 3] or '', {} }
   if not stored[1] then
     call('ZREM', WAITS, plan.id)
   elseif stored[1] + (stored[#names - 2] or 0) ~= plan.n then
@@ -149,13 +211,21 @@ local function apply(plan)
       for _, name in ipairs(plan.state == 'r' and { 'f', 'ra' } or { 'f' }) do
         fields[#fields + 1], fields[#fields + 2] = name, int(now)
       end
+      if plan.state == 'r' then answer[2] = int(now) end
     end
     -- One write for all: 18 us a plan of three deliveries instead of 20.
-    local made = {}
+    local made, due, lost, handed = {}, {}, stored[#names - 1], answer[3]
     for i, item in ipairs(plan.deliveries) do
       if not stored[3 + i] then
         made[#made + 1] = item
-        fields[#fields + 1], fields[#fields + 2] = names[3 + i], new(item[3])
+        local text, memory
+        if not lost then text, memory = handed_over(plan, item[1], item[2], item[3]) end
+        if text then
+          handed[#handed + 1], handed[#handed + 2] = item[1], memory
+        else
+          due[#due + 1] = item
+        end
+        fields[#fields + 1], fields[#fields + 2] = names[3 + i], text or new(item[3])
       end
     end
     for _, follow in ipairs(plan.follows) do
@@ -172,8 +242,8 @@ local function apply(plan)
     if #made > 0 then fields[#fields + 1], fields[#fields + 2] = 'o', (stored[3] or 0) + #made end
     call('HSET', key, unpack(fields))
     -- From the journal of a ledger that was lost: it may have been delivered then.
-    if stored[#names - 1] then for _, item in ipairs(made) do doubt(item[1], item[3], ARGV[4]) end end
-    for _, item in ipairs(made) do make_due(plan.id, item[1], item[2], item[4], answer) end
+    if lost then for _, item in ipairs(made) do doubt(item[1], item[3], ARGV[4]) end end
+    for _, item in ipairs(due) do make_due(plan.id, item[1], item[2], item[4], answer) end
     for _, follow in ipairs(plan.follows) do follow_up(plan.id, follow, answer) end
   end
   answers[#answers + 1] = answer
@@ -181,10 +251,10 @@ end
 
 -- A fault, such as a key of the wrong type, leaves what was applied before it whole, its place in the index too.
 local whole, fault = pcall(function()
-  for _, plan in ipairs(cjson.decode(ARGV[2])) do apply(plan) end
+  for _, plan in ipairs(plans) do apply(plan) end
 end)
 end_indexing(now)
 end_counting(now)
 if not whole then error(fault, 0) end
 if ARGV[3] ~= '' then audit(ARGV[3], #answers) end
-return answers
+return { next(rooms) and call('EXISTS', 'sb:suppressed') or 0, older, answers }

@@ -91,12 +91,12 @@ local function take_off_shelf(key)
 end
 
 -- Deliveries of one group (one caller at one Kapture account) run one at a time. While nobody of a group is under way,
--- the next one in its line is due.
+-- the next one in its line is due. Returns whether there was one.
 local function promote_group(dest, group, now)
-  if call('HEXISTS', holders_key(dest), group) == 1 then return end
+  if call('HEXISTS', holders_key(dest), group) == 1 then return false end
   while true do
     local member = call('LPOP', parked_key(dest, group))
-    if not member then return end
+    if not member then return false end
     local id, action = split_member(member)
     local value = call('HGET', call_key(id), field_of(dest, action))
     local d = read_delivery(value)
@@ -105,7 +105,7 @@ local function promote_group(dest, group, now)
     elseif d and not FINAL[d.state] then
       -- Since when it was due: so it comes before those of its group that became due after it.
       call('ZADD', due_key(dest), int(math.min(d.at, now)), member)
-      return
+      return true
     end
   end
 end
@@ -120,10 +120,10 @@ local function doubt(dest, group, memory_ms)
 end
 
 local function release_group(dest, group, member, now)
-  if group == '' then return end
-  if call('HGET', holders_key(dest), group) ~= member then return end
+  if group == '' then return false end
+  if call('HGET', holders_key(dest), group) ~= member then return false end
   call('HDEL', holders_key(dest), group)
-  promote_group(dest, group, now)
+  return promote_group(dest, group, now)
 end
 
 -- A destination that is not served: what becomes due there is found when it opens, or by a probe.

@@ -1,0 +1,111 @@
+"""Plans that are made and not yet written, by the destinations that they need a slot at."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from time import monotonic
+
+from worker.ledger.records import Plan, Slots, StoredCall
+
+Made = tuple[StoredCall, Plan]
+
+LEAST_TOGETHER = 16
+"""Slots to wait for while a group has so many plans: one script for one slot costs as much as for sixteen."""
+LONGEST_PAUSE_S = 0.02  # a group with any slot free waits no longer for more of them
+
+
+@dataclass(slots=True)
+class _Group:
+    """Plans for the same destinations, the oldest first."""
+
+    destinations: tuple[str, ...]
+    plans: dict[str, tuple[float, Made]]
+    taken_at: float = 0.0
+
+
+class WaitingPlans:
+    """Plans of one process until a destination of theirs has room there, in the order in which they came.
+
+    ``slots`` gives those of a destination; ``None``: nothing is handed over there, so nobody waits for it.
+    Calls for one set of destinations wait for each other, and for no other: where one hangs, the rest go on.
+    ``clock`` gives monotonic seconds.
+    """
+
+    def __init__(self, slots: Callable[[str], Slots | None], *, clock: Callable[[], float] = monotonic) -> None:
+        self._slots = slots
+        self._clock = clock
+        self._groups: dict[tuple[str, ...], _Group] = {}
+        self._group_of: dict[str, _Group] = {}
+
+    def __len__(self) -> int:
+        return len(self._group_of)
+
+    def __contains__(self, call_id: str) -> bool:
+        return call_id in self._group_of
+
+    def add(self, made: Iterable[Made]) -> None:
+        """Let plans wait; one of a call that waits already takes the place of the one before."""
+        now = self._clock()
+        for call, plan in made:
+            if plan.call_id in self:
+                self._remove(plan.call_id)
+            names = tuple(sorted({one.destination for one in plan.deliveries if one.action == "create"}))
+            group = self._groups.get(names)
+            if group is None:
+                group = self._groups[names] = _Group(names, {})
+            group.plans[plan.call_id] = (now, (call, plan))
+            self._group_of[plan.call_id] = group
+
+    def clear(self) -> None:
+        """Drop all of them; the ledger still knows what is due."""
+        self._groups.clear()
+        self._group_of.clear()
+
+    def take(self, most: int, *, patience_s: float, kept: int) -> list[Made]:
+        """Take what has room, each group in its turn; without room what waited too long, or is more than ``kept``."""
+        now = self._clock()
+        taken: list[Made] = []
+        slots: dict[str, Slots | None] = {}
+        for group in sorted(self._groups.values(), key=lambda group: group.taken_at):
+            for name in group.destinations:
+                if name not in slots:
+                    slots[name] = self._slots(name)
+            left = most - len(taken)
+            count = max(
+                self._with_room(group, slots, now), len(self) - kept, self._overdue(group, now - patience_s, left)
+            )
+            for call_id in list(islice(group.plans, min(count, left))):
+                taken.append(self._remove(call_id))
+                group.taken_at = now
+                for name in group.destinations:
+                    there = slots[name]
+                    if there is not None and there.free > 0:
+                        slots[name] = Slots(there.free - 1, there.all)
+            if len(taken) >= most:
+                break
+        for group in [group for group in self._groups.values() if not group.plans]:
+            del self._groups[group.destinations]
+        return taken
+
+    @staticmethod
+    def _with_room(group: _Group, slots: Mapping[str, Slots | None], now: float) -> int:
+        """Say for how many of a group there is room at any of its destinations."""
+        there = [slots[name] for name in group.destinations]
+        most = max((one.free for one in there if one is not None), default=0)
+        if None in there or not there:
+            return len(group.plans)
+        wanted = min(LEAST_TOGETHER, len(group.plans), *(max(1, one.all // 2) for one in there if one is not None))
+        return most if most >= wanted or now - group.taken_at >= LONGEST_PAUSE_S else 0
+
+    @staticmethod
+    def _overdue(group: _Group, before: float, most: int) -> int:
+        """Say how many of a group came by then."""
+        count = 0
+        for since, _ in group.plans.values():
+            if since > before or count >= most:
+                break
+            count += 1
+        return count
+
+    def _remove(self, call_id: str) -> Made:
+        return self._group_of.pop(call_id).plans.pop(call_id)[1]
