@@ -14,11 +14,12 @@ from worker.runtime import Pump
 
 READ = 64  # calls read in one round trip: merging them keeps the loop for some 5 ms
 PLANNED = 64  # calls planned in one round trip: some 3 ms of Redis
-KEPT = 2_000
-"""Plans that wait for room, some 4 KB each. Beyond it the oldest are written without: their deliveries become due, and
+KEPT = 4_000
+"""Plans that wait for room, some 3 KB each. Beyond it the oldest are written without: their deliveries become due, and
 whichever process has room claims them."""
 
-PATIENCE_S = 2.0  # the same for a plan that waited so long: its destination hangs here, and other processes may be free
+PATIENCE_S = 2.0  # the same for plans whose destinations had no room for so long: they hang here, and not elsewhere
+LONGEST_S = 10.0  # the same for a plan that waited so long, for what is due is what operators see
 LOOK_S = 0.003  # between two looks at the room, while plans wait for it
 
 
@@ -55,7 +56,7 @@ class ProcessDispatcher:
         try:
             while True:
                 read = await self._read()
-                made = self._waiting.take(PLANNED, patience_s=PATIENCE_S, kept=KEPT)
+                made = self._waiting.take(PLANNED, patience_s=PATIENCE_S, longest_s=LONGEST_S, kept=KEPT)
                 if made:
                     done = await self._write(made)
                     if done.wake_ups or done.no_start:
@@ -85,7 +86,14 @@ class ProcessDispatcher:
         return True
 
     async def _read_due(self) -> None:
-        """Take calls whose wait is over; those that wait here already do so still."""
+        """Take calls whose wait is over; those that wait here already do so still.
+
+        A process that has enough to do leaves them to another one: the next tick sends the message again.
+        """
+        if len(self._waiting) > READ:
+            self._all = False
+            await self._ledger.leave_calls()
+            return
         due = await self._ledger.calls_due(limit=READ)
         self._all = len(due) == READ
         wanted = [call_id for call_id in due if call_id not in self._waiting]

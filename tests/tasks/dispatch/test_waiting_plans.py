@@ -5,6 +5,7 @@ from tests.tasks.dispatch.planned import END, START, stored
 from worker.ledger.records import NewDelivery, Plan, Slots
 
 STORED = stored(("c", START | END, 0))
+PATIENCE_S, LONGEST_S = 2.0, 10.0
 
 
 class Waiting:
@@ -21,13 +22,14 @@ class Waiting:
         plan = Plan(call_id=name, version=1, state="r", revision=revision, wait_until_ms=0, deliveries=made)
         self.plans.add([(STORED, plan)])
 
-    def take(self, most: int = 100, *, patience_s: float = 2.0, kept: int = 1000) -> list[str]:
+    def take(self, most: int = 100, *, kept: int = 1000) -> list[str]:
         """Return the names of what is taken."""
-        return [plan.call_id for _, plan in self.plans.take(most, patience_s=patience_s, kept=kept)]
+        taken = self.plans.take(most, patience_s=PATIENCE_S, longest_s=LONGEST_S, kept=kept)
+        return [plan.call_id for _, plan in taken]
 
 
 def test_plans_with_room_are_taken_in_their_order():
-    """As many as the destination with the most room takes: what is left elsewhere becomes due."""
+    """After a moment as many as the destination with the most room takes: what is left elsewhere becomes due."""
     waiting = Waiting(law=2, crm=1)
     for number in range(4):
         waiting.add(f"c{number}", "law", "crm")
@@ -35,6 +37,25 @@ def test_plans_with_room_are_taken_in_their_order():
 
     assert ["c0", "c1"] == waiting.take()
     assert 2 == len(waiting.plans)
+
+
+def test_a_group_waits_a_moment_for_room_at_all_of_its_destinations():
+    """So that nothing of it becomes due where they keep one pace; a slower one is left behind after that."""
+    waiting = Waiting(law=0, crm=0)
+    for number in range(100):
+        waiting.add(f"c{number:02}", "law", "crm")
+    waiting.take()
+    waiting.slots |= {"law": Slots(2, 50), "crm": Slots(2, 50)}
+    waiting.now += LONGEST_PAUSE_S * 1.01
+    assert 2 == len(waiting.take())
+    waiting.slots |= {"law": Slots(50, 50), "crm": Slots(0, 50)}
+    assert [] == waiting.take()
+    waiting.slots["crm"] = Slots(LEAST_TOGETHER + 1, 50)
+    assert LEAST_TOGETHER + 1 == len(waiting.take())
+    waiting.slots |= {"law": Slots(50, 50), "crm": Slots(0, 50)}
+    waiting.now += LONGEST_PAUSE_S * 1.01
+
+    assert 50 == len(waiting.take())
 
 
 def test_calls_for_a_destination_without_room_hold_up_no_other():
@@ -94,16 +115,31 @@ def test_a_lone_plan_and_a_small_destination_do_not_wait_for_more_room():
     assert ["fourth"] == waiting.take()
 
 
-def test_what_waited_too_long_is_taken_without_room():
-    """Other processes may have some."""
+def test_what_waits_where_nothing_goes_on_is_taken_without_room():
+    """The destination hangs here; other processes may have room."""
     waiting = Waiting(law=0)
     waiting.add("old", "law")
-    waiting.now += 1.5
+    waiting.now += PATIENCE_S * 0.75
     waiting.add("new", "law")
-    waiting.now += 0.5
+    waiting.now += PATIENCE_S * 0.25
 
-    assert ["old"] == waiting.take(patience_s=2.0)
-    assert [] == waiting.take(patience_s=2.0)
+    assert ["old"] == waiting.take()
+    assert [] == waiting.take()
+
+
+def test_what_waits_where_some_goes_on_is_taken_after_longer():
+    """A flood is planned as it is delivered; but what an operator looks for is found as due."""
+    waiting = Waiting(law=1)
+    for number in range(100):
+        waiting.add(f"c{number:02}", "law")
+    for _ in range(round(LONGEST_S) - 1):
+        waiting.now += 1
+        assert 1 == len(waiting.take())
+    waiting.add("new", "law")
+    waiting.now += 1
+
+    assert 100 - 9 == len(waiting.take())
+    assert ["new"] == list(waiting.plans._group_of)
 
 
 def test_no_more_wait_than_may_be_kept():
@@ -136,7 +172,7 @@ def test_a_plan_takes_the_place_of_the_one_before_of_its_call():
     assert 1 == len(waiting.plans)
     assert "c1" in waiting.plans
     waiting.slots["crm"] = Slots(1, 50)
-    [(_, plan)] = waiting.plans.take(10, patience_s=2, kept=10)
+    [(_, plan)] = waiting.plans.take(10, patience_s=2, longest_s=10, kept=10)
 
     assert 2 == plan.revision
     assert "c1" not in waiting.plans
