@@ -74,13 +74,13 @@ def test_a_worker_killed_right_after_a_plan_loses_and_doubles_nothing(make_stack
     stack.start_worker("dies", app="tests.acceptance.dies_planning")
     assert stack.post("create", START)[0] == 200
     assert stack.post("update", END)[0] == 200
-    stack.wait_for(lambda: stack.processes["dies"].poll() is not None, 20, "the worker's death")
+    stack.wait_for(lambda: stack.processes["dies"].poll() is not None, 60, "the worker's death")
     assert [0, 0, 0] == [stack.requests(vendor) for vendor in VENDORS]
     del stack.processes["dies"]
 
     stack.start_worker("lives", app="tests.chaos.quick")
 
-    stack.wait_for(lambda: landed(stack, 1), 30, "three records")
+    stack.wait_for(lambda: landed(stack, 1), 60, "three records")
     assert [1, 1, 1] == [stack.requests(vendor) for vendor in VENDORS]
     assert '"reason": "interrupted"' in stack.log("lives") or "leases_expired" in stack.log("lives")
 
@@ -92,7 +92,7 @@ def test_calls_are_delivered_by_the_worker_that_planned_them_without_a_message(m
     for number in range(20):
         assert stack.post("create", start_of(f"m-{number}", f"+614915702{number:02}"))[0] == 200
         assert stack.post("update", end_of(f"m-{number}"))[0] == 200
-    stack.wait_for(lambda: landed(stack, 20), 20, "all records")
+    stack.wait_for(lambda: landed(stack, 20), 60, "all records")
 
     assert "deliver[" not in stack.log("worker0")
 
@@ -103,11 +103,11 @@ def test_a_worker_of_the_calls_alone_delivers_nothing_itself(make_stack):
     stack.start(workers=0)
     stack.start_worker("plans", "-Q", "calls")
     stack.start_worker("delivers", "-Q", "captorra,comunik8,kapture")
-    stack.wait_for(stack.receiver_answers, 20, "the receiver")
+    stack.wait_for(stack.receiver_answers, 60, "the receiver")
     for number in range(5):
         assert stack.post("create", start_of(f"q-{number}", f"+614915702{number:02}"))[0] == 200
         assert stack.post("update", end_of(f"q-{number}"))[0] == 200
-    stack.wait_for(lambda: landed(stack, 5), 20, "all records")
+    stack.wait_for(lambda: landed(stack, 5), 60, "all records")
 
     assert "delivery.attempted" not in stack.log("plans")
     assert 15 == stack.log("delivers").count("delivery.attempted")
