@@ -24,7 +24,8 @@ END_KEYS = frozenset({
 })  # fmt: skip
 START_KEYS = DOCUMENTED_KEYS - END_KEYS
 _KNOWN_KEYS = DOCUMENTED_KEYS | {CALL_ID}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# Of an id: control characters, and the sign for what could not be decoded, by which two ids would be one.
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ufffd]")
 _BY_PATH = {"create": "s", "update": "p", "either": "s"}
 _SIDES = {"s": frozenset("s"), "e": frozenset("e"), "p": frozenset("e"), "c": frozenset("se"), "q": frozenset("se")}
 
@@ -103,7 +104,7 @@ def read_event(body: bytes, *, path_kind: PathKind) -> Event:
     call_id = values.pop(CALL_ID, "")
     if not call_id:
         raise UnusableBody("PLA_Call_Id is missing")
-    if CALL_ID in odd or len(call_id) > MAX_CALL_ID or _CONTROL.search(call_id):
+    if CALL_ID in odd or len(call_id) > MAX_CALL_ID or _UNUSABLE.search(call_id):
         raise UnusableBody("PLA_Call_Id is not usable")
     return Event(call_id, _kind(values) or _BY_PATH[path_kind], values)
 

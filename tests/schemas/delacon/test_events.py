@@ -104,10 +104,10 @@ class TestCallId:
     @pytest.mark.parametrize(
         "sent",
         ['""', '"  "', "null", "true", "false", "{}", "[]", '["1"]', f'"{"x" * 101}"', "9" * 101, '"a\\u0000b"']
-        + [f'"a\\u{code:04x}b"' for code in (0x09, 0x0A, 0x1F, 0x7F, 0x85, 0x9F)],
+        + [f'"a\\u{code:04x}b"' for code in (0x09, 0x0A, 0x1F, 0x7F, 0x85, 0x9F, 0xD800, 0xDFFF, 0xFFFD)],
     )
     def test_anything_else_is_unusable(self, sent):
-        """An id is not empty, not too long, holds no control character, and is no boolean, object or array."""
+        """An id is a text or a number: not empty, not too long, without control characters and half characters."""
         with pytest.raises(UnusableBody, match="PLA_Call_Id"):
             read_event(f'{{"PLA_Call_Id": {sent}, "PLA_CallResult": "Answered"}}'.encode(), path_kind="update")
 
