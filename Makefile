@@ -6,8 +6,9 @@ ARGS =
 VERSION =
 JOBS = 2
 VENV = .venv/bin
+PYTEST ?= $(VENV)/python -m pytest
 
-.PHONY: help setup run test unit load lint artefacts sbom matrix bench chaos soak lock release clean
+.PHONY: help setup run test unit coverage covered load lint artefacts sbom matrix bench chaos soak lock release clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -21,13 +22,22 @@ run: ## start the whole system here, with stand-ins for the vendors: switchboard
 	@$(VENV)/switchboard up $(ARGS)
 
 test: setup ## run the tests, but for those that take minutes
-	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m "not load" $(ARGS)
+	@$(PYTEST) -n $(JOBS) --dist loadgroup -m "not load" $(ARGS)
 
 unit: setup ## run the tests that need no server and no process of their own, in half a minute
-	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m "unit and not load" --hypothesis-profile unit $(ARGS)
+	@$(PYTEST) -n $(JOBS) --dist loadgroup -m "unit and not load" --hypothesis-profile unit $(ARGS)
+
+coverage: setup ## run make test under coverage.py, print what it covers of each file, fail where that is less than 85 %
+	@$(VENV)/coverage erase
+	@$(MAKE) --no-print-directory test PYTEST="$(VENV)/coverage run -m pytest"
+	@$(MAKE) --no-print-directory covered
+
+covered: ## print what the last measured run covered, and fail where that is less than 85 % of a file
+	@$(VENV)/coverage combine --quiet
+	@$(VENV)/python -m tests.covered
 
 load: setup ## run the tests that take minutes: outages, floods, kills by the hundred
-	@$(VENV)/python -m pytest -n $(JOBS) --dist loadgroup -m load $(ARGS)
+	@$(PYTEST) -n $(JOBS) --dist loadgroup -m load $(ARGS)
 
 lint: setup ## ruff, mypy strict and the import contracts
 	@$(VENV)/ruff check .
@@ -76,5 +86,5 @@ release: lint unit ## make a release: make release VERSION=1.2.3 sets the versio
 	@$(VENV)/python deploy/release.py $(VERSION)
 
 clean: ## remove .venv, caches and the local stack's data
-	@rm -rf .venv .venvs .artefacts .servers var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venvs .artefacts .servers var build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

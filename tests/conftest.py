@@ -29,6 +29,8 @@ _REDIS_FIXTURES = frozenset({"redis_binary", "redis_server", "redis_url", "redis
 
 _UNIT_ROOMS = ("schemas", "worker/config", "worker/http", "tasks", "receiver")
 """The tests whose rooms need no server: ``make unit`` runs those of them that take no ledger and start no process."""
+_UNIT_WAITS = ("receiver/test_server.py", "worker/http/test_replies.py", "worker/http/test_generated_replies.py")
+"""Tests that wait for a silent peer, compare with curl, or read thousands of replies: most of a minute together."""
 _UNIT_NOT = _REDIS_FIXTURES | {"driver", "standins_process", "make_receiver"}
 _STARTERS = frozenset({"subprocess", "multiprocessing", "fakeredis"})
 
@@ -39,6 +41,7 @@ def is_unit(item: pytest.Item) -> bool:
     module = getattr(item, "module", None)
     return (
         room.startswith(_UNIT_ROOMS)
+        and room not in _UNIT_WAITS
         and _UNIT_NOT.isdisjoint(getattr(item, "fixturenames", ()))
         and _STARTERS.isdisjoint(vars(module) if module else ())
     )

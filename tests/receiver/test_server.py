@@ -16,8 +16,8 @@ HEAD = f"POST /services/calldata?token={TOKEN} HTTP/1.1\r\nHost: x\r\n".encode()
 GOOD = HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 
-async def talk(port: int, *parts: bytes, pause: float = 0.0, silence: float = 1.0) -> bytes:
-    """Send bytes and read until the server closes or is silent for a while."""
+async def talk(port: int, *parts: bytes, pause: float = 0.0, silence: float = 1.0, ends: bytes = b"") -> bytes:
+    """Send bytes and read until the server closes, is silent for a while, or has sent ``ends`` last."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         for part in parts:
@@ -31,6 +31,8 @@ async def talk(port: int, *parts: bytes, pause: float = 0.0, silence: float = 1.
             if not chunk:
                 return got
             got += chunk
+            if ends and got.endswith(ends):
+                return got
     except (TimeoutError, ConnectionError):
         return got
     finally:
@@ -112,7 +114,7 @@ async def test_spoiled_requests_bring_no_server_error(receiver):
 
     assert {200, 400, 401, 404} <= statuses
     assert statuses <= {200, 400, 401, 404, 405, 413}
-    assert [200] == [status for status, _ in answers_of(await talk(receiver.port, GOOD))]
+    assert [200] == [status for status, _ in answers_of(await talk(receiver.port, GOOD, ends=b"}"))]
 
 
 async def test_garbage_behind_good_requests_costs_them_nothing(receiver):
@@ -143,8 +145,8 @@ async def test_bodies_may_come_in_pieces(receiver):
     chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (
         BODY[:5], len(BODY) - 5, BODY[5:]
     )  # fmt: skip
-    one = answers_of(await talk(receiver.port, *pieces, pause=0.002))
-    two = answers_of(await talk(receiver.port, chunked))
+    one = answers_of(await talk(receiver.port, *pieces, pause=0.002, ends=b"}"))
+    two = answers_of(await talk(receiver.port, chunked, ends=b"}"))
 
     assert [200] == [status for status, _ in one]
     assert [200] == [status for status, _ in two]
@@ -153,7 +155,11 @@ async def test_bodies_may_come_in_pieces(receiver):
 async def test_a_client_that_waits_for_100_continue_gets_it(receiver):
     """Some tools ask before they send a body."""
     raw = await talk(
-        receiver.port, HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY), BODY, pause=0.1
+        receiver.port,
+        HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY),
+        BODY,
+        pause=0.1,
+        ends=b"}",
     )
 
     assert raw.startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -185,7 +191,7 @@ async def test_a_client_that_leaves_in_the_middle_disturbs_nobody(receiver):
     await writer.drain()
     writer.close()
 
-    assert [200] == [status for status, _ in answers_of(await talk(receiver.port, GOOD))]
+    assert [200] == [status for status, _ in answers_of(await talk(receiver.port, GOOD, ends=b"}"))]
 
 
 async def test_a_client_that_never_reads_is_not_served_without_end(receiver):
@@ -242,7 +248,7 @@ async def test_an_unexpected_error_of_ours_is_503_and_not_500():
             return []
 
     async with running_receiver(ledger=Broken()) as receiver:
-        answers = answers_of(await talk(receiver.port, GOOD))
+        answers = answers_of(await talk(receiver.port, GOOD, ends=b"}"))
 
     assert [503] == [status for status, _ in answers]
 
@@ -256,8 +262,9 @@ async def test_an_unexpected_error_of_ours_is_503_and_not_500():
         b"POST /services/calldata HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhalf",
     ],
 )
-async def test_strangers_make_room_whatever_they_send(sent):
+async def test_strangers_make_room_whatever_they_send(sent, monkeypatch):
     """A full house of them keeps nobody out who has a token, and comes from elsewhere."""
+    monkeypatch.setattr("receiver.server.LINGER_S", 0.1)
     async with running_receiver(ledger=FakeLedger(), max_connections=3) as receiver:
         strangers = [
             await asyncio.open_connection("127.0.0.1", receiver.port, local_addr=("127.0.0.2", 0)) for _ in range(3)
@@ -265,7 +272,7 @@ async def test_strangers_make_room_whatever_they_send(sent):
         for _, writer in strangers:
             writer.write(sent)
 
-        assert [200] == [status for status, _ in answers_of(await talk(receiver.port, GOOD))]
+        assert [200] == [status for status, _ in answers_of(await talk(receiver.port, GOOD, ends=b"}"))]
         assert 1 == receiver.refused("", "connections")
         for _, writer in strangers:
             writer.close()
