@@ -8,6 +8,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import unquote_to_bytes
 
+from worker.config.values import is_loopback
+
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
 
@@ -145,12 +147,6 @@ def _unmapped_network(network: Subnet) -> Subnet:
         bits = network.network_address.packed[-4:]
         return IPv4Network((bits, network.prefixlen - 96))
     return network
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether an address to listen on, or a peer, is this machine alone."""
-    address = read_address(host)
-    return host == "localhost" if address is None else address.is_loopback
 
 
 def is_direct_neighbour(peer: str | None, headers: Mapping[str, str], *, http10: bool = False) -> bool:

@@ -30,7 +30,7 @@ DURABILITY_FRESH_S = 30.0
 _FSYNC = {"always": "always", "everysec": "everysec", "no": "none"}
 
 
-class Overview(Protocol):
+class Workload(Protocol):
     """What the ledger tells of the work."""
 
     @property
@@ -56,7 +56,7 @@ class HealthLedger(Protocol):
         """Ask Redis for a sign of life."""
         ...
 
-    async def overview(self, destinations: Iterable[str]) -> Overview:
+    async def overview(self, destinations: Iterable[str]) -> Workload:
         """Tell of workers and of due work."""
         ...
 

@@ -44,8 +44,8 @@ class Seen:
         return None
 
 
-class Keeper(Protocol):
-    """A place outside of Redis."""
+class EpochStore(Protocol):
+    """Where the epoch is kept outside of Redis."""
 
     async def recall(self) -> Seen | None:
         """Return what was kept; ``None`` where nothing was."""
@@ -91,7 +91,9 @@ def keeper_of(journal_dir: Path | None, spool_path: Path | None) -> FileKeeper |
 class LedgerWatch:
     """Looks every two seconds while Redis answers; what it notices stands in the ledger until it is dealt with."""
 
-    def __init__(self, ledger: Ledger, keeper: Keeper | None, *, bar: Callable[[bool], None] = lambda _: None) -> None:
+    def __init__(
+        self, ledger: Ledger, keeper: EpochStore | None, *, bar: Callable[[bool], None] = lambda _: None
+    ) -> None:
         self._ledger = ledger
         self._keeper = keeper
         self._bar = bar

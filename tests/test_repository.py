@@ -10,6 +10,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.covered import below, shares_of
+
 ROOT = Path(__file__).parents[1]
 ROOMS = {"schemas", "worker", "tasks", "receiver", "deploy"}
 FOLDERS = ROOMS | {"tests", "docs", "findings"}
@@ -27,6 +29,25 @@ REASONS = {
     "worker/ledger/sender_mark.py": "the form that accept.lua and the receiver share",
 }
 """Why a file of the product has less than 40 lines, or any file more than 400."""
+MOST_SHORT = 12
+MOST_FILES = 260
+"""Of the product's Python, the packages' __init__ left out."""
+NOT_NOUNS = {
+    "util",
+    "utils",
+    "helper",
+    "helpers",
+    "common",
+    "misc",
+    "base",
+    "core",
+    "tools",
+    "stuff",
+    "things",
+    "extra",
+}
+NOUNS = {"blanking", "listing", "masking", "mapping", "rendering", "sending", "wording", "suppressed"}
+"""Names in -ing or -ed that are the noun of their subject."""
 LOCKS = ("deploy/requirements.lock", "deploy/requirements-dev.lock")
 ARTEFACTS_LOCK = "deploy/requirements-artefacts.lock"
 SERVERS_LOCK = "deploy/requirements-servers.lock"
@@ -97,6 +118,78 @@ def test_no_file_is_long_or_short_without_a_reason() -> None:
 
     assert set() == odd - set(REASONS), "give it a reason in REASONS, or join it with what it belongs to"
     assert set() == set(REASONS) - odd
+
+
+def test_the_product_has_few_files_and_each_has_a_noun(capsys: pytest.CaptureFixture[str]) -> None:
+    """At most 12 of its files have less than 40 lines; none is named for what it does, or for nothing."""
+    files = [path for path in sources(".py") if is_module(path)]
+    short = [str(path) for path in files if len((ROOT / path).read_text().splitlines()) < SHORT]
+    words = {path: path.stem.split("_")[-1] for path in files}
+    nameless = [
+        str(path)
+        for path, word in words.items()
+        if word in NOT_NOUNS
+        or (path.parts[:2] != ("deploy", "cli") and word.endswith(("ing", "ed")) and word not in NOUNS)
+    ]
+    with capsys.disabled():
+        print(f"\n{len(files)} files of the product, {len(short)} under {SHORT} lines, {len(nameless)} without a noun")
+
+    assert [] == nameless
+    assert len(short) <= MOST_SHORT
+    assert len(files) <= MOST_FILES
+
+
+def test_a_protocol_has_a_name_of_its_own() -> None:
+    """No two protocols share a name, and none has the name of a class that fulfils it."""
+    names = [
+        (node.name, any("Protocol" in ast.unparse(base) and "asyncio" not in ast.unparse(base) for base in node.bases))
+        for path in sources(".py")
+        if path.parts[0] in ROOMS
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        if isinstance(node, ast.ClassDef)
+    ]
+    protocols = [name for name, is_protocol in names if is_protocol]
+    classes = {name for name, is_protocol in names if not is_protocol}
+
+    assert protocols
+    assert [] == sorted(name for name in protocols if protocols.count(name) > 1 or name in classes)
+
+
+@pytest.mark.parametrize("name", ["is_loopback", "MISSED", "SWITCH_S"])
+def test_what_was_written_twice_stands_once(name: str) -> None:
+    """A helper that two rooms need stands in the lower one."""
+    found = [
+        str(path)
+        for path in sources(".py")
+        if path.parts[0] in ROOMS
+        and re.search(rf"^(?:def {name}\(|{name}\b.*=)", (ROOT / path).read_text(), re.MULTILINE)
+    ]
+
+    assert 1 == len(found)
+
+
+@pytest.mark.parametrize("told", ["'blocked') or", "wait_for_create(id, dest, action)\n  local"])
+def test_the_scripts_share_what_they_judge_by(told: str) -> None:
+    """Why a destination is held, and how a delivery waits for its create, is written once, in the prelude."""
+    scripts = [path for path in sources(".lua") if told in (ROOT / path).read_text()]
+
+    assert ["worker/ledger/lua/prelude.lua"] == [str(path) for path in scripts]
+
+
+def test_the_glossary_fits_a_page() -> None:
+    """It has at most 30 terms, each once."""
+    glossary = (ROOT / "docs/architecture.md").read_text().partition("## Glossary")[2]
+    terms = re.findall(r"^\| ([^|]+?) \|", glossary, re.MULTILINE)[2:]
+
+    assert 10 < len(terms) <= 30
+    assert len(terms) == len(set(terms))
+
+
+def test_a_file_below_the_floor_of_coverage_is_told() -> None:
+    """Make coverage fails for each of them, the lowest first."""
+    shares = shares_of({"files": {"a.py": {"summary": {"percent_covered": 84.9}}}}) | {"b.py": 85.0, "c.py": 0.0}
+
+    assert ["c.py is covered to 0.0 %, below 85 %", "a.py is covered to 84.9 %, below 85 %"] == below(shares)
 
 
 def is_module(path: Path) -> bool:

@@ -36,8 +36,8 @@ TURN_LATE_S = 60.0  # Celery's loop turns every ten seconds at least; a lost bro
 SHUTDOWN_S = 22.0  # attempts under way get this long after SIGTERM; platforms kill at 30 s, we promise 25 s
 
 
-class Pump(Protocol):
-    """Delivers what is due at one destination."""
+class DestinationPump(Protocol):
+    """What the runtime asks of a pump, which delivers what is due at one destination."""
 
     async def run(self, keys: Sequence[DeliveryKey] = ()) -> None:
         """Deliver until nothing is left."""
@@ -119,7 +119,7 @@ class Runtime:
         self.loop = uvloop.new_event_loop()
         self.ledger: Ledger
         self.http: HttpClient
-        self.pumps: Mapping[str, Pump] = {}
+        self.pumps: Mapping[str, DestinationPump] = {}
         self.publish_dead: Callable[[str, dict[str, Any]], None] | None = None
         self.calls = IdBatcher()
         """Calls that wait for the process's one dispatch."""
@@ -199,7 +199,9 @@ class Runtime:
 _current: Runtime | None = None
 
 
-def start(made: Runtime, *, pumps: Callable[[Runtime], Mapping[str, Pump]], timings: Timings | None = None) -> None:
+def start(
+    made: Runtime, *, pumps: Callable[[Runtime], Mapping[str, DestinationPump]], timings: Timings | None = None
+) -> None:
     """Make ``made`` this process's runtime."""
     global _current  # noqa: PLW0603  the one thing a worker process has one of
     made.open(timings=timings)

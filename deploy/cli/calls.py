@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from deploy import actions, search
-from deploy.cli.listing import Listing, call_filter, filter_options, listing_options, too_many
+from deploy.cli.listing import Listing, call_filter, filter_options, listing_options
 from deploy.cli.output import Failed, as_option, counted, emit, json_option, print_fitted, print_table, progress, shown
 from deploy.cli.rendering import Gates, call_line, call_shape, print_attempts
 from deploy.cli.session import Session, with_ledger
@@ -37,16 +37,9 @@ def list_calls(*, as_json: bool, **given: Any) -> None:
     listing = Listing.of(given, as_json=as_json)
 
     async def work(session: Session) -> list[dict[str, Any]]:
-        gates, lines = await Gates.read(session), list[dict[str, Any]]()
-        try:
-            wanted = await call_filter(session, given)
-            async for found in search.calls(session, wanted, sort=listing.sort, skip=listing.skip):
-                lines.append(call_line(found.stored, gates))
-                if len(lines) == listing.limit:
-                    break
-        except search.TooMany:
-            raise too_many() from None
-        return lines
+        gates, wanted = await Gates.read(session), await call_filter(session, given)
+        found = search.calls(session, wanted, sort=listing.sort, skip=listing.skip)
+        return await listing.page_of(call_line(one.stored, gates) async for one in found)
 
     found = with_ledger(work)
     if as_json:

@@ -6,7 +6,7 @@ import click
 
 from deploy import search
 from deploy.cli.delivery_actions import cancel, redeliver, retry
-from deploy.cli.listing import Listing, delivery_filter, filter_options, listing_options, too_many
+from deploy.cli.listing import Listing, delivery_filter, filter_options, listing_options
 from deploy.cli.output import emit, json_option, print_fitted
 from deploy.cli.rendering import Gates, delivery_line
 from deploy.cli.session import Session, with_ledger
@@ -39,16 +39,9 @@ def list_deliveries(*, as_json: bool, **given: Any) -> None:
     listing = Listing.of(given, as_json=as_json)
 
     async def work(session: Session) -> list[dict[str, Any]]:
-        gates, lines = await Gates.read(session), list[dict[str, Any]]()
-        try:
-            wanted = await delivery_filter(session, given)
-            async for record, _ in search.deliveries(session, wanted, sort=listing.sort, skip=listing.skip):
-                lines.append(delivery_line(record, gates))
-                if len(lines) == listing.limit:
-                    break
-        except search.TooMany:
-            raise too_many() from None
-        return lines
+        gates, wanted = await Gates.read(session), await delivery_filter(session, given)
+        found = search.deliveries(session, wanted, sort=listing.sort, skip=listing.skip)
+        return await listing.page_of(delivery_line(record, gates) async for record, _ in found)
 
     found = with_ledger(work)
     if as_json:

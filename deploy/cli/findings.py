@@ -14,11 +14,11 @@ from redis.asyncio import Redis
 
 from deploy.cli.output import Failed, counted
 from deploy.cli.spool import look
-from receiver.auth import is_loopback
 from receiver.health import durability
 from worker.broker import open_redis
 from worker.build import LEDGER_FORMAT
 from worker.config.environment import Environment, port_number
+from worker.config.values import is_loopback
 from worker.ledger.keys import SHELF_KEY
 from worker.ledger.ledger import Ledger
 from worker.ledger.overview import Overview

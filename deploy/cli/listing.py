@@ -1,6 +1,6 @@
 """What listings and exports of calls and deliveries have in common: their filters, their order and their pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from deploy.cli.selection import destinations_meant
 from deploy.cli.session import Session
 from deploy.cli.suppress import asked_number
 from deploy.cli.values import since_option, tz_option, until_option
-from deploy.search import CALL_STATES, NEWEST, OLDEST, SORTED, CallFilter, DeliveryFilter
+from deploy.search import CALL_STATES, NEWEST, OLDEST, SORTED, CallFilter, DeliveryFilter, TooMany
 from schemas.delivery import State
 from worker.ledger.search import LEAST_DIGITS
 
@@ -44,6 +44,18 @@ class Listing:
     def skip(self) -> int:
         """Return how many come before the page."""
         return (self.page - 1) * self.limit
+
+    async def page_of(self, found: AsyncIterator[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the lines of the page; raises ``Failed`` where more match than can be sorted by a value."""
+        lines = list[dict[str, Any]]()
+        try:
+            async for line in found:
+                lines.append(line)
+                if len(lines) == self.limit:
+                    break
+        except TooMany:
+            raise Failed(f"More than {SORTED:,} match: narrow them down, or sort by {NEWEST} or {OLDEST}.") from None
+        return lines
 
 
 def filter_options(noun: str) -> Callable[[C], C]:
@@ -108,8 +120,3 @@ async def delivery_filter(session: Session, given: Mapping[str, Any]) -> Deliver
         destination=given["destination"], state=State(given["state"]) if given["state"] else None,
         reason=given["reason"],
     )  # fmt: skip
-
-
-def too_many() -> Failed:
-    """Say that a sort by a value is for fewer."""
-    return Failed(f"More than {SORTED:,} match: narrow them down, or sort by {NEWEST} or {OLDEST}.")

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from deploy.console import openapi
-from deploy.console.looking import PAGE
+from deploy.console.call_finder import PAGE
 from deploy.console.pages import before_of, filter_of, queries_of, visitor_of
 from deploy.console.rendering import SESSION, json_of
 from schemas.delivery import State

@@ -10,7 +10,7 @@ from redis import RedisError
 from deploy.cli.alerts import standing_line
 from deploy.cli.number_shapes import owned, request_shape
 from deploy.console.access import Visitor
-from deploy.console.looking import CallFilter, Cursor
+from deploy.console.call_finder import CallQuery, Cursor
 from deploy.console.measures import Measures, calls_today
 from deploy.console.queries import Queries
 from deploy.console.rendering import ACCESS, PAGES, SESSION, VISITOR
@@ -60,10 +60,10 @@ def queries_of(request: web.Request) -> Queries:
     return Queries(request.app[SESSION], visitor_of(request))
 
 
-def filter_of(request: web.Request) -> CallFilter:
+def filter_of(request: web.Request) -> CallQuery:
     """Read which calls are wanted from the address; what cannot be read is as if it were not there."""
     asked = request.query
-    return CallFilter(
+    return CallQuery(
         text=asked.get("q", "").strip()[:200],
         state=_one_of(asked.get("state", ""), STATES),
         destination=asked.get("destination", "")[:40],

@@ -7,7 +7,7 @@ from deploy.cli.audit import audit_line
 from deploy.cli.rendering import Causes, Gates, call_line, call_shape, dead_line, delivery_line, in_order
 from deploy.cli.session import Session
 from deploy.console.access import Visitor
-from deploy.console.looking import PAGE, CallFilter, Looking
+from deploy.console.call_finder import PAGE, CallFinder, CallQuery
 from deploy.console.masking import masked_call, masked_line
 from worker.ledger import queries
 from worker.ledger.audit import audited
@@ -28,20 +28,20 @@ class Queries:
         self._session = session
         self._visitor = visitor
 
-    async def calls(self, wanted: CallFilter) -> dict[str, Any]:
+    async def calls(self, wanted: CallQuery) -> dict[str, Any]:
         """Return a page of calls, the newest first, and where to go on; ``older`` is ``None`` at the end."""
         ledger, gates = self._session.ledger, await Gates.read(self._session)
         region = self._session.settings.calls.default_region
         if wanted.text and (one := await queries.load_one(ledger, wanted.text)):
             return {"calls": [self._line(call_line(one, gates))] if self._sees(one) else [], "older": None}
-        looking = Looking(ledger, wanted, part=self._visitor.may_act, default_region=region)
+        finder = CallFinder(ledger, wanted, part=self._visitor.may_act, default_region=region)
         found: list[dict[str, Any]] = []
-        async for stored, cursor in looking.calls():
+        async for stored, cursor in finder.calls():
             if self._sees(stored):
                 line = call_line(stored, gates)
-                if looking.fits(line, stored):
+                if finder.fits(line, stored):
                     found.append(self._line(line))
-            if looking.is_over(len(found)):
+            if finder.is_over(len(found)):
                 return {"calls": found, "older": cursor}
         return {"calls": found, "older": None}
 
@@ -128,13 +128,13 @@ class Queries:
                 line = dead_line(letter, self._session)
                 yield line if self._visitor.may_act else masked_line(line)
 
-    async def deliveries(self, wanted: CallFilter, *, state: str = "") -> dict[str, Any]:
+    async def deliveries(self, wanted: CallQuery, *, state: str = "") -> dict[str, Any]:
         """Return the deliveries of the newest calls that are wanted, and where to go on."""
         gates, region = await Gates.read(self._session), self._session.settings.calls.default_region
-        looking = Looking(self._session.ledger, wanted, part=self._visitor.may_act, default_region=region)
+        finder = CallFinder(self._session.ledger, wanted, part=self._visitor.may_act, default_region=region)
         found: list[dict[str, Any]] = []
-        async for stored, cursor in looking.calls():
-            if self._sees(stored) and looking.fits(call_line(stored, gates), stored):
+        async for stored, cursor in finder.calls():
+            if self._sees(stored) and finder.fits(call_line(stored, gates), stored):
                 lines = [delivery_line(record, gates) for record in in_order(stored, self._session)]
                 found += [
                     line
@@ -143,7 +143,7 @@ class Queries:
                     and wanted.destination in {"", line["destination"]}
                     and state in {"", line["state"]}
                 ]
-            if looking.is_over(len(found)):
+            if finder.is_over(len(found)):
                 return {"deliveries": found, "older": cursor}
         return {"deliveries": found, "older": None}
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from deploy.cli.spreadsheet import Sheet
-from deploy.console.looking import Cursor
+from deploy.console.call_finder import Cursor
 from deploy.console.pages import filter_of, queries_of, visitor_of
 from deploy.console.rendering import PAGES, SESSION
 from deploy.report import BY, report

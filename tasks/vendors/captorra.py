@@ -4,7 +4,7 @@ from schemas.captorra import SPEC, CaptorraOptions, fill_body, parse_reply
 from schemas.delivery import Order, Prepared, Receipt, Request, Response
 from schemas.destination import Destination, VendorSpec
 from schemas.reply import normal, read_reply
-from tasks.vendors.protocol import Http
+from tasks.vendors.protocol import Http, Vendor
 from tasks.vendors.status_rules import post_and_judge, refused, require_caller, unanswered
 from worker.errors import Blocked, Permanent
 
@@ -14,28 +14,13 @@ _REJECTED = frozenset({"invalid json data", "invalid date", "invalid ani"})
 _INCOMPLETE = "please provide "  # two forms in the document, with and without CaptorraId
 
 
-class Captorra:
+class Captorra(Vendor):
     """Legal intake: a call is posted once, and ``ID`` makes a second post harmless."""
 
     spec: VendorSpec = SPEC
     updates: bool = False
     one_at_a_time: bool = False
     suppressible: bool = False
-
-    def delivers_at_start(self, destination: Destination) -> bool:
-        """Say no: what is posted cannot be changed, so it is posted when all is known."""
-        del destination
-        return False
-
-    def withdraw_within_s(self, destination: Destination) -> float | None:
-        """Say never: there is nothing to withdraw."""
-        del destination
-        return None
-
-    def withdraw_scope(self, destination: Destination) -> str:
-        """Return the default: nothing is withdrawn here."""
-        del destination
-        return "route"
 
     def resend_is_safe(self, destination: Destination) -> bool:
         """Say yes: the second post of an ``ID`` is answered ``Phone source already exists``."""

@@ -8,7 +8,7 @@ from schemas.delivery import Order, Prepared, Receipt, Request, Response
 from schemas.destination import Destination, VendorSpec
 from schemas.quiet_hours import quiet_until
 from schemas.reply import Reply, normal, read_reply
-from tasks.vendors.protocol import Http
+from tasks.vendors.protocol import Http, Vendor
 from tasks.vendors.status_rules import failing, post_and_judge, refused, require_caller, unanswered
 from worker.errors import Blocked, Skipped
 
@@ -20,18 +20,13 @@ _UNKNOWN_GROUP = "server error (call group)"
 _NOT_SAVED = "server error (save)"
 
 
-class Comunik8:
+class Comunik8(Vendor):
     """Dialler leads: a call is added once, and may be cancelled."""
 
     spec: VendorSpec = SPEC
     updates: bool = False
     one_at_a_time: bool = False
     suppressible: bool = True
-
-    def delivers_at_start(self, destination: Destination) -> bool:
-        """Say no: only its end tells that a call was missed."""
-        del destination
-        return False
 
     def withdraw_within_s(self, destination: Destination) -> float | None:
         """Return ``cancel_when_answered`` in seconds."""

@@ -6,7 +6,7 @@ from schemas.kapture.customer import SPEC, fill_contact, fill_customer, page_req
 from schemas.kapture.options import KaptureOptions
 from schemas.kapture.reply import KaptureReply, has_contact, parse_reply, repair
 from schemas.reply import Reply, normal, read_reply
-from tasks.vendors.protocol import Http
+from tasks.vendors.protocol import Http, Vendor
 from tasks.vendors.status_rules import failing, post_and_judge, refused, require_caller, unanswered
 from worker.errors import Blocked, DeliveryError, Permanent, Skipped, Transient
 
@@ -23,7 +23,7 @@ _ABSENT = ("does not exist", "not found", "no record")
 """A search's way to say that nothing is there; the first in the words of the vendor's newer page."""
 
 
-class Kapture:
+class Kapture(Vendor):
     """Customers: the first call of a caller adds, later ones update."""
 
     spec: VendorSpec = SPEC
@@ -35,16 +35,6 @@ class Kapture:
         """Say whether ``when = "start"`` is set: then the end of the call updates."""
         options: KaptureOptions = destination.options
         return options.when == "start"
-
-    def withdraw_within_s(self, destination: Destination) -> float | None:
-        """Say never: there is nothing to withdraw."""
-        del destination
-        return None
-
-    def withdraw_scope(self, destination: Destination) -> str:
-        """Return the default: nothing is withdrawn here."""
-        del destination
-        return "route"
 
     def resend_is_safe(self, destination: Destination) -> bool:
         """Say yes for customers, whom a second post updates; no for contacts, of which it would make another."""

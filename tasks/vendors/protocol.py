@@ -16,7 +16,7 @@ class Http(Protocol):
 
 
 class Vendor(Protocol):
-    """A kind of CRM: Captorra, Comunik8, Kapture."""
+    """A kind of CRM: Captorra, Comunik8, Kapture. A vendor's class inherits the methods that have a default here."""
 
     @property
     def spec(self) -> VendorSpec:
@@ -39,16 +39,22 @@ class Vendor(Protocol):
         ...
 
     def delivers_at_start(self, destination: Destination) -> bool:
-        """Say whether the destination takes the call when it has started, before it has ended."""
-        ...
+        """Return whether the destination takes a call before its end; the default is no."""
+        del destination
+        return False
 
     def withdraw_within_s(self, destination: Destination) -> float | None:
-        """Return the window in which an answered call withdraws the caller's missed one; ``None``: never."""
-        ...
+        """Return the window in seconds in which an answered call withdraws the caller's missed one.
+
+        ``None``, the default: never.
+        """
+        del destination
+        return None
 
     def withdraw_scope(self, destination: Destination) -> str:
-        """Say what an answered call must share with the missed one: its ``route``, ``service`` or ``destination``."""
-        ...
+        """Return what an answered call shares with the missed one: ``route``, ``service`` or ``destination``."""
+        del destination
+        return "route"
 
     def resend_is_safe(self, destination: Destination) -> bool:
         """Say whether sending a request twice is harmless, so that a cut attempt may be tried again at once."""

@@ -11,10 +11,10 @@ from receiver.auth import (
     basic_password,
     bearer_token,
     is_direct_neighbour,
-    is_loopback,
     query_tokens,
     read_address,
 )
+from worker.config.values import is_loopback
 
 
 def basic(user: str, password: str) -> str:
@@ -172,7 +172,8 @@ def test_no_networks_and_no_proxies_restrict_nobody():
 @pytest.mark.parametrize(
     "host, loopback",
     [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False),
-     ("example.com", False), ("", False)],
+     ("example.com", False), ("", False), ("::ffff:127.0.0.1", True), ("::ffff:10.0.0.1", False),
+     ("web.localhost", True), ("127.0.0.1.example.com", False)],
 )  # fmt: skip
 def test_knows_loopback(host, loopback):
     """Only what is certainly this machine counts."""

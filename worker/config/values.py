@@ -184,13 +184,15 @@ def url(value: object, *, allow_http: bool) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether ``host``, a name or an address, is this machine itself."""
+    """Return whether ``host``, a name or an address, is this machine itself; IPv4 inside IPv6 is read as IPv4."""
     if host == "localhost" or host.endswith(".localhost"):  # RFC 6761
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def is_printed(secret: str) -> bool:

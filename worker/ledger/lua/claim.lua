@@ -11,11 +11,10 @@ local handed = 7
 if ARGV[5] == '1' then call('DEL', wake_key(dest)) end
 
 local g = call('HMGET', gate, 'paused', 'blocked', 'open', 'probe_at', 'probe_last')
-local probing = g[2] or g[3]
-if g[1] then return { 'paused', 0, 0, 0, 0 } end
-if probing then
-  local verdict = g[2] and 'blocked' or 'open'
-  if g[4] == 'never' or tonumber(g[4]) > now then return { verdict, 0, 0, 0, 0 } end
+local held = why_held(g)
+local probing = held and held ~= 'paused'
+if held then
+  if not probing or probe_waits(g[4], now) then return { held, 0, 0, 0, 0 } end
   want, handed = 1, #ARGV + 1
 end
 

@@ -35,8 +35,7 @@ local function make_due(id, dest, action, after, answer)
   local k = knowing(dest)
   local create = after == 'create' and read_delivery(call('HGET', key, field_of(dest, 'create')))
   if create and not FINAL[create.state] then
-    local waiting = call('HGET', key, 'w:' .. dest)
-    call('HSET', key, 'w:' .. dest, waiting and (waiting .. ' ' .. action) or action)
+    wait_for_create(id, dest, action)
   else
     k.backlog = k.backlog + call('ZADD', due_key(dest), int(now), id .. ':' .. action)
     if not k.held then

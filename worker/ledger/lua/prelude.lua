@@ -126,15 +126,29 @@ local function release_group(dest, group, member, now)
   return promote_group(dest, group, now)
 end
 
+-- Why a destination is not served, by the first three fields of its gate: paused, blocked, open; nil: it is served.
+local function why_held(gate)
+  return (gate[1] and 'paused') or (gate[2] and 'blocked') or (gate[3] and 'open') or nil
+end
+
+-- Whether the probe of a blocked destination, or of one whose circuit is open, must still wait.
+local function probe_waits(probe_at, now)
+  return probe_at == 'never' or tonumber(probe_at) > now
+end
+
 -- A destination that is not served: what becomes due there is found when it opens, or by a probe.
 local function is_held(dest)
-  local g = call('HMGET', gate_key(dest), 'paused', 'blocked', 'open')
-  return g[1] or g[2] or g[3]
+  return why_held(call('HMGET', gate_key(dest), 'paused', 'blocked', 'open'))
 end
 
 local function close_call(id, now)
   local open = call('HINCRBY', call_key(id), 'o', -1)
   if open <= 0 then call('HSET', call_key(id), 'f', int(now)) end
+end
+
+local function wait_for_create(id, dest, action)
+  local waiting = call('HGET', call_key(id), 'w:' .. dest)
+  call('HSET', call_key(id), 'w:' .. dest, waiting and (waiting .. ' ' .. action) or action)
 end
 
 -- What waits for a create (an update, a withdrawal) becomes due when the create is final.

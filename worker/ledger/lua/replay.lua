@@ -5,11 +5,6 @@
 local now = now_ms()
 local LETTERS, REASON, FORGETTING = ARGV[3], ARGV[4], ARGV[5] == '1'
 
-local function wait_for_create(id, dest, action)
-  local waiting = call('HGET', call_key(id), 'w:' .. dest)
-  call('HSET', call_key(id), 'w:' .. dest, waiting and (waiting .. ' ' .. action) or action)
-end
-
 -- The caller got through before or while the lead died: if it lands now, it is withdrawn after all.
 local function revive_cancel(id, dest)
   local d = read_delivery(call('HGET', call_key(id), field_of(dest, 'cancel')))

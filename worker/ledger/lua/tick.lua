@@ -34,7 +34,8 @@ for i = 7, #ARGV do dues[i - 6] = due_key(ARGV[i]) end
 for _, place in ipairs(all_existing(dues)) do
   local dest = ARGV[place + 6]
   local g = call('HMGET', gate_key(dest), 'paused', 'blocked', 'open', 'probe_at')
-  local shut = g[1] or ((g[2] or g[3]) and (g[4] == 'never' or tonumber(g[4]) > now))
+  local held = why_held(g)
+  local shut = held and (held == 'paused' or probe_waits(g[4], now))
   if not shut and #call('ZRANGEBYSCORE', due_key(dest), '-inf', int(now), 'LIMIT', 0, 1) > 0
     and call('SET', wake_key(dest), '1', 'NX', 'PX', wake_ms) then
     answer[#answer + 1] = dest

@@ -1,4 +1,4 @@
-"""Looks for calls page by page: by the ledger's index where it knows what is asked for, else one by one."""
+"""The finder of calls for the console, page by page: by the ledger's index where it can, else one by one."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from worker.ledger.search import LEAST_DIGITS, Facets, is_filled, search
 
 PAGE: Final = 50
 LOOK_S: Final = 0.12
-"""How long is looked for the calls of one page: a rare one is found by going on from where a page ended."""
+"""How long the finder looks for the calls of one page; the next page goes on from there."""
 _WHOLE: Final = 8  # digits from which on what is typed may be a whole number
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page ended: the call's first receipt and id, and which way of looking had found it."""
+    """Where a page ended: the call's first receipt and id, and the way that found it."""
 
     received_ms: int
     way: str
@@ -28,7 +28,7 @@ class Cursor:
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """Read a cursor; ``None`` for what is none."""
+        """Return the cursor that a text holds, or ``None``."""
         ms, _, rest = text.partition(".")
         way, _, call_id = rest.partition(".")
         usable = ms.isascii() and ms.isdecimal() and len(ms) < 16 and call_id  # noqa: PLR2004
@@ -39,8 +39,8 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallFilter:
-    """Which calls are wanted; empty is any."""
+class CallQuery:
+    """What a user of the console looks for; empty is any."""
 
     text: str = ""
     """An id, or a part of one; a caller's number in any form, or a part of it."""
@@ -55,15 +55,15 @@ class CallFilter:
 
     @property
     def is_any(self) -> bool:
-        """Return whether nothing is asked for but a page."""
+        """Return whether the query names no filter."""
         asked = (self.text, self.state, self.destination, self.service, self.result, self.since_ms, self.until_ms)
         return not any(asked)
 
 
-class Looking:
-    """Looks for one page of calls; ``part``: a part of a caller's number finds it, else the whole one alone."""
+class CallFinder:
+    """Finds one page of calls. ``part``: a part of a caller's number is enough to find it."""
 
-    def __init__(self, ledger: Ledger, wanted: CallFilter, *, part: bool, default_region: str) -> None:
+    def __init__(self, ledger: Ledger, wanted: CallQuery, *, part: bool, default_region: str) -> None:
         self._ledger = ledger
         self._wanted = wanted
         self._part = part
@@ -76,12 +76,12 @@ class Looking:
         self._end = self._digits.lstrip("0") if is_number and part else ""
 
     def is_over(self, found: int) -> bool:
-        """Return whether a page is full, or was looked for long enough."""
+        """Return whether the page is full, or the time for it is over."""
         self._found = found
         return found >= PAGE or monotonic() > self._until
 
     def fits(self, line: Mapping[str, Any], stored: StoredCall) -> bool:
-        """Return whether a call is what is asked for."""
+        """Return whether a call matches the query."""
         wanted, caller = self._wanted, (line["caller"] or "").lstrip("+")
         is_callers = bool(self._whole and self._whole == caller) or bool(self._end and self._end in caller)
         service = wanted.service.casefold()
@@ -95,7 +95,7 @@ class Looking:
         )
 
     async def calls(self) -> AsyncIterator[tuple[StoredCall, str]]:
-        """Return calls that may be wanted, the newest first, each with the cursor behind it."""
+        """Yield calls that may match, the newest first, each with the cursor behind it."""
         begin = self._wanted.older.way if self._wanted.older else ""
         for way, pages in await self._ways():
             if begin and way != begin:
@@ -112,7 +112,7 @@ class Looking:
                         yield stored[call_id], str(Cursor(int(at[call_id]), way, call_id))
 
     async def _ways(self) -> list[tuple[str, AsyncIterator[list[str]]]]:
-        """Return the ways to look, the most exact first."""
+        """Return the ways to find calls, the most exact first."""
         wanted = self._wanted
         asked = Facets(
             service=await self._known_service(), result=RESULT_LETTERS.get(wanted.result),
@@ -136,7 +136,7 @@ class Looking:
         return [("unrouted", self._unrouted())] if wanted.state == "unrouted" else every
 
     async def _known_service(self) -> str | None:
-        """Return the id of a service that was asked for, if the index knows it; names are looked for in each call."""
+        """Return the query's service if the index knows it as an id; ``fits`` compares names with each call."""
         if not self._wanted.service:
             return None
         known = await figures.known(self._ledger)
@@ -158,7 +158,7 @@ class Looking:
 
 
 def _service_id(stored: StoredCall) -> str:
-    """Return the id of a call's service in lower case, as its newest event gives it."""
+    """Return the service id of a call's newest event that has one, in lower case."""
     for event in reversed(stored.listed):
         if found := event.values.get("PLA_CID"):
             return found.casefold()
