@@ -1,4 +1,4 @@
-"""The receiver put together: which path goes to which view."""
+"""The receiver's app: the table of paths and their views."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial

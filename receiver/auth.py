@@ -35,7 +35,7 @@ _FORWARDING = (
 
 
 class Tokens:
-    """A set of equal tokens; a comparison takes the same time whichever of them it meets."""
+    """A set of tokens; a comparison takes the same time whichever of them it finds."""
 
     def __init__(self, tokens: Iterable[str]) -> None:
         self._tokens = tuple(token.encode() for token in tokens)
@@ -44,7 +44,7 @@ class Tokens:
         return bool(self._tokens)
 
     def accept(self, presented: Iterable[bytes]) -> bool:
-        """Say whether one of the presented texts is one of the tokens."""
+        """Return whether one of the presented texts is one of the tokens."""
         found = False
         for text in presented:
             for token in self._tokens:
@@ -95,7 +95,7 @@ class Network:
         self.unrestricted = not (self._allow or self._count or self.proxies)
 
     def refusal(self, peer: str | None, forwarded_for: Sequence[str]) -> str:
-        """Return why this client may not post: ``proxy`` where it came past the proxies, ``network``, or empty.
+        """Return why this client may not post: ``proxy`` when no known proxy sent it, ``network``, or empty.
 
         ``forwarded_for``: the lines of X-Forwarded-For in their order. The client is its N-th entry from the right
         (contract, section 5); an entry that is missing or unreadable is refused.
@@ -117,7 +117,7 @@ def subnets(networks: Iterable[str | Subnet]) -> tuple[Subnet, ...]:
 
 
 def in_networks(address: Address, networks: Iterable[Subnet]) -> bool:
-    """Say whether an address is in one of some networks."""
+    """Return whether an address is in one of some networks."""
     return any(address in network for network in networks)
 
 
@@ -150,7 +150,7 @@ def _unmapped_network(network: Subnet) -> Subnet:
 
 
 def is_direct_neighbour(peer: str | None, headers: Mapping[str, str], *, http10: bool = False) -> bool:
-    """Say whether the request comes from this machine itself and through no proxy (contract, section 5).
+    """Return whether the request comes from this machine itself and through no proxy (contract, section 5).
 
     A proxy that writes no header of its own is known by what it leaves of the request: nginx's plain ``proxy_pass``
     speaks HTTP/1.0, others pass on the public name in ``Host``.
@@ -165,7 +165,7 @@ def is_direct_neighbour(peer: str | None, headers: Mapping[str, str], *, http10:
 
 
 def _is_local_name(host: str) -> bool:
-    """Say whether a ``Host`` may be written by somebody on this machine: no address and no full name of others."""
+    """Return whether a ``Host`` may be written by somebody on this machine: no address and no full name of others."""
     address = read_address(host)
     if address is not None:
         return address.is_loopback

@@ -1,4 +1,4 @@
-"""Who may stay connected: so many at once, so many of one address, and nobody who keeps silent or reads nothing."""
+"""The doors: a limit on all connections, one on those of an address, and none stays that is silent or reads nothing."""
 
 import asyncio
 import time
@@ -14,11 +14,11 @@ MOST_OF_ADDRESS = 500
 HEADER_S = 5.0
 """How long a connection may take until a right token is there; servers send it with the first packet."""
 UNREAD_S = 10.0
-"""How long an answer may lie here unread."""
+"""Seconds that an answer may stay unread."""
 YOUNG_S = 1.0
 """A stranger's connection older than this makes room for any other when the house is full."""
 AT_ONCE = 50
-"""How many are put out in one sweep: hanging up on thousands at a stroke would keep the others waiting."""
+"""How many connections one sweep closes: closing thousands at once would keep the others waiting."""
 IPV6_HOST_BITS = 64
 """One customer has all addresses of a /64, so they count as one."""
 
@@ -91,7 +91,7 @@ class Doors:
             self._strangers.pop(visitor, None)
 
     def leave(self, visitor: Visitor) -> None:
-        """Count a connection out; once more does no harm."""
+        """Forget a closed connection; calling it twice is harmless."""
         if visitor not in self._inside:
             return
         self._inside.remove(visitor)
@@ -101,7 +101,7 @@ class Doors:
             del self._counts[visitor.address]
 
     def sweep(self) -> None:
-        """Put out whoever is a stranger for too long, or does not read, some at a time; to be called all the while."""
+        """Close some connections that are strangers for too long or do not read; call it regularly."""
         now = self._monotonic()
         late = takewhile(lambda visitor: now - visitor.came_at >= HEADER_S, self._strangers)
         for visitor in list(islice(late, AT_ONCE)):

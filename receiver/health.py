@@ -31,7 +31,7 @@ _FSYNC = {"always": "always", "everysec": "everysec", "no": "none"}
 
 
 class Workload(Protocol):
-    """What the ledger tells of the work."""
+    """The part of the ledger's overview that readiness shows."""
 
     @property
     def workers(self) -> int:
@@ -53,11 +53,11 @@ class HealthLedger(Protocol):
     """What readiness needs of the ledger; every method raises ``redis.RedisError``."""
 
     async def ping(self) -> None:
-        """Ask Redis for a sign of life."""
+        """Ask Redis whether it takes a write."""
         ...
 
     async def overview(self, destinations: Iterable[str]) -> Workload:
-        """Tell of workers and of due work."""
+        """Return how many workers live and what is due."""
         ...
 
 
@@ -82,7 +82,7 @@ class Readiness:
 
 
 async def durability(redis: RedisConfig) -> str:
-    """Tell what a killed Redis keeps: ``always``, ``everysec``, ``none``, or ``unknown`` where it does not say.
+    """Return what a killed Redis keeps: ``always``, ``everysec``, ``none``, or ``unknown`` where it does not say.
 
     Raises ``redis.RedisError`` when Redis does not answer at all.
     """
@@ -216,11 +216,11 @@ class Ops:
         self._measures = measures
 
     async def healthz(self, request: web.BaseRequest) -> Answer:
-        """Say that the process lives."""
+        """Answer that the process lives."""
         return _wrong_method(request) or json_answer(200, {"status": "ok"})
 
     async def readyz(self, request: web.BaseRequest) -> Answer:
-        """Say whether an event can be stored; with its parts for those who may know."""
+        """Return whether an event can be stored; with its parts for those who may know."""
         wrong = _wrong_method(request)
         if wrong is not None:
             return wrong

@@ -24,7 +24,7 @@ MAX_GROUP_CHARS = 512 * 1024  # some 5 ms of Redis, whatever a sender posts
 
 
 class EventOutcome(Enum):
-    """What became of an event."""
+    """What the inbox did with an event."""
 
     STORED = "stored"
     SAME = "same"
@@ -33,7 +33,7 @@ class EventOutcome(Enum):
     QUARANTINED = "quarantined"
     """Its call has no room for it; it is kept for a human to look at."""
     KEPT = "kept"
-    """In a spool whose disk dies with the process: delivered later, and yet no promise."""
+    """In a spool whose disk dies with the process: it is delivered later, but not acknowledged."""
     FOREIGN = "foreign"
     """In quarantine: its sender does not speak for the call."""
     REFUSED = "refused"
@@ -53,7 +53,7 @@ class EventSpool(Protocol):
 
     @property
     def volatile(self) -> bool:
-        """Say whether its disk dies with the process, so that what stands only there must not be acknowledged."""
+        """Return whether its disk dies with the process, so that what stands only there must not be acknowledged."""
         ...
 
     async def put(self, items: Sequence[Incoming]) -> None:
@@ -62,7 +62,7 @@ class EventSpool(Protocol):
 
 
 class InboxFull(Exception):
-    """Raised when as many events wait as memory allows, or the inbox is closed."""
+    """Raised when the inbox holds as many events as memory allows, or is closed."""
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ class Inbox:
                     _answer(waiting, EventOutcome.REFUSED)
 
     def _next_group(self) -> list[_Waiting]:
-        """Take what waited longest, as many as a group may hold; of large ones no more than Redis takes at a stroke."""
+        """Take the events that waited longest, at most a group; large ones only as many as Redis writes in one step."""
         group = self._waiting[: self._max_group]
         del self._waiting[: self._max_group]
         if sum(len(waiting.item.record) for waiting in group) <= MAX_GROUP_CHARS:
@@ -170,7 +170,7 @@ class Inbox:
         return [oldest, *others[:count]]
 
     def close(self) -> None:
-        """Take nothing more in; ``run`` ends when what waits is stored."""
+        """Refuse further events; ``run`` ends when it has stored those that wait."""
         self._closed = True
         if self._nudge is not None and not self._nudge.done():
             self._nudge.set_result(None)
@@ -216,7 +216,7 @@ class Inbox:
             return None
 
     async def _keep_unconfirmed(self, group: Sequence[_Waiting], accepted: Sequence[Accepted]) -> None:
-        """Put what is in the ledger into the spool as well, until a replica has it too: then it is the same event."""
+        """Put events that Redis has and too few replicas have into the spool as well; the ledger knows them again."""
         for waiting, outcome in zip(group, accepted, strict=True):
             if outcome is Accepted.FOREIGN:  # refused: it may be lost
                 _answer(waiting, EventOutcome.FOREIGN)

@@ -60,7 +60,7 @@ class Journal:
         self._synced = 0.0
         self._pruned: date | None = None
         self.fault = ""
-        """Why the journal is not kept at this moment; empty while it is."""
+        """Why the journal is not written now; empty while it is."""
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 

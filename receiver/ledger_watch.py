@@ -151,7 +151,7 @@ class LedgerWatch:
 
 
 def _change(seen: Seen | None, before_ms: int, schema: Schema) -> dict[str, Any] | None:
-    """Say what happened to the ledger since it was last seen; ``None``: nothing."""
+    """Return what happened to the ledger since it was last seen; ``None``: nothing."""
     if seen is None:
         return None
     if seen.epoch != schema.epoch:

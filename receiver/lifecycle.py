@@ -69,7 +69,7 @@ async def opened(
     connect: Callable[[], Callable[[list[str]], bool]],
     shared: Path | None = None,
 ) -> AsyncIterator[Server]:
-    """Make the server and what it stands on; on leaving, store what waits and close everything.
+    """Make the server and its parts; at the end of the block, store the events that wait and close everything.
 
     ``shared``: a folder of the processes that serve one port, for each to answer for all.
     """
@@ -163,7 +163,7 @@ def within_files(settings: ReceiverSettings, files: int) -> ReceiverSettings:
 
 
 class Stop(asyncio.Event):
-    """Set when the receiver is to end; idle connections get ``grace_s`` then."""
+    """The event that ends the receiver; idle connections get ``grace_s`` then."""
 
     grace_s = GRACE_S
 
@@ -174,7 +174,7 @@ class Stop(asyncio.Event):
             self.set()
 
     def end(self) -> None:
-        """End soon, also when it was to end without hurry."""
+        """End soon, even after ``leave``."""
         self.grace_s = GRACE_S
         self.set()
 

@@ -1,4 +1,4 @@
-"""What ``/metrics`` of a receiver says: its own figures, those of its siblings, and the ledger's as they are now."""
+"""The figures of a receiver's ``/metrics``: its own, those of its siblings, and the ledger's as they are now."""
 
 import asyncio
 import os

@@ -81,7 +81,7 @@ class Notifier:
         self._thread.start()
 
     def wake(self, call_ids: Sequence[str]) -> None:
-        """Ask for these calls to be looked at soon; returns at once."""
+        """Have these calls dispatched soon; returns at once."""
         with self._changed:
             if len(self._ids) < MAX_WAITING:
                 self._ids.update(dict.fromkeys(call_ids))
@@ -112,7 +112,7 @@ class Notifier:
                 self._pause(MAX_PAUSE_S)
 
     def _put_back(self, call_ids: list[str]) -> None:
-        """Let ids wait again, before what came meanwhile; at the end there is no again."""
+        """Put ids back before those that came meanwhile; while the notifier ends, drop them."""
         with self._changed:
             if not self._closed:
                 self._ids = dict.fromkeys(call_ids) | self._ids

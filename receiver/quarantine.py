@@ -50,7 +50,7 @@ class Quarantine:
         self._writers = asyncio.Semaphore(WRITERS)
 
     async def keep(self, body: bytes, *, reason: str, path_kind: str) -> bool:
-        """Keep a body with the reason why it is unusable; say whether it is kept."""
+        """Keep a body with the reason why it is unusable; return whether it is kept."""
         if self._waiting >= MAX_WAITING:
             log.warning("quarantine.dropped", reason=reason)
             return False

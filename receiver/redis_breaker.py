@@ -19,7 +19,7 @@ _REFUSALS = re.compile(
 
 
 def refuses_writes(error: BaseException) -> bool:
-    """Say whether an error means that Redis takes no write at all, rather than not this one."""
+    """Return whether an error means that Redis takes no write at all, rather than not this one."""
     return isinstance(error, _REFUSING) or (isinstance(error, RedisError) and _REFUSALS.search(str(error)) is not None)
 
 

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 log = structlog.get_logger(__name__)
 
 NOBODY = ""
-"""The sender of what came without a right token."""
+"""The sender's name for requests without a right token."""
 REASONS = ("token", "network", "proxy", "rate", "service", "conflict", "connections", "silent", "unread")
 """A wrong or missing token; a network that may not post; a peer that is none of the proxies; more than the sender's
 rate; another's service; another's call; more connections than may be; no right token in time; an answer never read."""

@@ -57,7 +57,7 @@ class Reporter:
         self._until_ms = 0
 
     def tell_spool(self, status: SpoolStatus) -> None:
-        """Take note of what the spool holds."""
+        """Note what the spool holds."""
         now_ms = self._now_us() // 1000
         if status.events and (not self._spooled or not self._since_ms):
             oldest_us = status.oldest_us

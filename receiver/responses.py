@@ -63,7 +63,7 @@ class Answer:
         self._close = True
 
     async def prepare(self, request: web.BaseRequest) -> None:
-        """Learn whom to answer, and whether the connection lives on."""
+        """Take the request to answer, and decide whether the connection stays open."""
         self._request = request
         self.keep_alive = request.keep_alive and not self._close
 

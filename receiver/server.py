@@ -120,7 +120,7 @@ class Server(web.Server):
         self._untold = 0
 
     async def watch(self) -> None:
-        """Put out who keeps silent or does not read, until cancelled."""
+        """Close connections that are silent or do not read, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_S)
             self.doors.sweep()

@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 STOP_S = 27.0  # a receiver ends within 25 s of SIGTERM; platforms kill after 30 s
 SERVES = b"r"
-"""What a receiver says on its line once it serves."""
+"""The byte that a receiver sends on its control socket once it serves."""
 
 
 class NotServing(Exception):
@@ -28,7 +28,7 @@ class NotServing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A receiver's process, and our end of the line to it: when that is closed, it ends without hurry."""
+    """A receiver's process, and our end of its control socket: when that is closed, it ends without hurry."""
 
     process: asyncio.subprocess.Process
     line: socket.socket
@@ -104,7 +104,7 @@ class Supervisor:
             wanted.set()
 
     async def run(self) -> int:
-        """Keep the receivers until ``stop``; return the exit status, that of a receiver which did not even begin."""
+        """Keep the receivers until ``stop``; return the exit status, or that of a receiver that could not start."""
         await asyncio.gather(*map(self._keep, range(len(self._places))))
         await asyncio.gather(*self._leaving.values())
         return self._status

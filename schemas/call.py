@@ -59,7 +59,7 @@ class Call:
     utm_term: str | None = None
     utm_content: str | None = None
     old_caller: str | None = field(default=None, repr=False)
-    """What versions until November 2026 read for a caller, where it is another number; only for looking things up."""
+    """The number that versions until November 2026 read for this caller, where it differs; only look-ups use it."""
     raw: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Every key of the merged events as Delacon sent it, trimmed, ``PLA_Call_Id`` included."""
     notes: tuple[str, ...] = ()

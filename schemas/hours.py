@@ -43,7 +43,7 @@ class Hours:
         return cls(text, tuple(_window(part.strip()) for part in text.split(",")))
 
     def covers(self, moment: datetime, zone: ZoneInfo) -> bool:
-        """Say whether an aware moment lies in a window; the end of one is outside of it."""
+        """Return whether an aware moment lies in a window; the end of one is outside of it."""
         local = moment.astimezone(zone)
         yesterday = local.date() - timedelta(days=1)
         return any(begin <= moment < end for begin, end in self._spans(yesterday, local.date(), zone))

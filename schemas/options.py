@@ -45,7 +45,7 @@ DURATION: JsonForm = {"type": "string", "pattern": rf"^(\s*\d+(\.\d+)?\s*[smhd]\
 
 
 def written_as(**form: Any) -> Callable[[Callable[[Any], _T]], Callable[[Any], _T]]:
-    """Name the JSON Schema of what a reader takes; a reader of which nothing is named takes a text."""
+    """Name the JSON Schema of what a reader takes; a reader without one takes a text."""
 
     def named(read: Callable[[Any], _T]) -> Callable[[Any], _T]:
         _FORMS[read] = form

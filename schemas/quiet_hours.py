@@ -9,7 +9,7 @@ from schemas.phones.callee_zones import zones_of, zones_of_region
 from schemas.zones import zones
 
 _MOST_ROUNDS = 20
-"""Of zones that hand the quiet on to each other: more would be around the world."""
+"""How many zones may be quiet one after another: more would go around the world."""
 
 
 def quiet_until(

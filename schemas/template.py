@@ -17,7 +17,7 @@ class Template:
     parts: tuple[tuple[bool, str], ...] = field(repr=False)
     """Pairs of (is a name, text)."""
     name: str = field(default="", repr=False)
-    """The name that is all of it, as in nearly every mapping; else empty."""
+    """The only name, where the template is nothing else, as in nearly every mapping; else empty."""
 
     @classmethod
     def parse(cls, source: str) -> "Template":

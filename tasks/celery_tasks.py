@@ -162,13 +162,13 @@ def _do(chore: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 @app.task(name="tasks.alerts.watch")  # type: ignore[untyped-decorator]
 def watch_alerts() -> None:
-    """Look what is wrong, and tell those who are to know."""
+    """Look for causes of alerts, and send the messages."""
     _chores.take(_watch_alerts, _do)
 
 
 @app.task(name="tasks.delacon.audit")  # type: ignore[untyped-decorator]
 def audit_delacon() -> None:
-    """Audit the days whose time has come against Delacon's own list."""
+    """Audit the days that are due against Delacon's own list."""
     _chores.take(_audit_delacon, _do)
 
 

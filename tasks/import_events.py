@@ -1,4 +1,4 @@
-"""Takes events that never came by webhook into the ledger, and says of each whether it was new."""
+"""The import: takes events that never came by webhook into the ledger, and returns of each whether it was new."""
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -15,7 +15,7 @@ _WHOLE_ENDS = frozenset("ec")
 
 
 class Fate(StrEnum):
-    """What became of an event."""
+    """What the import did with an event."""
 
     NEW = "new"
     KNOWN = "known"
@@ -74,7 +74,7 @@ class Importer:
         return fates
 
     def _was_seen(self, event: Event) -> bool:
-        """Say whether a dry run, which leaves no trace in the ledger, had this event before; 80 bytes an event."""
+        """Return whether a dry run, which leaves no trace in the ledger, had this event before; 80 bytes an event."""
         if not self._dry_run:
             return False
         digest = blake2b(f"{event.call_id} {event.record()}".encode(), digest_size=16).digest()
@@ -83,7 +83,7 @@ class Importer:
         return seen
 
     def _adds_nothing(self, event: Event, held: Sequence[StoredEvent]) -> bool:
-        """Say whether the call as it stands has every value of the event, and the sides that it stands for.
+        """Return whether the call as it stands has every value of the event, and the sides that it stands for.
 
         So a report of a whole day, most of whose calls came by webhook in two parts, makes no revision of those.
         """

@@ -1,4 +1,4 @@
-"""What a worker process starts with and how it ends: configuration, runtime, pumps, shutdown."""
+"""The life of a worker process: configuration, runtime, pumps, shutdown."""
 
 import os
 import sys
@@ -87,7 +87,7 @@ def _now() -> datetime:
 
 
 def _keep_our_logging(**_: Any) -> None:
-    """Keep Celery from setting up its own logging: ours is, since the configuration was read."""
+    """Keep Celery from setting up its own logging; ours was set up when the configuration was read."""
 
 
 def _read_configuration(*, conf: Any, **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Celery's way to the broker, made to outlast a Redis that goes away or changes place: what no setting reaches."""
+"""Celery's connection to the broker, made to survive a Redis that goes away or moves; no setting does that."""
 
 from contextlib import suppress
 from typing import Any
@@ -65,7 +65,7 @@ class LastingConnection(Connection):  # type: ignore[misc]
         return _TRANSPORTS.get(kind, kind)
 
     def ensure_connection(self, *args: Any, **options: Any) -> "LastingConnection":
-        """Try until it is connected, or as often as asked; options as kombu has them."""
+        """Connect, trying as often as the options ask (kombu's own), by default without end."""
         super().ensure_connection(*args, **(WAITS | options))
         return self
 
@@ -81,6 +81,6 @@ class LastingConnection(Connection):  # type: ignore[misc]
 
 
 class LastingAMQP(AMQP):  # type: ignore[misc]
-    """What ``Celery(amqp=...)`` takes: the same but for the connection."""
+    """Celery's own class for ``Celery(amqp=...)``, with our connection."""
 
     Connection = LastingConnection

@@ -9,7 +9,7 @@ JITTER = 0.2
 """Each scheduled wait is spread by this share to both sides, so that a crowd that failed together comes back apart."""
 
 LONGEST_ASKED_S = 4 * 3600.0
-"""The longest ``Retry-After`` that is obeyed, in seconds (contract, section 6)."""
+"""The longest ``Retry-After`` that we obey, in seconds (contract, section 6)."""
 
 
 def wait_s(schedule: Sequence[float], number: int, *, rng: Random, retry_after_s: float | None = None) -> float | None:

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 TICK_S = 0.5
 SPARE_TICK_S = 1.0
-"""How long a clock waits when another one has just looked: of many one looks twice a second, the others stand by."""
+"""Seconds that a clock waits after another one has looked: one of many looks twice a second, the others stand by."""
 
 SIGN_IN_EVERY_S = 4.0  # a worker is taken for dead after 10
 GAUGES_EVERY_S = 5.0
@@ -108,7 +108,7 @@ class Clock:
             await asyncio.sleep(TICK_S if looked else SPARE_TICK_S)
 
     async def _look_after(self, looks: int) -> None:
-        """Do what one clock of all does, now and then."""
+        """Do what only one of all clocks has to do now and then."""
         if looks % RESCUE_EVERY_LOOKS == 0:
             await self._rescue()
             await fill(self._ledger, default_region=self._settings.calls.default_region)
@@ -124,7 +124,7 @@ class Clock:
             self._metrics.calls_rescued.inc(rescued)
 
     async def _wake_chores(self) -> None:
-        """Send a message for each chore whose turn has come."""
+        """Send a message for each chore that is due."""
         for name, task in self._chores.items():
             if await is_turn(self._ledger, name):
                 await self._wake(task, [], "chores")
@@ -158,7 +158,7 @@ class Clock:
         return not fault
 
     async def sign_in(self) -> None:
-        """Say that this worker lives; where another plans by a newer configuration, leave the planning to it."""
+        """Report that this worker lives; leave the planning to a worker with a newer configuration, if there is one."""
         newest = await self._ledger.sign_in(self._sign_in)
         plans = not self._sign_in.yields_to(newest)
         if plans != self._plans:
@@ -169,12 +169,12 @@ class Clock:
 
 
 async def is_turn(ledger: Ledger, name: str) -> bool:
-    """Say whether a message that does this chore is to be sent now; of all clocks that ask one is told so."""
+    """Return whether to send the message of this chore now; only one of all clocks that ask gets yes."""
     return bool(await ledger.scripts.run("chore_turn", name, CHORE_WAKE_MS) == 1)
 
 
 async def begin_chore(ledger: Ledger, name: str, *, every_ms: int) -> None:
-    """Do a chore now: its next turn comes in ``every_ms``."""
+    """Note that a chore is done now; it is due again in ``every_ms``."""
     await ledger.scripts.run("chore_begin", name, every_ms)
 
 
@@ -202,7 +202,7 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
         consumed = tuple(parent.app.amqp.queues.consume_from)
 
         def plan(plans: bool) -> None:  # noqa: FBT001  the one thing to say
-            """Take calls to plan, or take none and leave them in the queue to others."""
+            """Consume the queue ``calls``, or leave it to other workers."""
             owned.leaves_planning = not plans
             if "calls" not in consumed:
                 return

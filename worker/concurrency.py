@@ -15,7 +15,7 @@ notifier's thread keeps the loop waiting: a tenth took a sixth of the CPU off an
 
 
 class IdBatcher:
-    """Ids that wait for whoever is at work; for threads.
+    """Ids that wait for the thread that works on them.
 
     ``join`` says whether the caller is to do the work; if so, it must take batches until ``stay`` says that there is
     none, and ``leave`` when it fails. Who is not to do it may return at once: the running caller will process them.
@@ -28,7 +28,7 @@ class IdBatcher:
         self._at_work = False
 
     def join(self, ids: Sequence[str]) -> bool:
-        """Hand ids over, or none to ask for all that is due; ``True``: nobody is at work, so do it."""
+        """Hand ids over, or none to ask for all that is due; ``True``: no thread is at work, so the caller must be."""
         with self._lock:
             self._ids.update(dict.fromkeys(ids))
             self._all = self._all or not ids
@@ -72,7 +72,7 @@ class BoundedExecutor(Generic[T]):
         self._lock = threading.Lock()
 
     def take(self, item: T, work: Callable[[T], None]) -> None:
-        """Work on the item, then on whatever stands in line; or, when enough are at work, put it in line and return.
+        """Work on the item, then on those in line; when enough threads are at work, put it in line and return.
 
         ``work`` must not raise: the items behind it would wait for the next one that comes.
         """

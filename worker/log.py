@@ -22,7 +22,7 @@ _LINE_PER_REQUEST = ("aiohttp.access", "tornado.access")
 
 
 _quick: list[BinaryIO] = []
-"""Where quick lines go; empty: they go the usual way, or nowhere."""
+"""The streams of quick lines; empty: they go through the logger, or nowhere."""
 
 
 def write_quick(event: str, rows: Iterable[tuple[float, dict[str, Any]]]) -> None:

@@ -87,7 +87,7 @@ class Metrics:
         self._named: dict[str, str] = {}
 
     def tell_build(self, config: str) -> None:
-        """Say what runs here; ``config`` is the digest of the configuration file."""
+        """Set the metric of what runs here; ``config`` is the digest of the configuration file."""
         labels = ("version", "ledger_format", "config")
         info = self._gauge("build_info", "1: what runs, and by which configuration", *labels)
         info.labels(version=code_version(), ledger_format=LEDGER_FORMAT, config=config).set(1)
@@ -97,7 +97,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     def tell_spool(self, events: int, *, oldest_s: float) -> None:
-        """Say what waits in the spool, and for how long."""
+        """Set the metrics of the spool: how many events wait there, and for how long."""
         self.spooled_events.set(events)
         self.spool_oldest_seconds.set(max(0.0, oldest_s))
 

@@ -33,7 +33,7 @@ class NotPrimaryError(RedisConnectionError):
 
 
 def says_not_primary(error: Exception) -> bool:
-    """Say whether a server's answer means that the primary is elsewhere, or may be."""
+    """Return whether a server's answer means that the primary is elsewhere, or may be."""
     return isinstance(error, _REFUSED) or _REFUSALS.search(str(error)) is not None
 
 
@@ -67,12 +67,12 @@ class _Switch:
 
 
 def begin_change() -> None:
-    """Trust the primary no more: a Sentinel is about to promote a replica, and the others follow the old one still."""
+    """Stop trusting the primary: a Sentinel is about to promote a replica, and the others still follow the old one."""
     _Switch.changing_until = time.monotonic() + CHANGES_WITHIN_S
 
 
 def end_change() -> None:
-    """Trust it again: the change has come to its end, or to nothing."""
+    """Trust the primary again: the change has ended or was given up."""
     _Switch.changing_until = 0.0
 
 
@@ -82,7 +82,7 @@ def standing() -> int | None:
 
 
 def leave(old: Address, new: Address) -> bool:
-    """Leave the old primary: what is idle when it is used next, what waits there now; ``False``: it was told before."""
+    """Leave the old primary, idle connections at their next use; ``False``: this switch was known already."""
     with _Switch.lock:
         if (old, new) == (_Switch.old, _Switch.new) and time.monotonic() < _Switch.until:
             return False
@@ -110,7 +110,7 @@ def _left(error: Exception, era: int) -> NotPrimaryError:
 
 
 class AsyncPrimary(AsyncConnection):
-    """For redis-py's asyncio connections. Put it before the connection's class."""
+    """A mixin for redis-py's asyncio connections; it goes before the connection's class."""
 
     _era = -1
 

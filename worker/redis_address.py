@@ -85,7 +85,7 @@ class RedisAddress:
 
     @property
     def kombu_url(self) -> str:
-        """Return kombu's name of it: a socket has another scheme, and of Sentinels each has a URL of its own."""
+        """Return kombu's URL of it: a socket has another scheme, and each Sentinel has a URL of its own."""
         name = quote(self.username or "", safe="")
         secret = "" if self.password is None else ":" + quote(self.password, safe="")
         login = f"{name}{secret}@" if name or secret else ""

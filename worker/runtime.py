@@ -1,4 +1,4 @@
-"""What a worker process owns: one event loop in a thread, Redis, the HTTP session and the pumps."""
+"""The resources of a worker process: one event loop in a thread, Redis, the HTTP client and the pumps."""
 
 import asyncio
 import gc
@@ -91,7 +91,7 @@ class Pulse:
         self._ticked = self._monotonic()
 
     def asks(self) -> bool:
-        """Say whether to ask Celery's loop for a turn: while it is stuck its questions must not pile up."""
+        """Return whether to ask Celery's loop for a turn; while it is stuck, requests must not pile up."""
         now = self._monotonic()
         if now - self._asked < ASK_EVERY_S:
             return False
@@ -104,7 +104,7 @@ class Pulse:
 
     @property
     def is_well(self) -> bool:
-        """Say whether this worker takes work: both were lately, and it is not stopping."""
+        """Return whether this worker takes work: both happened lately, and it is not stopping."""
         now = self._monotonic()
         return not self.stopping and now - self._ticked < TICK_LATE_S and now - self._turned < TURN_LATE_S
 
@@ -126,7 +126,7 @@ class Runtime:
         self.leaves_planning = False
         """Another worker has a newer configuration, and plans the calls."""
         self.chores: dict[str, str] = {}
-        """What the clock is to wake now and then: a name, and the task that does it."""
+        """The chores that the clock wakes now and then: a name, and the task that does it."""
         self.pulse = Pulse()
         self.stopping = False
         self.may_work = threading.Event()
@@ -202,7 +202,7 @@ _current: Runtime | None = None
 def start(
     made: Runtime, *, pumps: Callable[[Runtime], Mapping[str, DestinationPump]], timings: Timings | None = None
 ) -> None:
-    """Make ``made`` this process's runtime."""
+    """Start ``made`` as this process's runtime."""
     global _current  # noqa: PLW0603  the one thing a worker process has one of
     made.open(timings=timings)
     made.pumps = pumps(made)

@@ -56,7 +56,7 @@ async def find_primary(address: RedisAddress) -> tuple[str, int]:
 
 @asynccontextmanager
 async def following(redis_url: str) -> AsyncIterator[None]:
-    """Leave the old primary at once, meanwhile, when a Sentinel tells of a new one; without Sentinels do nothing."""
+    """While the block runs, leave the old primary once a Sentinel names a new one; without Sentinels do nothing."""
     address = RedisAddress.parse(redis_url)
     places = address.hosts if address.master else ()
     listening = [asyncio.create_task(_listen(address, host, port)) for host, port in places]
@@ -69,7 +69,7 @@ async def following(redis_url: str) -> AsyncIterator[None]:
 
 
 async def _listen(address: RedisAddress, host: str, port: int) -> None:
-    """Listen to one Sentinel for good; while it is away the others are heard."""
+    """Listen to one Sentinel for good; the others are heard while it is away."""
     options = {**sentinel_options(address), "retry": Retry(NoBackoff(), 0), "decode_responses": True}
     while True:
         try:
@@ -81,7 +81,7 @@ async def _listen(address: RedisAddress, host: str, port: int) -> None:
 
 
 async def _hear(sentinel: Redis, master: str) -> None:
-    """Hear of switches until the Sentinel is gone; raises ``redis.RedisError``."""
+    """Read messages about switches until the Sentinel is gone; raises ``redis.RedisError``."""
     async with sentinel.pubsub() as news:
         await news.subscribe(_ELECTED, _SWITCHED, *_ABORTED)
         asked = False
@@ -97,7 +97,7 @@ async def _hear(sentinel: Redis, master: str) -> None:
 
 
 def told(channel: str, text: str, master: str) -> None:
-    """Trust our primary no more once it is about to be changed, and leave it when it is."""
+    """Stop trusting our primary once it is about to be changed, and leave it when it was."""
     words = text.split()
     if channel != _SWITCHED:  # "master NAME HOST PORT"
         if words[:2] == ["master", master]:

@@ -39,12 +39,12 @@ def check(*, role: str | None, as_json: bool) -> None:
 
 
 def _withdraws(destination: Destination) -> bool:
-    """Say whether a call of one service may withdraw a call of another at a destination."""
+    """Return whether a call of one service may withdraw a call of another at a destination."""
     vendor = VENDORS[destination.vendor]
     return vendor.withdraw_within_s(destination) is not None and vendor.withdraw_scope(destination) != "service"
 
 
 def _calls_back(destination: Destination) -> bool:
-    """Say whether the callers whom a destination is sent are called back, answered or not."""
+    """Return whether the callers whom a destination is sent are called back, answered or not."""
     vendor = VENDORS[destination.vendor]
     return vendor.suppressible and vendor.withdraw_within_s(destination) is None

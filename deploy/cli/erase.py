@@ -72,7 +72,7 @@ async def calls_of(session: Session, asked: AskedNumber) -> tuple[list[str], set
 
 
 def mentions_number(body: bytes, number: str) -> bool:
-    """Say whether a body holds a number (E.164), in whatever form it is written."""
+    """Return whether a body holds a number (E.164), in whatever form it is written."""
     national = phonenumbers.national_significant_number(phonenumbers.parse(number))
     text = body.decode("utf-8", "replace")
     # A country's code or a trunk prefix may stand before it.
@@ -81,7 +81,7 @@ def mentions_number(body: bytes, number: str) -> bool:
 
 
 def mentions_call(body: bytes, call_id: str) -> bool:
-    """Say whether a body names a call: as its id, or anywhere when the id is long enough to be no accident."""
+    """Return whether a body names a call: as its id, or anywhere when the id is long enough to be no accident."""
     text, wanted = body.decode("utf-8", "replace"), re.escape(call_id)
     named = re.search(rf"PLA_Call_Id\W{{1,6}}{wanted}(?![\w])", text)
     anywhere = len(call_id) >= LONG_ID and re.search(rf"(?<!\w){wanted}(?!\w)", text)

@@ -192,7 +192,7 @@ def look_at_spool(found: Findings, path: Path | None) -> None:
 
 
 def look_at_flower(found: Findings) -> str:
-    """Say whether Flower runs on this machine and asks for a password; an open one is wrong."""
+    """Return whether Flower runs on this machine and asks for a password; an open one is wrong."""
     host = os.environ.get("FLOWER_ADDRESS") or "127.0.0.1"
     try:
         port = port_number(os.environ.get("FLOWER_PORT", "").strip() or str(FLOWER_PORT))

@@ -54,7 +54,7 @@ def account_of(settings: Settings, name: str | None, *, needs: Sequence[str]) ->
 
 
 def has_key(destination: Destination, operation: str) -> bool:
-    """Say whether there is a key for an operation."""
+    """Return whether there is a key for an operation."""
     options: KaptureOptions = destination.options
     return options.key_of(operation) is not None
 

@@ -118,7 +118,7 @@ def count_landed(call: Call, destination: Destination, records: Records) -> int:
 
 
 def _is_caller(call: Call, number: object) -> bool:
-    """Say whether a number in any form is the caller's: its digits without trunk zeros end E.164's."""
+    """Return whether a number in any form is the caller's: its digits without trunk zeros end E.164's."""
     digits = "".join(filter(str.isdigit, str(number))).lstrip("0")
     return bool(digits and call.caller_digits and call.caller_digits.endswith(digits))
 
@@ -139,12 +139,12 @@ class Board:
 
     @property
     def settled(self) -> bool:
-        """Say whether nothing is under way any more."""
+        """Return whether nothing is under way any more."""
         return all(call is not None for call in self.calls.values()) and all(cell.final for cell in self.cells.values())
 
     @property
     def landed(self) -> bool:
-        """Say whether all has landed that should, and nothing else."""
+        """Return whether all has landed that should, and nothing else."""
         return self.settled and not self.problems
 
     def unfinished(self) -> list[str]:

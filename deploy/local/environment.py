@@ -18,7 +18,7 @@ _TRIES = 100
 
 
 def is_free(host: str, port: int) -> bool:
-    """Say whether nobody listens on a port; raises ``StackFault`` when this machine has no such address."""
+    """Return whether nobody listens on a port; raises ``StackFault`` when this machine has no such address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         # As servers do: what a stopped one's connections leave behind is in nobody's way.

@@ -93,7 +93,7 @@ class Process:
                 raise StackFault(f"{self._command[0]} cannot be started: {error.strerror}") from error
 
     async def answers(self) -> bool:
-        """Say whether it is ready."""
+        """Return whether it is ready."""
         return await self._answers()
 
     def check(self) -> None:

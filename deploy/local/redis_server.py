@@ -61,7 +61,7 @@ class ServerVersion:
         return f"{self.kind} {'.'.join(map(str, self.number))}"
 
     def reads_files_of(self, writer: Self) -> bool:
-        """Say whether this server starts with everything that ``writer`` left; the patches of one series always do."""
+        """Return whether this server reads every file that ``writer`` left; patches of one series always do."""
         if writer.kind == "redis" and writer.number[:2] <= LAST_SHARED_REDIS:
             return self.kind == "valkey" or self.number[:2] >= writer.number[:2]
         return self.kind == writer.kind and self.number[:2] >= writer.number[:2]
@@ -156,7 +156,7 @@ class RedisServer:
 
     @property
     def running(self) -> bool:
-        """Say whether the process lives."""
+        """Return whether the process lives."""
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
@@ -252,7 +252,7 @@ class RedisServer:
         return False
 
     def _answers(self) -> bool:
-        """Say whether this very process answers PING; another server may sit on the port that was asked for."""
+        """Return whether this very process answers PING; another server may sit on the port that was asked for."""
         family = socket.AF_UNIX if self.port is None else socket.AF_INET
         own = f"process_id:{self.pid}\r\n".encode()
         reply = b""

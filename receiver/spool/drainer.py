@@ -59,7 +59,7 @@ class Pace:
     """The event that alone was not taken in its time; the second time it is set aside."""
 
     def goes_on(self, batch: Sequence[Spooled], *, is_late: bool) -> bool:
-        """Say whether to try again after a batch that was not taken; if not, its one event is at fault."""
+        """Return whether to try again after a batch that the ledger refused; if not, its only event is at fault."""
         if len(batch) > 1:
             self.size = len(batch) // 2
             return True
@@ -136,7 +136,7 @@ async def _drain_bodies(spool: Spool, *, ledger: DrainLedger) -> int:
 
 
 def _fitting(batch: Sequence[Spooled]) -> Sequence[Spooled]:
-    """Return as many of the first as Redis takes at a stroke, at least one."""
+    """Return as many of the first events as Redis writes in one step, at least one."""
     size = 0
     for place, spooled in enumerate(batch):
         size += len(spooled.item.record)
@@ -146,7 +146,7 @@ def _fitting(batch: Sequence[Spooled]) -> Sequence[Spooled]:
 
 
 async def _keep(spool: Spool, events: Sequence[Spooled], *, now_us: int) -> None:
-    """Keep what the ledger has, and too few of its replicas; it is handed in again, and meanwhile others are."""
+    """Keep events that Redis has and too few replicas have; they are handed in again after the others."""
     until_us = now_us + int(UNCONFIRMED_S * 1e6)
     await spool.settle(done=(), postponed=[spooled.seq for spooled in events], until_us=until_us)
 
@@ -158,7 +158,7 @@ async def _set_aside(spool: Spool, events: Sequence[Spooled], *, now_us: int, er
 
 
 async def answers(ledger: DrainLedger) -> bool:
-    """Say whether Redis gives a sign of life."""
+    """Return whether Redis answers."""
     try:
         async with asyncio.timeout(PING_TIMEOUT_S):
             await ledger.ping()
@@ -208,7 +208,7 @@ class Drainer:
         self._pace = Pace()
 
     async def run(self) -> None:
-        """Look after both until cancelled."""
+        """Run until cancelled."""
         while True:
             try:
                 await self._turn()

@@ -58,7 +58,7 @@ class SpoolStatus:
 
     events: int
     set_aside: int
-    """Of the events, those that the ledger did not take; each is tried again from time to time."""
+    """How many of the events the ledger did not take alone; each is tried again from time to time."""
     bodies: int
     oldest_us: int | None
     size_bytes: int
@@ -164,7 +164,7 @@ class SpoolFile:
             self._db.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
 
     def scrub(self) -> None:
-        """Leave nothing of what was removed in the file or its WAL, be it removed by a version that did not overwrite.
+        """Remove every trace of removed events from the file and its WAL, also of those that older versions left.
 
         Raises ``SpoolError`` also where another process reads at this moment.
         """
@@ -210,7 +210,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def drain_lock(path: Path) -> Iterator[bool]:
-    """Say whether this is the one that drains the file at ``path``; a process that dies lets go of it.
+    """Return whether this is the one that drains the file at ``path``; a process that dies lets go of it.
 
     The lock is on the file's folder: it needs no right but to read, and leaves nothing behind that another user could
     not open. It is not on the file, since closing a second descriptor of it would drop SQLite's own locks, and systems
@@ -227,7 +227,7 @@ def drain_lock(path: Path) -> Iterator[bool]:
 
 
 def _locked(handle: int) -> bool:
-    """Say whether nobody else holds it. Where a folder cannot be locked, drain: moving twice is only slower."""
+    """Return whether nobody else holds it. Where a folder cannot be locked, drain: moving twice is only slower."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

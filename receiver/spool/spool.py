@@ -24,7 +24,7 @@ class Spool:
 
     def __init__(self, file: SpoolFile, *, volatile: bool = False, job_s: float = JOB_S) -> None:
         self.volatile = volatile
-        """Its disk dies with the process: what stands only there is kept, and not acknowledged."""
+        """Whether its disk dies with the process: an event that stands only there is kept but not acknowledged."""
         self._file = file
         self._job_s = job_s
         self._jobs: set[Future[Any]] = set()
@@ -77,7 +77,7 @@ class Spool:
         await self._run(self._file.shrink)
 
     def drain_lock(self) -> AbstractContextManager[bool]:
-        """Say whether this is the one process that drains the file."""
+        """Return whether this is the one process that drains the file."""
         return drain_lock(self._file.path)
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What may be asked of Callcap's phone numbers, checked before anything is sent (the document "Phone Numbers").
+"""The parameters of requests about Callcap's numbers, checked before anything is sent (the document "Phone Numbers").
 
 Parameters go by the wire's own names, so that a fault names what the document names.
 """

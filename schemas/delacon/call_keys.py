@@ -1,4 +1,4 @@
-"""From Delacon's merged keys to the call: the marshmallow schema of a call's keys, and what stands where one is bad."""
+"""Delacon's merged keys, read into the call: the marshmallow schema of the keys, and what replaces a bad one."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -83,7 +83,7 @@ def load_keys(values: Mapping[str, str]) -> tuple[dict[str, Any], set[str]]:
 
 
 def is_readable(key: str, text: str, *, default_region: str, first_received_us: int) -> bool:
-    """Say whether the call has a value of this text; one that cannot be read never replaces one that can."""
+    """Return whether the call has a value of this text; one that cannot be read never replaces one that can."""
     if key == CALLER:
         return read_phone(text, default_region=default_region) is not None
     if key not in _PLAN:
@@ -107,7 +107,7 @@ def name_of_key(key: str) -> str:
 
 
 def adds_nothing(key: str, text: str, held: str, *, default_region: str) -> bool:
-    """Say whether a text says no more than the one that a call holds: the same in other words, less exact, unreadable.
+    """Return whether a text adds nothing to the one that a call holds: it is the same, less exact, or unreadable.
 
     ``50`` is ``50s``, ``0491570156`` is ``+61491570156``, and a start in whole seconds is one that tells milliseconds.
     """
@@ -125,7 +125,7 @@ def adds_nothing(key: str, text: str, held: str, *, default_region: str) -> bool
 
 
 def load_call(call_id: str, values: Mapping[str, str], *, first_received_us: int, default_region: str) -> Call:
-    """Make the call of its merged keys; what cannot be read is left out and noted, so nothing is ever raised.
+    """Return the call of its merged keys; leave out and note what cannot be read. Never raises.
 
     A start time is plausible from 2001 (when epoch seconds grew to 10 digits) until a day after the receipt; any other
     is replaced by ``first_received_us``, in epoch microseconds.

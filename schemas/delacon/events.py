@@ -165,7 +165,7 @@ def _lay(below: dict[str, str], above: Mapping[str, str], region: str, received_
 
 
 def arrivals_of(events: Iterable[tuple[int, str]]) -> Arrivals:
-    """Tell which events are in, from the receipt (microseconds) and the kind of each, in any order."""
+    """Return which events are in, from the receipt (microseconds) and the kind of each, in any order."""
     first: dict[str, int] = {}
     repeats, whole_end = 0, False
     for received_us, kind in sorted(events):
@@ -193,7 +193,7 @@ def _in_order(events: Iterable[StoredEvent]) -> list[StoredEvent]:
 
 
 def _kind(values: Mapping[str, str]) -> str:
-    """Say which event the keys make; empty text where they do not tell."""
+    """Return the kind of event that the keys make; empty text where they do not tell."""
     starts = CALLER in values or "PLA_CallStartTime" in values
     if "PLA_CallResult" in values or "PLA_Duration" in values:
         return "c" if starts else "e"

@@ -120,7 +120,7 @@ def plain(text: str) -> str:
 
 
 def is_formula(text: str) -> bool:
-    """Say whether a cell is a text in ``="..."``."""
+    """Return whether a cell is a text in ``="..."``."""
     return _FORMULA.fullmatch(text.strip()) is not None
 
 
@@ -136,7 +136,7 @@ def read_id(text: str, key: str) -> str:
 
 
 def is_total(cells: Iterable[str]) -> bool:
-    """Say whether a row sums up others: so begins its first cell that is not empty."""
+    """Return whether a row sums up others: so begins its first cell that is not empty."""
     first = next((cell.strip() for cell in cells if cell.strip()), "")
     return _TOTAL.fullmatch(plain(first)) is not None
 

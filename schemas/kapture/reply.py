@@ -56,7 +56,7 @@ def parse_reply(reply: Reply) -> KaptureReply:
 
 
 def has_contact(reply: KaptureReply, *, phone: str, call: Call) -> bool:
-    """Say whether a customer of the reply has a contact with the caller's number, however it is written there."""
+    """Return whether a customer of the reply has a contact with the caller's number, however it is written there."""
     wanted = {digits_of(phone), call.caller_digits or "", call.caller_national or ""} - {""}
     return any(digits_of(number) in wanted for customer in reply.customers for number in phones_of(customer))
 
@@ -77,7 +77,7 @@ def digits_of(text: str) -> str:
 
 
 def _is_customer(item: dict[str, Any]) -> bool:
-    """Tell a customer from the words of an answer, which may name a number too."""
+    """Return whether an object is a customer and not the words of an answer, which may name a number too."""
     if "contacts" in item or "id" in item:
         return True
     return not item.keys().isdisjoint(IDS) and "message" not in item and not item.keys() <= {"status", *IDS}

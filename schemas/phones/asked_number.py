@@ -1,4 +1,4 @@
-"""A number that a person asks for or blocks: how it was understood, and under what else it may stand."""
+"""A number that an operator names: how it is read, and under which other forms it may be stored."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,15 +15,15 @@ class AskedNumber:
 
     written: str = field(repr=False)
     phone: Phone | None = field(repr=False)
-    """``None``: no number any more, and versions until November 2026 stored one under it."""
+    """``None``: the text is no number today, but versions until November 2026 stored one for it."""
     numbers: frozenset[str] = field(repr=False)
     default_region: str
 
     @classmethod
     def read(cls, text: str, *, default_region: str, regions: Iterable[str] = ()) -> "AskedNumber":
-        """Read a number as a caller's is read; raises ``ValueError`` when it is none and has never been.
+        """Read a number as a caller's is read; raises ``ValueError`` when no version reads one.
 
-        Where it is not a valid one, ``regions`` (of destinations) may know it: it is looked for as theirs too.
+        Where it is not a valid number of the default region, it is also read as one of ``regions`` (of destinations).
         """
         phone = read_phone(text, default_region=default_region)
         numbers = {phone.e164} if phone is not None else set()
@@ -38,21 +38,21 @@ class AskedNumber:
 
     @property
     def verified(self) -> bool:
-        """Say whether it is a valid number, so that no other can be meant."""
+        """Return whether it is a valid number, so that no other can be meant."""
         return self.phone is not None and self.phone.verified
 
     @property
     def is_anothers(self) -> bool:
-        """Say whether it is no number, and what versions before read in it is somebody's: 266696687 is ANONYMOUS."""
+        """Return whether it is no number, but earlier versions read somebody's number in it: 266696687 is ANONYMOUS."""
         if self.phone is not None:
             return False
         others = (read_phone(number, default_region=self.default_region) for number in self.numbers)
         return any(other is not None and other.verified for other in others)
 
     def found_in(self, text: str) -> frozenset[str]:
-        """Return the E.164 forms under which a caller is stored whom Delacon wrote so; none when it is not this number.
+        """Return the E.164 forms that are stored for a caller whom Delacon wrote so; empty when it is another number.
 
-        It is by either reading, or by the form that was written.
+        It is this number when either reading of both agrees, or the form that was written.
         """
         phone = read_phone(text, default_region=self.default_region)
         old = old_reading(text, default_region=self.default_region)
@@ -64,7 +64,7 @@ class AskedNumber:
         return forms if as_written else frozenset()
 
     def sentence(self) -> str:
-        """Say how it was understood."""
+        """Return a sentence that says how the number was read."""
         if self.phone is None:
             return f"{self.written} is no number; looking for what earlier versions stored as {', '.join(self._also())}"
         said = f"understood {self.written} as {self.phone.e164} ({self.phone.country or 'no country'})"
@@ -87,9 +87,9 @@ class AskedNumber:
 
 
 def likely_meant(number: str, *, default_region: str) -> str | None:
-    """Return the number that a version before misread as ``number`` (E.164), where that shows: what it is no more.
+    """Return the number that an earlier version misread as ``number`` (E.164), where that is likely; else ``None``.
 
-    Such ones were made of 00 before a number, of a number without its +, and of a spreadsheet's ``.0``.
+    Earlier versions misread 00 before a number, a number without its +, and a spreadsheet's ``.0``.
     """
     misread = read_phone(number, default_region=default_region)
     if misread is not None and misread.verified:

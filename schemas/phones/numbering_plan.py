@@ -30,16 +30,16 @@ class _Plan:
     international: re.Pattern[str]
     usual_international: str | None
     leading_digits: bool
-    """Whether its numbers are told by them from those of other regions with its code."""
+    """Whether leading digits tell its numbers from those of other regions with the same code."""
 
 
 def parse(digits: str, region: str) -> PhoneNumber | None:
-    """Return the number that digits are in a region (two letters), where a prefix or a code may stand before it."""
+    """Return the number that digits make in a region (two letters); a prefix or the country's code may precede it."""
     return _parse(digits, region)
 
 
 def parse_international(digits: str) -> PhoneNumber | None:
-    """Return the number that ``+`` and the digits are."""
+    """Return the number that ``+`` and the digits make."""
     number = _parse(f"+{digits}", None)
     if number is None or number.country_code != _MEXICO:
         return number
@@ -50,10 +50,9 @@ def parse_international(digits: str) -> PhoneNumber | None:
 
 
 def parse_ordinary(digits: str, *, plus: bool, region: str) -> PhoneNumber | None:
-    """Return what the functions above would of the forms that most calls have, if the number is valid.
+    """Return what the functions above return, for valid numbers in the forms that most calls have; ``None``: ask them.
 
-    They take 12 us, a third of a reading. Whatever they do beyond cutting off a code or a trunk prefix is left to them:
-    ``None``.
+    They take 12 us, a third of a reading. This one only cuts off a country code or a trunk prefix.
     """
     if digits.startswith("0" if plus else "00"):
         return None
@@ -96,7 +95,7 @@ def likely_region_of(number: PhoneNumber) -> str:
 
 
 def is_possible(number: PhoneNumber) -> bool:
-    """Say whether a number is as long as its country has them, and can be called from elsewhere.
+    """Return whether a number is as long as its country has them, and can be called from elsewhere.
 
     IS_POSSIBLE_LOCAL_ONLY, a number without its area code, cannot.
     """
@@ -106,7 +105,7 @@ def is_possible(number: PhoneNumber) -> bool:
 
 
 def begins_with_zero(number: PhoneNumber) -> bool:
-    """Say whether a zero is at the front of the national part; only valid numbers have one, such as Italy's."""
+    """Return whether a zero is at the front of the national part; only valid numbers have one, such as Italy's."""
     return phonenumbers.national_significant_number(number).startswith("0")
 
 
@@ -117,7 +116,7 @@ def code_of(region: str) -> int:
 
 
 def dials_abroad(digits: str, region: str) -> bool:
-    """Say whether digits that begin with 00 begin with what people in a region dial for calls abroad.
+    """Return whether digits that begin with 00 begin with what people in a region dial for calls abroad.
 
     Where one prefix is usual, that is it: Australia's 0014 to 0019 choose a carrier and are hardly met, so 001 868 is
     Trinidad there, and not 0018 and Samoa.

@@ -107,7 +107,7 @@ def _phone(written: Written, default_region: str) -> Phone | None:
 
 
 def _may_be_spelt(number: PhoneNumber, written: Written) -> bool:
-    """Say whether a number may be written in letters, if it is: those of firms are, those of persons never."""
+    """Return whether a number may be written in letters, if it is: those of firms are, those of persons never."""
     return not written.spelt or phonenumbers.number_type(number) in _OF_NO_PERSON
 
 

@@ -1,4 +1,4 @@
-"""What is wrong at this moment, cause by cause (contract, section 11); pure."""
+"""The causes of alerts: what is wrong at this moment, cause by cause (contract, section 11); pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,13 +47,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Whether a cause holds, and what there is to say of it."""
+    """Whether a cause holds, and the facts of its message."""
 
     on: bool
     facts: Mapping[str, Any]
     since_ms: int | None = None
     held: bool = False
-    """It has held as long as the rule asks for."""
+    """Whether it has held as long as the rule asks for."""
 
 
 def noted(rule: AlertRule, seen: Seen) -> list[Noted]:
@@ -116,7 +116,7 @@ def _circuit_open(rule: AlertRule, seen: Seen) -> _Found:
 
 
 def _overdue(rule: AlertRule, seen: Seen) -> _Found:
-    """Judge what is due and nobody takes; what is held is not meant."""
+    """Judge deliveries that are due and that nobody takes; held ones do not count."""
     found = [d for d in _of(rule, seen) if d.served and d.due and d.overdue_s >= rule.for_s]
     listed = _per_destination(seen, found, lambda d: {"count": d.due, "oldest_seconds": round(d.overdue_s)})
     facts: dict[str, Any] = {"count": sum(d.due for d in found), "destinations": listed}

@@ -58,7 +58,7 @@ def _key_of(secret: str) -> bytes:
 
 
 async def send(target: AlertTarget, message: Message, *, http: HttpClient, now_s: int) -> str:
-    """Try once; return why it did not arrive, or nothing where it did."""
+    """Try once; return why the message did not arrive, or empty text."""
     if target.is_web:
         return await _post(target, message, http=http, now_s=now_s)
     try:
@@ -113,7 +113,7 @@ class Sender:
         self._rng = rng
 
     async def send_due(self) -> None:
-        """Send what may be tried now; raises ``redis.RedisError``."""
+        """Send the messages that may be tried now; raises ``redis.RedisError``."""
         for _ in range(MOST_ROUNDS):
             claimed = await claim(self._ledger, self._targets, lease_ms=LEASE_MS)
             if not claimed:
@@ -140,7 +140,7 @@ class Sender:
             await self._finish(claimed, "retry", delay_s=delay_s, reason=reason)
 
     async def _finish(self, claimed: ClaimedMessage, outcome: str, *, delay_s: float = 0, reason: str = "") -> None:
-        """Write how it ended; again where Redis is away for a moment, for else it would be told twice."""
+        """Write how the try ended, again while Redis is away for a moment; else the message would be sent twice."""
         for pause_s in (0.2, 1.0, 4.0, None):
             try:
                 await finish(self._ledger, claimed, outcome, delay_s=delay_s, reason=reason)

@@ -1,4 +1,4 @@
-"""The alerts' chore: look what is wrong, note it, and send what is to be told."""
+"""The alerts' chore: look for causes, note them, and send the messages."""
 
 from collections.abc import Sequence
 from random import Random
@@ -27,7 +27,7 @@ def targets_of(rules: Sequence[AlertRule]) -> dict[str, AlertTarget]:
 
 
 async def watch(settings: Settings, *, ledger: Ledger, http: HttpClient, rng: Random) -> None:
-    """Look once, and send what is due; raises ``redis.RedisError``."""
+    """Look once, and send the messages that are due; raises ``redis.RedisError``."""
     seen = await look(ledger, settings)
     await alerts.note(ledger, [one for rule in settings.alerts for one in noted(rule, seen)])
     await Sender(ledger=ledger, http=http, targets=targets_of(settings.alerts), rng=rng).send_due()

@@ -12,7 +12,7 @@ _BEFORE = {"begun": "", "lasts": "Still: ", "ended": "Over: ", "test": ""}
 
 
 def body_of(message: Message) -> dict[str, Any]:
-    """Return a message as JSON values; the same at every try, but for nothing."""
+    """Return a message as JSON values, the same ones at every try."""
     facts = {name: value for name, value in message.facts.items() if name != "cause"}
     return {
         "id": message.message_id,
@@ -27,14 +27,14 @@ def body_of(message: Message) -> dict[str, Any]:
 
 
 def title_of(message: Message) -> str:
-    """Return the one line that tells it."""
+    """Return the message in one line."""
     say = _SENTENCES.get(message.cause)
     sentence = say(message.facts) if say else "This is a test of the alerts."
     return f"{_BEFORE[message.kind]}{sentence}"
 
 
 def text_of(message: Message) -> str:
-    """Return the whole of it: the line, since when, and destination by destination the vendor's words."""
+    """Return the whole message: the line, since when, and the vendor's words by destination."""
     lines = [title_of(message)]
     if message.kind != "test":
         verb = "From" if message.kind == "ended" else "Since"

@@ -1,4 +1,4 @@
-"""Callcap's numbers: a request of the ledger is sent once; what is then unknown is looked up, never sent again."""
+"""Requests about Callcap's numbers: each is sent once; an unknown outcome is looked up, never sent again."""
 
 import asyncio
 import secrets
@@ -20,7 +20,7 @@ from worker.ledger.numbers import NumberClaim, NumberRecord, Numbers, Written
 log = structlog.get_logger(__name__)
 
 SETTLE_PAUSES_S = (0.5, 2.0, 5.0)
-"""How long to wait for Redis again and again, when what a provisioning came to is known here alone."""
+"""Seconds to retry a write to Redis while this process alone knows how a provisioning ended."""
 
 INTERRUPTED = "interrupted"
 
@@ -62,7 +62,7 @@ async def ask(
 
 
 class Callcap:
-    """Carries out what the ledger holds."""
+    """Carries out the requests of the ledger."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Callcap:
             return _broken_off(request.kind, "unexpected")
 
     async def _settle(self, key: str, token: str, outcome: NumberOutcome) -> None:
-        """Note an outcome; where Redis fails, again and again, for nobody else knows it."""
+        """Note an outcome, retrying while Redis fails, for nobody else knows it."""
         for pause_s in (*SETTLE_PAUSES_S, None):
             try:
                 await self._numbers.settle(key, token, outcome)
@@ -140,6 +140,6 @@ class Callcap:
 
 
 def _broken_off(kind: Kind, reason: str) -> NumberOutcome:
-    """Return the outcome of a request whose sending ended in between: only a search may simply be repeated."""
+    """Return the outcome of a request whose sender was cut off: only a search may be repeated."""
     state = RequestState.WAITING if kind is Kind.SEARCH else RequestState.UNKNOWN
     return NumberOutcome(state=state, reason=reason)

@@ -1,4 +1,4 @@
-"""Compares Delacon's list of a day with the ledger, call by call, and takes in what is missing."""
+"""The audit of a day: compares Delacon's list with the ledger, call by call, and imports missing calls."""
 
 import time
 from datetime import date, datetime, timedelta
@@ -79,7 +79,7 @@ async def _compare(ledger: Ledger, events: list[Event]) -> tuple[dict[str, Figur
 
 
 def _is_delivered(call: StoredCall) -> bool:
-    """Say whether a call is where it should be: it has a route, and each of its deliveries ended well."""
+    """Return whether a call is where it should be: it has a route, and each of its deliveries ended well."""
     return call.state == "ready" and all(one.state in _DONE for one in call.deliveries.values())
 
 
@@ -93,7 +93,7 @@ async def _take(ledger: Ledger, events: list[Event], region: str) -> int:
 
 
 async def audit_due(settings: Settings, *, ledger: Ledger, now: datetime) -> None:
-    """Audit yesterday once its morning has come, and again what of the last week is not complete yet."""
+    """Audit yesterday from this morning on, and again the days of the last week that are not complete."""
     delacon = settings.delacon
     if delacon is None:
         return

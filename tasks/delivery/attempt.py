@@ -47,7 +47,7 @@ class Wire:
 
 @record
 class Tried:
-    """What an attempt came to."""
+    """The result of an attempt."""
 
     outcome: Outcome
     prepared: Prepared | None
@@ -62,7 +62,7 @@ class Tried:
 async def attempt(
     order: Order, *, vendor: Vendor, wire: Wire, now: datetime, skip: str = "", sent_before: str = ""
 ) -> Tried:
-    """Try one delivery and say what came of it; the one place where a ``DeliveryError`` becomes an outcome.
+    """Try one delivery and return the result; only here does a ``DeliveryError`` become an outcome.
 
     ``skip`` is a reason, found beforehand, not to send; ``now`` decides ``max_age`` (contract, section 4);
     ``sent_before`` is the digest of what the vendor has of this call: an update that adds nothing is skipped.
@@ -131,5 +131,5 @@ def outcome_of(error: errors.DeliveryError, *, now: datetime) -> Outcome:
 
 
 def digest(prepared: Prepared) -> str:
-    """Shorten the mapped values to what tells whether an update would bring anything new."""
+    """Return a digest of the mapped values; an update with the same digest would bring nothing new."""
     return blake2b(orjson.dumps(dict(prepared.fields), option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()

@@ -88,11 +88,11 @@ class BacklogThrottle:
             backlog.look(left, now)
 
     def pace(self, destination: str) -> Pace:
-        """Say how many deliveries to take at a time."""
+        """Return how many deliveries to take at a time."""
         return BESIDE_FRESH if destination in self._backlogs and self._is_any_fresh() else ALONE
 
     async def step(self, destination: str) -> None:
-        """Let the loop's other work go on; as a backlog beside fresh deliveries, pause."""
+        """Yield to the loop's other work; pause where this is a backlog beside fresh deliveries."""
         began = self._busy()
         await self._sleep(0)
         backlog = self._backlogs.get(destination)
@@ -105,7 +105,7 @@ class BacklogThrottle:
 
 
 class _Backlog:
-    """What is due at a destination, seen from time to time, and how long to pause for it to shrink."""
+    """The backlog of a destination, as seen from time to time, and the pause with which it still shrinks."""
 
     def __init__(self, left: int, now: float) -> None:
         self.pause = PAUSE
@@ -113,7 +113,7 @@ class _Backlog:
         self.seen = now
 
     def look(self, left: int, now: float) -> None:
-        """Pause half as long where it does not shrink as it should, and longer again where it does."""
+        """Halve the pause where the backlog does not shrink as it should, and lengthen it again where it does."""
         passed_s = now - self.seen
         if passed_s < LOOK_S:
             return

@@ -1,4 +1,4 @@
-"""Writes the ends of claims together: what collects while one write is under way goes as the next."""
+"""Writes finishes in groups: those that come during one write go into the next."""
 
 import asyncio
 from collections import deque
@@ -34,7 +34,7 @@ class FinishWriter:
         self._confirming: asyncio.Task[None] | None = None
 
     async def write(self, end: Finish) -> Finished:
-        """Write one end and say whether it counted."""
+        """Write one finish; return whether it was applied."""
         future: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
         self._waiting.append((end, future))
         if self._writer is None:
@@ -73,7 +73,7 @@ class FinishWriter:
                 return [Finished(applied=False, gate_event="", verdict=ends[0].verdict)]
 
     async def _confirm(self) -> None:
-        """Write what is not confirmed again, the oldest first, until all of it is."""
+        """Write unconfirmed finishes again, the oldest first, until all are confirmed."""
         log.warning("ledger.unconfirmed", ends=len(self._unconfirmed))
         try:
             while self._unconfirmed:

@@ -1,4 +1,4 @@
-"""Tells the log, the metrics and the dead-letter queues what became of deliveries."""
+"""The observer of deliveries: it tells the log, the metrics and the dead-letter queues how they ended."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ class Observer:
     def ended(
         self, destination: Destination, end: Finish, made: Attempt, *, finished: Finished, ready_at_ms: int
     ) -> None:
-        """Tell of an attempt and of its end, as the ledger took it; ``ready_at_ms``: when its call was ready."""
+        """Log and count an attempt and its finish as applied; ``ready_at_ms``: when its call was ready."""
         told, key = self._log_of(destination.name, destination.vendor), str(end.key)
         if not finished.applied:
             told.warning("delivery.late_finish_ignored", delivery_id=key, attempt=made.number)

@@ -99,7 +99,7 @@ class Runner:
         return finished.more_due
 
     async def _suppressed(self, ready: Ready) -> str:
-        """Return ``suppressed`` when no lead may be made for the caller, else nothing."""
+        """Return ``suppressed`` when no lead may be made for the caller, else empty text."""
         order, caller = ready.order, ready.order.call.caller
         asked = ready.claimed.suppressing and self._vendor.suppressible
         # Without the question where nothing is suppressed: it took a tenth of the instructions of a lead.

@@ -18,7 +18,7 @@ from worker.ledger.history import Attempt, History
 from worker.ledger.records import Claimed, DeliveryRecord, Finish, Verdict, merged
 
 UNSURE = "unsure"
-"""What the ledger remembers of a caller for whom something was sent of which nobody knows whether it landed.
+"""The mark in a caller's memory that a request's outcome is unknown: look it up before creating.
 
 A delivery of that caller, whichever it is, then looks before it adds; so while a contact's account cannot be searched,
 all calls of that caller fare as the one in doubt does. The next receipt ends the doubt."""
@@ -29,10 +29,10 @@ class Ready:
     """A claim whose attempt may begin."""
 
     claimed: Claimed
-    """The claim, an attempt before it noted where its worker was killed."""
+    """The claim, with the attempt before it noted where its worker was killed."""
     order: Order
     skip: str
-    """Why nothing is to be sent; empty when something is."""
+    """The reason to send nothing; empty when the attempt goes on."""
     sent_before: str
     """The digest of what the vendor last confirmed of this call; empty when nothing."""
 
@@ -65,7 +65,7 @@ def order_of(claimed: Claimed, *, destination: Destination, default_region: str)
 
 
 def skip_reason(claimed: Claimed) -> str:
-    """Say why an update or a withdrawal has nothing to follow (contract, sections 5 and 6); usually empty.
+    """Return why an update or a withdrawal has nothing to follow (contract, sections 5 and 6); usually empty.
 
     ``no_create``: its create was not delivered. ``duplicate``: the lead that the vendor has is not ours. An update
     whose create was skipped for want of a caller, who may be known by now, makes what that create would have.
@@ -79,7 +79,7 @@ def skip_reason(claimed: Claimed) -> str:
 
 
 def _without_caller(claimed: Claimed) -> bool:
-    """Say whether this is an update of a call that had no caller when it was to be created."""
+    """Return whether this is an update of a call that had no caller when it was to be created."""
     create = claimed.siblings.get("create")
     return (
         claimed.key.action.startswith("update")
@@ -102,7 +102,7 @@ LEAST_KILLS = 5  # in a row before a delivery is given up, however short its sch
 
 
 def killed_too_often(claimed: Claimed, schedule: Sequence[float]) -> bool:
-    """Say whether more attempts in a row than the schedule has waits ended without a word: its workers were killed.
+    """Return whether more attempts in a row than the schedule has waits ended without a word: its workers were killed.
 
     A delivery that brings its worker down each time would do so for ever, an attempt each lease.
     """
@@ -139,7 +139,7 @@ def interrupted(claimed: Claimed, *, at_ms: int, delay_ms: int, sent: bool) -> F
 
 
 def put_off(claimed: Claimed, *, until: datetime, now: datetime) -> Finish:
-    """Put a lead off until its caller may be rung, as if it had not been claimed: no wait of the schedule is used."""
+    """Postpone a lead until its caller may be rung, as if it had not been claimed: it uses no wait of the schedule."""
     delay_ms = max(1, round((until - now).total_seconds() * 1000))
     return Finish(
         key=claimed.key, fence=claimed.fence, verdict=Verdict.UNCLAIM, reason="quiet_hours", delay_ms=delay_ms,
@@ -148,7 +148,7 @@ def put_off(claimed: Claimed, *, until: datetime, now: datetime) -> Finish:
 
 
 def noting_interruption(claimed: Claimed, *, at_ms: int) -> Claimed:
-    """Log the attempt before this one when its worker was killed and nobody else could."""
+    """Log the previous attempt when its worker was killed before it could."""
     attempts = claimed.history.attempts
     if claimed.reason != "interrupted" or (attempts and attempts[-1].number == claimed.number - 1):
         return claimed
@@ -156,7 +156,7 @@ def noting_interruption(claimed: Claimed, *, at_ms: int) -> Claimed:
 
 
 def with_interruption(history: History, *, number: int, at_ms: int) -> History:
-    """Log an attempt whose outcome nobody saw: a worker killed or stopped in the middle of it."""
+    """Log an attempt with an unknown outcome: its worker was killed or stopped in the middle of it."""
     cut = Attempt(
         number=number, at_ms=at_ms, elapsed_ms=0, status=None, outcome="unknown", reason="interrupted", unknown=True
     )
@@ -268,7 +268,7 @@ def payload_of(prepared: Prepared | None, order: Order) -> str:
 def unexpected(
     claimed: Claimed, *, destination: Destination, at_ms: int, error: Exception, sent: bool, rng: Random
 ) -> tuple[Finish, Attempt]:
-    """End an attempt that an error of ours ended outside of it: by the schedule, then dead (contract, section 6)."""
+    """Return the finish after an error of ours outside of the attempt: by the schedule, then dead (section 6)."""
     claimed = noting_interruption(claimed, at_ms=at_ms)
     delay_s = wait_s(destination.retry_s, claimed.step + 1, rng=rng)
     verdict = Verdict.DEAD if delay_s is None else Verdict.RETRY

@@ -1,4 +1,4 @@
-"""Merges and routes calls, makes their deliveries, and says whom to wake."""
+"""The dispatch: merges and routes calls, makes their deliveries, and returns whom to wake."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -112,7 +112,7 @@ def note_plans(
 
 
 def _plan(planner: Planner, call: StoredCall, unreadable: dict[str, str], *, now_ms: int) -> Plan | None:
-    """Plan one call; a bug of ours in it holds up no other: it stays due, and is tried again.
+    """Plan one call; where a bug of ours fails it, it stays due and is tried again, and the others go on.
 
     One that a later version wrote, so that a part of it cannot be read, is noted with that part.
     """

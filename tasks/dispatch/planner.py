@@ -1,4 +1,4 @@
-"""Decides what a call is due: wait, route, deliver; pure."""
+"""The planner: decides whether a call waits, and which deliveries it gets; pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from worker.ledger.records import About, FollowUp, NewDelivery, Plan, StoredCall
 
 @dataclass(frozen=True, kw_only=True)
 class Planner:
-    """Plans calls by one configuration."""
+    """Plans calls according to one configuration."""
 
     settings: Settings
     vendors: Mapping[str, Vendor]
@@ -64,7 +64,7 @@ class Planner:
         return frozenset(n for n, d in destinations.items() if self.vendors[d.vendor].delivers_at_start(d))
 
     def _readiness(self, stored: StoredCall, arrivals: Arrivals, *, now_ms: int) -> tuple[bool, int]:
-        """Say whether the call is ready, and until when it waits; neither: its start never came."""
+        """Return whether the call is ready, and until when it waits; neither: its start never came."""
         if arrivals.whole or stored.state in {"ready", "unrouted"}:
             return True, 0
         if arrivals.first_start_us is not None:
@@ -94,7 +94,7 @@ class Planner:
         return tuple(made)
 
     def _follow_ups(self, call: Call) -> tuple[FollowUp, ...]:
-        """Say where this call withdraws missed calls of its caller, or may be withdrawn itself."""
+        """Return where this call withdraws missed calls of its caller, or may be withdrawn itself."""
         if not self._withdrawing or call.caller is None or call.result not in MISSED | {"answered"}:
             return ()
         answered = call.result == "answered"
@@ -140,7 +140,7 @@ def _events_of(stored: StoredCall) -> tuple[str, ...]:
 
 
 def _update_waits(stored: StoredCall, destination: str) -> bool:
-    """Say whether an update waits already, which will send the call as it then stands: a flood makes no other."""
+    """Return whether an update waits already; it will send the call as it then stands, so a flood makes no other."""
     return any(
         name == destination and action.startswith("update") and record.state in {State.QUEUED, State.RETRYING}
         for (name, action), record in stored.deliveries.items()

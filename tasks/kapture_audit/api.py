@@ -1,4 +1,4 @@
-"""Kapture's customers asked for by an operator: search, select, update and add contact, each over one ``Http``."""
+"""The operator's requests to Kapture: search, select, update and add contact, each over one ``Http``."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ WINDOW_S = 24 * 3600
 """The most that one select may span (the vendor's page on pulling customers by date range)."""
 
 _SHORTEST_WINDOW_S = 60
-"""A window is halved while its reply is longer than what is read of one; not below a minute."""
+"""The shortest window of a select; a window whose reply is cut is halved down to this."""
 
 PAGE = 100
 """Customers a request: the vendor's own default."""

@@ -1,4 +1,4 @@
-"""Finds out which customers that were delivered Kapture does not have: by its list, then by searching."""
+"""The reconciliation: finds delivered customers that Kapture lacks, by its list, then by searching."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ from worker.ledger.records import StoredCall
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """One caller whom the ledger has delivered, and what Kapture may know the customer by."""
+    """One caller that was delivered, and the values by which Kapture may know the customer."""
 
     key: DeliveryKey
     """The newest delivered call's."""
@@ -49,7 +49,7 @@ class Delivered:
 
     @property
     def pending(self) -> bool:
-        """Say whether a delivery that will add the customer waits already."""
+        """Return whether a delivery that will add the customer waits already."""
         return self.under_way and not self.remembered
 
 
@@ -124,7 +124,7 @@ SIDE_BY_SIDE = 8
 
 
 class Listing:
-    """Customers as Kapture lists them, to be asked whether one is among them."""
+    """Kapture's list of customers, which tells whether one is in it."""
 
     def __init__(self, customers: Iterable[Customer]) -> None:
         self.ids: set[str] = set()
@@ -136,7 +136,7 @@ class Listing:
             self.numbers |= customer.numbers
 
     def holds(self, one: Delivered) -> bool:
-        """Say whether the customer is there: by its number, else by its code, else by the caller's phone."""
+        """Return whether the customer is there: by its number, else by its code, else by the caller's phone."""
         return bool(
             (one.customer_id and one.customer_id in self.ids)
             or (one.code and one.code in self.codes)

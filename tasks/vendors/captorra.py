@@ -23,7 +23,7 @@ class Captorra(Vendor):
     suppressible: bool = False
 
     def resend_is_safe(self, destination: Destination) -> bool:
-        """Say yes: the second post of an ``ID`` is answered ``Phone source already exists``."""
+        """Return yes: the second post of an ``ID`` is answered ``Phone source already exists``."""
         del destination
         return True
 

@@ -39,7 +39,7 @@ class Comunik8(Vendor):
         return options.cancel_scope
 
     def resend_is_safe(self, destination: Destination) -> bool:
-        """Say yes: a second lead is answered ``Existing Contact``, a second cancel ``not found``."""
+        """Return yes: a second lead is answered ``Existing Contact``, a second cancel ``not found``."""
         del destination
         return True
 

@@ -13,7 +13,7 @@ from worker.errors import Blocked, DeliveryError, Permanent, Skipped, Transient
 KNOWN = "customer_known"
 CUSTOMER_ID = "customer_id"
 CONTACT_OF = "contact_of"
-"""What is remembered of a caller: that a customer exists, its number, and of which customer it is a contact."""
+"""Keys of a caller's memory: that a customer exists, its number, and of which customer it is a contact."""
 
 _KEY_REFUSED = ("auth key invalid", "invalid auth key", "please use correct authkey", "authkeyinvalid")
 _KEY_EXPIRED = ("auth key expired", "message key expired", "api request is expired", "apiexpired")
@@ -32,12 +32,12 @@ class Kapture(Vendor):
     suppressible: bool = False
 
     def delivers_at_start(self, destination: Destination) -> bool:
-        """Say whether ``when = "start"`` is set: then the end of the call updates."""
+        """Return whether ``when = "start"`` is set: then the end of the call updates."""
         options: KaptureOptions = destination.options
         return options.when == "start"
 
     def resend_is_safe(self, destination: Destination) -> bool:
-        """Say yes for customers, whom a second post updates; no for contacts, of which it would make another."""
+        """Return yes for customers, whom a second post updates, and no for contacts, of which it would make another."""
         options: KaptureOptions = destination.options
         return options.mode != "contact"
 
@@ -118,7 +118,7 @@ def read_said(destination: Destination, response: Response) -> tuple[Reply, Kapt
 
 
 def _finds(order: Order, response: Response, *, phone: str) -> bool:
-    """Say whether the search shows the caller as a contact; raises when the search tells nothing."""
+    """Return whether the search shows the caller as a contact; raises when the search tells nothing."""
     reply, said = read_said(order.destination, response)
     if said.status == "success" or said.customers:
         return has_contact(said, phone=phone, call=order.call)
@@ -131,7 +131,7 @@ def _finds(order: Order, response: Response, *, phone: str) -> bool:
 
 
 def is_absent(reply: Reply, said: KaptureReply) -> bool:
-    """Say whether Kapture's words say that nothing is there.
+    """Return whether Kapture's words say that nothing is there.
 
     With a status of failure only the vendor's own sentence counts: a web server that lacks the page says "Not Found".
     """

@@ -8,7 +8,7 @@ from schemas.destination import Destination, VendorSpec
 
 
 class Http(Protocol):
-    """Sends one request and gives what came back; never retries, never follows a redirect."""
+    """Sends one request and returns the response; never retries, never follows a redirect."""
 
     async def send(self, request: Request, *, timeout_s: float) -> Response:
         """Send; raises ``Transient`` on refused, reset, timeout, TLS and DNS failures."""
@@ -25,17 +25,17 @@ class Vendor(Protocol):
 
     @property
     def updates(self) -> bool:
-        """Say whether a changed call can be sent again as an update."""
+        """Return whether a changed call can be sent again as an update."""
         ...
 
     @property
     def one_at_a_time(self) -> bool:
-        """Say whether the deliveries of one caller must not run side by side, and the caller is remembered."""
+        """Return whether the deliveries of one caller must not run side by side, and the caller is remembered."""
         ...
 
     @property
     def suppressible(self) -> bool:
-        """Say whether the list of suppressed numbers keeps calls from this vendor."""
+        """Return whether the list of suppressed numbers keeps calls from this vendor."""
         ...
 
     def delivers_at_start(self, destination: Destination) -> bool:
@@ -57,7 +57,7 @@ class Vendor(Protocol):
         return "route"
 
     def resend_is_safe(self, destination: Destination) -> bool:
-        """Say whether sending a request twice is harmless, so that a cut attempt may be tried again at once."""
+        """Return whether sending a request twice is harmless, so that a cut attempt may be tried again at once."""
         ...
 
     def prepare(self, order: Order) -> Prepared:
@@ -75,7 +75,7 @@ class Vendor(Protocol):
 
 @runtime_checkable
 class Considerate(Protocol):
-    """A vendor that makes somebody ring a caller, and leaves people alone at night."""
+    """A vendor that makes somebody ring a caller, and so has quiet hours."""
 
     def quiet_until(self, order: Order, *, now: datetime) -> datetime | None:
         """Return when the caller may be rung, where that is not now."""
@@ -84,12 +84,12 @@ class Considerate(Protocol):
 
 @runtime_checkable
 class Testable(Protocol):
-    """A vendor that can be asked something that creates nothing, for ``switchboard destinations test``."""
+    """A vendor with a harmless request, one that creates nothing, for ``switchboard destinations test``."""
 
     def probe(self, destination: Destination) -> Prepared:
         """Build the request; its one note says what it does. Raises ``Permanent`` when the configuration has no way."""
         ...
 
     def judge_probe(self, destination: Destination, response: Response) -> str:
-        """Say in a sentence what the answer shows; raises a ``DeliveryError`` when it is not the expected one."""
+        """Return a sentence on what the answer shows; raises a ``DeliveryError`` when it is not the expected one."""
         ...

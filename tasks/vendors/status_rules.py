@@ -1,4 +1,4 @@
-"""What all vendors judge alike: the status where no word decides, and calls that lack what is required."""
+"""The rules that all vendors share: what a status means where no word decides, and which calls lack a caller."""
 
 from collections.abc import Callable
 
@@ -61,12 +61,12 @@ def failing(reason: str, reply: Reply, words: str, *, unknown: bool) -> Transien
 
 
 def refused(reply: Reply, words: str) -> DeliveryError:
-    """Return what a no in words that are not listed means: by the status, else ``unrecognised`` in the end."""
+    """Return the error for a no in unlisted words: by the status, else transient and at last ``unrecognised``."""
     return status_error(reply, words) or Transient(
         "unrecognised", reply.shown(words), retry_after=reply.retry_after, exhausted_as="unrecognised", counts=False
     )
 
 
 def unanswered(reply: Reply, words: str = "") -> DeliveryError:
-    """Return what a reply that says neither yes nor no means: by the status, else a lost answer."""
+    """Return the error for a reply that says neither yes nor no: by the status, else a lost answer."""
     return status_error(reply, words) or failing("unreadable", reply, "", unknown=True)

@@ -34,7 +34,7 @@ class AlertTarget:
     address: str = field(repr=False)
     """Holds keys more often than not."""
     secret: str = field(default="", repr=False)
-    """By which a JSON webhook is signed; empty: it is not."""
+    """The key that signs a JSON webhook; empty: it is not signed."""
 
     @property
     def name(self) -> str:
@@ -43,7 +43,7 @@ class AlertTarget:
 
     @property
     def is_web(self) -> bool:
-        """Say whether we post to it ourselves."""
+        """Return whether we post to it ourselves."""
         return self.address.partition(":")[0].lower() in _WEB
 
     @property
@@ -79,7 +79,7 @@ class AlertRule:
         return f"{cause}-{digest(repr(rest))}"
 
     def in_hours(self, now: datetime) -> bool:
-        """Say whether something may begin to be told now."""
+        """Return whether a message may begin now."""
         return self.hours is None or self.timezone is None or self.hours.covers(now, self.timezone)
 
     def elapsed_s(self, since: datetime, now: datetime) -> float:

@@ -68,7 +68,7 @@ class UserTable(Schema):
 
 
 def read_console(document: Mapping[str, Any], faults: Faults) -> ConsoleSettings:
-    """Read ``[console]``; without it nobody is set up, and the console serves loopback alone."""
+    """Read ``[console]``; without it there are no users, and the console serves loopback alone."""
     path: Path = ("console",)
     table = document.get("console", {})
     read = read_table(ConsoleTable(), table, path, faults, beside=("users",))

@@ -18,7 +18,7 @@ from worker.config.tables import DestinationTable, read_table
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
 
 CALLS = "calls"
-"""No destination may be called so: it is the name of the dead letters that have no destination."""
+"""The name of the dead letters that have no destination; no destination may have it."""
 
 _BESIDE = ("url", "fields")
 
@@ -70,7 +70,7 @@ def read_destination(
 
 
 def _look_at_name(name: str, path: Path, faults: Faults) -> bool:
-    """Say whether a destination may be called so; otherwise note why not."""
+    """Return whether a destination may have this name; otherwise note why not."""
     if not _NAME.fullmatch(name):
         faults.add_name(path, "the name must be 1 to 40 of a-z, 0-9 and -")
     elif name == CALLS:

@@ -15,14 +15,14 @@ _T = TypeVar("_T")
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 _HIGHEST_PORT = 65535
 _HOST = re.compile(r"[A-Za-z0-9._-]+|(?=.*:.*:)[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?")
-"""A name, an IPv4 or an IPv6 address; whether there is such a host, the system knows."""
+"""A name, an IPv4 or an IPv6 address; only the system knows whether the host exists."""
 
 _WEB = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(/[!-~]*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Where a process runs: what differs from machine to machine, and is no business of the configuration file."""
+    """The settings that differ from machine to machine and so do not stand in the configuration file."""
 
     redis_url: str = field(repr=False)
     """May hold a password. Empty only where it was not required."""
@@ -141,7 +141,7 @@ def web_address(value: str) -> str:
 
 
 def _service_link(value: str) -> str:
-    """Say where such a value comes from when nobody set it."""
+    """Return a hint where such a value comes from when nobody set it."""
     if not value.startswith(("tcp://", "udp://")):
         return ""
     return " (Kubernetes sets such a value for a Service of that name: set enableServiceLinks to false, or rename it)"

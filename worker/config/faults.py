@@ -121,7 +121,7 @@ class Faults:
             self._found[path] = text
 
     def add_name(self, path: Path, text: str) -> None:
-        """Note that a place has a wrong name, which hides no fault inside it and is hidden by none."""
+        """Note that a place has a wrong name; faults inside it are told as well."""
         self._names[path] = text
 
     def add_messages(self, path: Path, messages: object) -> None:
@@ -141,7 +141,7 @@ class Faults:
         self.add(path, f"unknown key; did you mean {near[0]!r}?" if near else "unknown key")
 
     def known(self, path: Path) -> bool:
-        """Say whether a fault stands at ``path``, around it or inside it."""
+        """Return whether a fault stands at ``path``, around it or inside it."""
         return any(found[: len(path)] == path[: len(found)] for found in self._found)
 
     def raise_if_any(self) -> None:

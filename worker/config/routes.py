@@ -30,7 +30,7 @@ class Route:
                     self.service_ids is None, self.service_categories is None)  # fmt: skip
 
     def matches(self, call: Call, *, leaving_outcome_aside: bool = False) -> bool:
-        """Say whether all matchers hold; a matcher on a value that the call lacks does not.
+        """Return whether all matchers hold; a matcher on a value that the call lacks does not.
 
         ``block_callers`` asks for nothing: it keeps out the callers it names, and a call without a caller is none of
         them. ``leaving_outcome_aside`` ignores ``results`` and ``min_duration``: it tells whether a call is of the

@@ -37,7 +37,7 @@ _TABLES = (
     "delacon",
 )
 _OF_OTHERS = {"receiver": ("destinations", "callcap"), "worker": ("receiver",)}
-"""By role: the tables whose secrets are of no use to it, so that it need not be given them."""
+"""By role: the tables whose secrets that role does not use, so that nobody has to hand them to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Settings:
     alerts: tuple[AlertRule, ...]
     delacon: DelaconSettings | None
     specs: Mapping[str, VendorSpec] = field(repr=False)
-    """What the vendors told of themselves, by name."""
+    """The vendors' specifications, by name."""
     secrets: frozenset[str] = field(repr=False)
     """Every token and key of the file: what must never be shown."""
     digest: str

@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def read_toml(
     file: FilePath, environ: Mapping[str, str], *, of_others: Collection[str] = ()
 ) -> tuple[dict[str, Any], Faults]:
-    """Read ``file`` and put in the variables it names (contract, section 4).
+    """Read ``file`` and replace the variables that it names (contract, section 4).
 
     ``of_others``: tables whose secrets this process does not use. A variable that is missing there is no fault; what
     stands for it would be refused by whoever it is shown to.

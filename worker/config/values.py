@@ -196,10 +196,10 @@ def is_loopback(host: str) -> bool:
 
 
 def is_printed(secret: str) -> bool:
-    """Say whether a token or a password is the placeholder of an example."""
+    """Return whether a token or a password is the placeholder of an example."""
     return _PLACEHOLDER.search(secret.lower()) is not None
 
 
 def is_monotonous(secret: str) -> bool:
-    """Say whether a secret has so few different characters that somebody may try it, such as sixteen equal ones."""
+    """Return whether a secret has so few different characters that somebody may try it, such as sixteen equal ones."""
     return len(set(secret)) < FEW

@@ -18,7 +18,7 @@ CONNECT_SHARE = 0.9
 """The share of an attempt's time that connecting may take; what ends before it has surely sent nothing."""
 
 CONNECT_LONGEST_S = 10.0
-"""No vendor that answers at all takes longer to accept a connection, TLS included."""
+"""Seconds to connect, TLS included; a vendor that answers at all needs less."""
 
 MAX_CACHED_HEADS = 1024
 """Deliveries use a handful of URLs; searches with parameters must not fill the memory."""

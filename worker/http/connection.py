@@ -10,10 +10,10 @@ from worker.http.reply import BrokenReply, HttpReply
 
 
 class Keeper(Protocol):
-    """Whoever owns connections between their requests."""
+    """The owner of connections between their requests."""
 
     def keep(self, connection: "HttpConnection") -> None:
-        """Take a connection that can carry another request."""
+        """Take back a connection that can carry another request."""
         ...
 
     def lose(self, connection: "HttpConnection") -> None:
@@ -21,7 +21,7 @@ class Keeper(Protocol):
         ...
 
     def distrust(self) -> None:
-        """Take note that the other side writes what nobody asked for."""
+        """Note that the other side writes bytes that nobody asked for."""
         ...
 
 
@@ -30,7 +30,7 @@ class HttpConnection(asyncio.Protocol):
 
     def __init__(self, keeper: Keeper) -> None:
         self.idle_since = 0.0
-        """When the keeper took it, by the loop's clock."""
+        """When the owner took it back, by the loop's clock."""
         self.closed = False
         self._keeper = keeper
         self._loop = asyncio.get_running_loop()
@@ -40,7 +40,7 @@ class HttpConnection(asyncio.Protocol):
         self._transport: asyncio.Transport
 
     def is_quiet(self) -> bool:
-        """Say whether it is open and nothing unread waits on it, in the system's buffer either."""
+        """Return whether it is open and nothing unread waits on it, in the system's buffer either."""
         return not (self.closed or self._transport.is_closing() or self._poll.poll(0))
 
     async def exchange(self, request: bytes, *, deadline: float) -> HttpReply:
@@ -89,12 +89,12 @@ class HttpConnection(asyncio.Protocol):
                 self._finish(self._reply)
 
     def eof_received(self) -> bool:
-        """End the reply where it is one that ends so; the connection is of no more use in any case."""
+        """End a reply that the end of the connection completes; the connection cannot be used again."""
         self._end()
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Do the same; an error is no end of a reply."""
+        """Close; an error completes no reply."""
         if error is None:
             self._end()
         else:
@@ -129,7 +129,7 @@ class HttpConnection(asyncio.Protocol):
         self._fail("timeout", "no whole reply in time")
 
     def _fail(self, reason: str, detail: str) -> None:
-        """End the connection, and the exchange, of which it is unknown whether the vendor took it."""
+        """End the connection and its exchange; the vendor may have taken the request."""
         future = self._future
         self.drop()
         if future is not None and not future.done():

@@ -20,7 +20,7 @@ IDLE_S = 15.0
 DISTRUST_S = 600.0
 """How long connections to a host that wrote what nobody asked for carry one request each.
 
-What comes while a request is under way can be told from its reply by nobody.
+Nobody can tell such bytes from the reply to a request that is under way.
 """
 
 NEXT_ADDRESS_S = 0.25
@@ -79,7 +79,7 @@ class HttpOrigin:
             connection.drop()
 
     def keep(self, connection: HttpConnection) -> None:
-        """Let a connection wait for the next request."""
+        """Keep a connection for the next request."""
         connection.idle_since = self._loop.time()
         if connection.idle_since < self._distrusted_until:
             connection.drop()
@@ -94,7 +94,7 @@ class HttpOrigin:
         self._open.discard(connection)
 
     def distrust(self) -> None:
-        """Use no connection twice for a while."""
+        """Use each connection only once for a while."""
         self._distrusted_until = self._loop.time() + DISTRUST_S
         for connection in tuple(self._idle):
             connection.drop()

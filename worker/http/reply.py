@@ -14,7 +14,7 @@ MAX_HEADER_BYTES = 64 * 1024
 """Of all header lines of a reply together, those of informational replies and trailers too (contract, section 6)."""
 
 MAX_HEADERS = 500
-"""The same of their number."""
+"""The most header lines of a reply."""
 
 MAX_FRAMING_BYTES = 2 * 1024 * 1024
 """Of the lines between chunks; the longest body in chunks of one byte each has 1.5 MB of them."""
@@ -70,7 +70,7 @@ class HttpReply:
 
     @property
     def begun(self) -> bool:
-        """Say whether anything of it came."""
+        """Return whether anything of it came."""
         return bool(self._buffer) or self.status > 0
 
     def feed(self, data: bytes) -> bool:
@@ -78,7 +78,7 @@ class HttpReply:
         return self._stage(self, data)
 
     def feed_end(self) -> None:
-        """Take note that nothing more comes; raises ``BrokenReply`` unless the reply is one that ends so."""
+        """End the reply, for nothing more comes; raises ``BrokenReply`` where something is missing."""
         if self._stage is not HttpReply._read_to_end:
             raise BrokenReply
 
@@ -240,7 +240,7 @@ class HttpReply:
         return False
 
     def _is_full(self) -> bool:
-        """Say whether no more is read, and then that the connection has more to come."""
+        """Return whether the body has reached its limit; then the connection still has more to come."""
         if len(self._body) < MAX_REPLY_BYTES:
             return False
         self.keeps_connection = False

@@ -1,6 +1,6 @@
-"""What an operator does to the ledger: each action whole or not at all, and in the audit from the same step on.
+"""The operators' actions on the ledger: one script does each of them and writes it into the audit.
 
-``by`` is the operator's action; without it the change is nobody's, and stands in no audit.
+``by`` is the operator's action; without it the audit does not record the change.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,19 +69,19 @@ async def wake(ledger: Ledger, destinations: Iterable[str]) -> None:
 
 
 async def pause(ledger: Ledger, destination: str, *, by: Action | None = None) -> bool:
-    """Take nothing more from a destination's queue, which keeps growing; ``False`` when it was paused already."""
+    """Pause a destination, whose queue keeps growing; ``False`` when it was paused already."""
     return bool(await ledger.scripts.run("pause", dumped(by), destination))
 
 
 async def resume(ledger: Ledger, destination: str, *, by: Action | None = None) -> dict[str, str]:
-    """Open a destination that is paused, blocked or whose circuit is open; return what had shut it."""
+    """Resume a destination that is paused, blocked or whose circuit is open; return what had held it."""
     found = await ledger.scripts.run("resume", dumped(by), destination)
     was = dict(zip(found[::2], found[1::2], strict=True))
     return {name: was[name] for name in ("paused", "blocked", "open") if name in was}
 
 
 async def suppress(ledger: Ledger, *numbers: str, by: Action | None = None) -> bool:
-    """Make no lead for numbers (E.164) any more; ``False`` when all were on the list already."""
+    """Put numbers (E.164) on the list that no lead is made for; ``False`` when all were on it already."""
     return bool(await ledger.scripts.run("suppress", dumped(by), "SADD", *numbers))
 
 

@@ -15,23 +15,23 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """What holds of one cause of one rule at a moment."""
+    """What is known of one cause of one rule at a moment."""
 
     alert: str
     on: bool
     since_ms: int | None = None
     """Since when, where that is known; else it is when it was first seen."""
     hold_ms: int
-    """It is told once it has held for so long."""
+    """How long it must hold before a message begins."""
     clear_ms: int
-    """It has ended once it has not held for so long."""
+    """How long it must not hold before it has ended."""
     may: bool
-    """Whether it may begin to be told now, or be told again."""
+    """Whether a message may be sent now, the first or another one."""
     targets: Sequence[str]
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def shape(self) -> dict[str, Any]:
-        """Return it as the script wants it."""
+        """Return the values that the script takes."""
         shape: dict[str, Any] = {
             "id": self.alert, "on": self.on, "hold": self.hold_ms, "clear": self.clear_ms, "may": self.may,
             "to": list(self.targets), "facts": orjson.dumps(dict(self.facts)).decode(),
@@ -70,7 +70,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
-    """The first message of a target's line, in this process's hands until its lease ends."""
+    """The first message of a target's line, claimed by this process until its lease ends."""
 
     target: str
     fence: int
@@ -110,7 +110,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A message that is done with."""
+    """A message that was delivered or given up."""
 
     target: str
     outcome: str

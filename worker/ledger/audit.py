@@ -71,7 +71,7 @@ class Audited:
 
 
 def dumped(action: Action | None) -> str:
-    """Write an action for a script; empty where it is nobody's doing."""
+    """Write an action for a script; empty for none."""
     return "" if action is None else action.dump()
 
 
@@ -82,7 +82,7 @@ def named(ids: Sequence[object]) -> str:
 
 
 async def note(ledger: Ledger, action: Action, *, count: int = 1) -> None:
-    """Put on record what is done elsewhere, such as a request to a vendor; nothing where nothing was done."""
+    """Record what is done elsewhere, such as a request to a vendor; nothing when ``count`` is 0."""
     await ledger.scripts.run("note", action.dump(), count)
 
 

@@ -194,7 +194,7 @@ async def put_back(
 
 
 async def is_empty(ledger: Ledger) -> bool:
-    """Say whether there is no ledger yet, whatever processes have said of themselves."""
+    """Return whether there is no ledger yet; sign-ins of processes do not count."""
     async for keys in scan(ledger, EVERY, KEYS_A_SLICE):
         if any(not key.startswith(_OF_THE_MOMENT) for key in keys):
             return False

@@ -28,7 +28,7 @@ class Figures:
 
     @property
     def complete(self) -> bool:
-        """Say whether nothing is missing, and all is delivered."""
+        """Return whether nothing is missing, and all is delivered."""
         return self.delivered == self.there
 
 

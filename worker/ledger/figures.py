@@ -104,7 +104,7 @@ class Known:
 
 
 async def known(ledger: Ledger) -> Known:
-    """Read the short names; what is beyond their bound shares one, ``other``."""
+    """Read the short names; the names beyond their bound share one, ``other``."""
     found: Any = await ledger.redis.hgetall(FACETS_KEY)
     kinds: dict[str, list[Facet]] = {"s": [], "d": [], "r": []}
     for text, number in found.items():

@@ -1,4 +1,4 @@
-"""What a delivery remembers of itself: its attempts, its notes, and what was last sent."""
+"""The history of a delivery: its attempts, its notes, and what was last sent."""
 
 from collections.abc import Sequence
 from dataclasses import field, replace
@@ -30,14 +30,14 @@ class Attempt:
     reason: str = ""
     reply: str = ""
     unknown: bool = False
-    """The vendor may have done what it was asked, though no answer said so."""
+    """No answer came, and the vendor may have done what it was asked."""
     later: tuple[Any, ...] = field(default=(), repr=False)
     """What a later version keeps beside it; written back as it came."""
 
 
 @record
 class History:
-    """The part of a delivery that its claim's holder rewrites whole; the ledger's scripts never look inside."""
+    """The part of a delivery that the holder of the claim rewrites whole; the scripts never look inside."""
 
     attempts: tuple[Attempt, ...] = ()
     notes: tuple[str, ...] = ()

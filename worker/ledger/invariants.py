@@ -1,4 +1,4 @@
-"""Checks the ledger: every call and delivery stands where somebody looks at it, and nothing stands for nothing."""
+"""The ledger's invariants: each call and delivery is where something looks at it, and no entry lacks its record."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -69,7 +69,7 @@ class Fault:
 
     @property
     def is_shelved(self) -> bool:
-        """Say whether it is no fault of the ledger: a record of another version, kept for that."""
+        """Return whether it is no fault of the ledger: a record of another version, kept for that."""
         return self.fault == "set_aside"
 
 
@@ -84,7 +84,7 @@ class Checked:
 
     @property
     def wrong(self) -> int:
-        """Return how many faults there are; what is set aside is told, and none."""
+        """Return how many faults there are; a record that is set aside is not one."""
         return self.counts.total() - self.counts["set_aside"]
 
     @property

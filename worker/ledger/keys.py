@@ -93,11 +93,11 @@ class Key:
     fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def matches(self, name: str) -> bool:
-        """Say whether a key of Redis is one of these."""
+        """Return whether a key of Redis is one of these."""
         return _pattern(self.name).fullmatch(name) is not None
 
     def has_field(self, name: str) -> bool:
-        """Say whether a field of such a hash is named here."""
+        """Return whether a field of such a hash is named here."""
         return any(_pattern(known).fullmatch(name) for known in self.fields)
 
 

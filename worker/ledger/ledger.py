@@ -145,7 +145,7 @@ class Ledger:
         return list(letters), confirmed
 
     async def _confirmed(self, script: str, *args: str | float) -> tuple[Any, bool]:
-        """Run a script, and say whether enough replicas have what it wrote."""
+        """Run a script; return its answer and whether enough replicas have what it wrote."""
         answer, confirmed = await self.scripts.run_confirmed(
             script, *args, within_ms=CONFIRM_MS if self._in_step else LAGGING_MS
         )
@@ -153,7 +153,7 @@ class Ledger:
         return answer, confirmed
 
     async def _fold(self, items: Sequence[Incoming], letters: list[str]) -> bool:
-        """Hand in again what its call holds too many others of, note the answers, and say whether it is confirmed."""
+        """Hand in again, to be folded, events that their calls have no room for; return whether that is confirmed."""
         places = [place for place, letter in enumerate(letters) if letter == _FOLD]
         if not places:
             return True
@@ -171,7 +171,7 @@ class Ledger:
         return _body_id(body, received_us)
 
     async def _quarantine(self, bodies: Sequence[tuple[bytes, str, str, int]]) -> bool:
-        """Keep bodies, and say whether that is confirmed."""
+        """Keep bodies; return whether that is confirmed."""
         if not bodies:
             return True
         args: list[str | int] = [MAX_QUARANTINED, MAX_QUARANTINED_BYTES]
@@ -193,7 +193,7 @@ class Ledger:
         await self.redis.delete(WAKE_CALLS_KEY)
 
     async def overview(self, destinations: Iterable[str] = ()) -> Overview:
-        """Say what is due, held and dead, and how many workers tick."""
+        """Return what is due, held and dead, and how many workers tick."""
         return Overview.parse(await self.scripts.run("overview", WORKER_ALIVE_MS, *destinations))
 
     async def queue_depths(self, queues: Iterable[str]) -> dict[str, int]:
@@ -266,7 +266,7 @@ class Ledger:
         )
 
     async def is_suppressed(self, number: str) -> bool:
-        """Say whether no lead is to be made for a number (E.164)."""
+        """Return whether no lead is to be made for a number (E.164)."""
         return await self._suppressed.holds(number)
 
     async def claim(
@@ -307,7 +307,7 @@ class Ledger:
         return claim
 
     async def set_aside(self, key: DeliveryKey, *, fence: int, why: str) -> None:
-        """Give back a claimed delivery, unsent, of which this version cannot read a part; it is tried again later."""
+        """Set aside a claimed delivery, unsent, because this version cannot read a part of it; a later one may."""
         log.error("ledger.unreadable", delivery_id=str(key), part=why)
         await self.scripts.run("shelve", str(key), fence, why)
 
@@ -333,7 +333,7 @@ class Ledger:
         return finished
 
     async def tick(self, destinations: Iterable[str], *, config: str = "", limit: int = 500) -> Tick:
-        """Return expired leases to due and say what has to be woken; any number of clocks may call it.
+        """Put deliveries with expired leases back to due; return what to wake. Any number of clocks may call it.
 
         Of the clocks with one ``config``, the digest of their configuration, one looks each ``tick_every`` ms.
         """

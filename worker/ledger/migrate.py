@@ -53,7 +53,7 @@ def ahead(of_format: int) -> list[Migration]:
 
 
 async def plan(ledger: Ledger, settings: Settings, *, advance: Advance = lambda _: None) -> list[Step]:
-    """Say what there is to do; changes nothing."""
+    """Return what there is to do; change nothing."""
     schema = await read_schema(ledger.redis)
     steps = []
     for one in ahead(schema.format):

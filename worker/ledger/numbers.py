@@ -33,14 +33,14 @@ class NumberClaim(StrEnum):
 
     OURS = "ours"
     BUSY = "busy"
-    """Somebody else is sending it."""
+    """Another worker is sending it."""
     SETTLED = "settled"
     ABSENT = "absent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberRecord:
-    """A request as the ledger has it."""
+    """A request as the ledger holds it."""
 
     key: str
     request: NumberRequest
@@ -82,7 +82,7 @@ class Numbers:
         return claim
 
     async def settle(self, key: str, token: str, outcome: NumberOutcome) -> bool:
-        """Note what a claim came to; ``False`` when it is not the claim, or another outcome is certain already."""
+        """Settle a claim with its outcome; ``False`` for another claim's, or where an outcome is certain already."""
         applied = await self._ledger.scripts.run("number_settle", key, token, outcome.state, outcome.dump())
         return bool(applied == 1)
 

@@ -29,7 +29,7 @@ class DestinationStatus:
 
     @property
     def served(self) -> bool:
-        """Say whether its deliveries are taken: not paused, not blocked, circuit closed."""
+        """Return whether its deliveries are taken: not paused, not blocked, circuit closed."""
         return not self.shut_by
 
     @property

@@ -156,7 +156,7 @@ async def _open_at(ledger: Ledger, name: str) -> AsyncIterator[list[str]]:
 
 
 async def is_remembered(ledger: Ledger, call_id: str) -> bool:
-    """Say whether the id alone is left of a call: its retention is over, or it was erased."""
+    """Return whether the id alone is left of a call: its retention is over, or it was erased."""
     return bool(await ledger.redis.exists(f"{REMEMBERED_KEY}{call_id}"))
 
 
@@ -297,17 +297,17 @@ def _body(body_id: str, text: str) -> QuarantinedBody:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is held of the calls that were asked for."""
+    """The calls that were asked for, as far as the ledger knows them."""
 
     calls: Mapping[str, StoredCall]
     remembered: frozenset[str]
-    """Those of which the id alone is left: whatever comes of them is not taken again."""
+    """Calls of which the id alone is left: their events are not taken again."""
 
 
 async def look_up(ledger: Ledger, call_ids: Sequence[str]) -> Known:
     """Look calls up by their ids, whole; raises ``redis.RedisError``.
 
-    A foreign key in the place of a call is no call: accepting says what there is to say of it.
+    A key of another type in the place of a call is no call; ``accept`` reports it.
     """
     ids = list(dict.fromkeys(call_ids))
     async with ledger.redis.pipeline(transaction=False) as pipe:

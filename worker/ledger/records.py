@@ -1,4 +1,4 @@
-"""What goes into the ledger's operations and what comes out of them."""
+"""The records that the ledger's operations take and return."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ CALL_STATES: Mapping[str, str] = {"": "waiting", "w": "waiting", "r": "ready", "
 
 
 class Accepted(StrEnum):
-    """What became of an event that was handed in."""
+    """What ``accept`` did with an event."""
 
     NEW = "N"
     SAME = "S"
@@ -175,7 +175,7 @@ class StoredCall:
 
     @property
     def arrivals(self) -> Arrivals:
-        """Tell which events are in, without reading their values; raises ``UnreadableError``."""
+        """Return which events are in, without reading their values; raises ``UnreadableError``."""
         if self.unreadable:
             raise UnreadableError(self.unreadable)
         if not self.folded:
@@ -227,7 +227,7 @@ _READABLE = re.compile(r"[0-9]+ [sepcq]\{")
 
 
 def _is_readable(text: str) -> bool:
-    """Say whether an event begins as this version knows it: one of a later version has another kind or another form."""
+    """Return whether an event begins in a form that this version knows; a later version may write another."""
     return _READABLE.match(text) is not None
 
 
@@ -272,7 +272,7 @@ class Claim:
     left: int
     """How many more are due; 0 where none could be claimed."""
     behind_ms: int
-    """Since when the longest of them is due."""
+    """Age in milliseconds of the oldest due delivery."""
     items: tuple[Claimed, ...]
 
 
@@ -324,7 +324,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What a clock tick found: how many leases had expired, and what has to be woken."""
+    """The result of a clock's tick: how many leases had expired, and what to wake."""
 
     looked: bool
     """False where another clock has looked just now."""
@@ -377,9 +377,9 @@ class FollowUp:
     answered: bool
     """True: withdraws the caller's missed calls of the window; False: is withdrawn by an answered one."""
     marks: tuple[str, ...] = ()
-    """What other calls of the caller know it by: its routes and its service, as digests."""
+    """Digests of its routes and its service, which other calls of the caller are compared with."""
     asks: tuple[str, ...] = ()
-    """One of these marks the other call must have; none: any other call of the caller is meant."""
+    """The other call must have one of these marks; none: any other call of the caller counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -440,7 +440,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What came of a plan: whether it was applied, and the keys made due with their destination's backlog."""
+    """The result of a plan: whether it was applied, and the keys made due with their destination's backlog."""
 
     applied: bool
     created: tuple[tuple[DeliveryKey, int], ...]

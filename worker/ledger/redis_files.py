@@ -1,4 +1,4 @@
-"""Lets Redis write its own files anew, which hold what was removed until then."""
+"""Rewrites Redis' own files, which hold removed data until then."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -44,7 +44,7 @@ async def rewrite_files(redis: Redis, *, within_s: float = WITHIN_S) -> dict[str
 
 
 async def _has_snapshots(redis: Redis) -> bool:
-    """Say whether Redis writes snapshots by itself; where it may not say, it is taken to."""
+    """Return whether Redis writes snapshots by itself; where it may not say, it is taken to."""
     try:
         return bool((await redis.config_get("save")).get("save", "unknown"))
     except ResponseError:

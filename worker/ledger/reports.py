@@ -1,4 +1,4 @@
-"""What the receivers' processes say of themselves, for those that see the ledger alone."""
+"""The reports of the receivers' processes, for readers that see the ledger alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import orjson
 from worker.ledger.ledger import Ledger
 
 FORGOTTEN_MS = 7 * 86_400_000
-"""A spool that nobody drains any more is told for so long after its receiver's last report."""
+"""How long a spool that nobody drains is shown after its receiver's last report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

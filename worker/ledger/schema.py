@@ -26,7 +26,7 @@ FIRST_FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """What the ledger says of itself."""
+    """The ledger's own description: its format, its epoch, and what is being done to it."""
 
     format: int
     epoch: str
@@ -122,7 +122,7 @@ def refuse_unknown_format(redis_url: str) -> None:
 
 
 async def begin(ledger: Ledger, *, format_known: int | None = None, beats: bool = False) -> tuple[int, Schema]:
-    """Give the ledger an epoch where it has none; return the beat of before, and what it says now.
+    """Make an epoch for a ledger that has none; return the beat of before, and the ledger's description.
 
     ``format_known``: of the ledger that stood here before, where the caller knows it. ``beats``: note the look.
     """
@@ -144,7 +144,7 @@ async def note(ledger: Ledger, **fields: Any) -> None:
 
 
 def changed_in_words(changed: Mapping[str, Any]) -> str:
-    """Say what a receiver noticed of a ledger, and what to do."""
+    """Return in words what a receiver noticed of a ledger, and what to do."""
     last = at_time(changed["last_seen_ms"])
     noticed = at_time(changed["noticed_ms"])
     what = (

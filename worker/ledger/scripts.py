@@ -82,7 +82,7 @@ class Scripts:
             return await script(args=(now, *args))
 
     async def run_confirmed(self, name: str, *args: str | float, within_ms: int) -> tuple[Any, bool]:
-        """Run a script and say whether enough replicas have what it wrote, or found written; one round trip.
+        """Run a script; return whether enough replicas have what it wrote, or found written. One round trip.
 
         WAIT answers for its connection's last write, so a write of nothing comes before it: a script that found a
         duplicate wrote none, and its first copy may be another connection's. While the Sentinels change the primary,

@@ -33,7 +33,7 @@ _MOST = {"s": 500, "d": 1000, "r": 200}  # as in index.lua
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facets:
-    """What the index knows of a call; ``None`` is any. Whoever searches looks at what is found once more."""
+    """What the index knows of a call; ``None`` is any. The caller checks each call that it finds."""
 
     callers: tuple[str, ...] | None = None
     """Digits of which one is the whole number; the index has the last eight of them."""
@@ -64,7 +64,7 @@ async def search(
     page: int = PAGE,
     planned_only: bool = False,
 ) -> AsyncIterator[list[str]]:
-    """Return the ids of calls that may be meant, in pages, by when they were planned; those not yet planned first.
+    """Return the ids of calls that may match, in pages, by when they were planned; those not yet planned first.
 
     ``after``: the id with which an earlier search ended; this one goes on behind it.
     """

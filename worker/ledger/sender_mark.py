@@ -35,5 +35,5 @@ def foreign(record: str) -> str:
 
 
 def is_foreign(reason: str) -> bool:
-    """Say whether a body waits in quarantine because its sender does not speak for its call."""
+    """Return whether a body waits in quarantine because its sender does not speak for its call."""
     return reason.startswith(_FOREIGN)

@@ -1,4 +1,4 @@
-"""What a worker says of itself at each tick, so that the others and the operator know whose configuration is newest."""
+"""The sign-in of a worker at each tick, so that others and the operator know whose configuration is newest."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class SignIn:
 
     @property
     def plans(self) -> bool:
-        """Say whether it plans calls: workers that consume other queues only do not."""
+        """Return whether it plans calls: workers that consume other queues only do not."""
         return "calls" in self.queues
 
     def yields_to(self, newest: "SignIn") -> bool:
-        """Say whether that worker has another configuration, which is newer than this one's."""
+        """Return whether that worker has another configuration, which is newer than this one's."""
         newer = (newest.changed_ms, newest.config) > (self.changed_ms, self.config)
         return newer and newest.config != self.config
 

@@ -1,4 +1,4 @@
-"""Looks numbers up on the list of those that no lead is made for: what is asked in one moment goes as one question."""
+"""The list of numbers that no lead is made for; look-ups of one moment go as one command."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ class Suppressed:
         self._asking: asyncio.Task[None] | None = None
 
     async def holds(self, number: str) -> bool:
-        """Say whether a number (E.164) is on the list; raises ``redis.RedisError``."""
+        """Return whether a number (E.164) is on the list; raises ``redis.RedisError``."""
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._asked.append((number, future))
         if self._asking is None:

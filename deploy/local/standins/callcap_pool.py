@@ -55,7 +55,7 @@ class Number:
 
     @property
     def toll_free(self) -> bool:
-        """Say whether calls to it are free."""
+        """Return whether calls to it are free."""
         return self.area_code in _TOLL_FREE
 
     def shown(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _fits(number: Number, wanted: Mapping[str, Any], vanity: str) -> bool:
 
 
 def _spells(number: str, pattern: str) -> bool:
-    """Say whether the pattern's digits stand somewhere in the number; ``*`` and ``#`` are any one digit."""
+    """Return whether the pattern's digits stand somewhere in the number; ``*`` and ``#`` are any one digit."""
     starts = range(len(number) - len(pattern) + 1)
     return any(all(sign in "*#" or number[at + i] == sign for i, sign in enumerate(pattern)) for at in starts)
 

@@ -109,16 +109,16 @@ class Fault:
 
     @property
     def fails(self) -> bool:
-        """Say whether it does more than delay."""
+        """Return whether it does more than delay."""
         return bool(self.status or self.mode or self.says or self.body is not None)
 
     @property
     def carries_out(self) -> bool:
-        """Say whether the vendor does what it was asked before the fault shows."""
+        """Return whether the vendor does what it was asked before the fault shows."""
         return self.store or self.mode in {"close", "store_then_drop", "store_then_hang"}
 
     def concerns(self, vendor: str, path: str, body: bytes) -> bool:
-        """Say whether a request is one of those it may strike."""
+        """Return whether a request is one of those it may strike."""
         return self.vendor in {"", vendor} and self.path in path and self.match.encode() in body
 
     def used_up(self) -> bool:
