@@ -1,4 +1,4 @@
-"""What operators do, for the command line and the console alike; each action stands in the audit."""
+"""The operators' actions, for the command line and the console alike; the audit records each."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -66,7 +66,7 @@ async def _follow_up(session: Session, keys: Sequence[DeliveryKey]) -> None:
 
 @dataclass(slots=True)
 class Rerouted:
-    """What routing calls again came to."""
+    """The result of routing calls again."""
 
     deliveries: int = 0
     unrouted: int = 0
@@ -108,7 +108,7 @@ async def retry_body(session: Session, body_id: str, body: QuarantinedBody | Non
 
 @dataclass(slots=True)
 class Tested:
-    """What was asked of a destination and what came of it."""
+    """The test of a destination: what was sent, and what the answer shows."""
 
     destination: str
     vendor: str

@@ -1,4 +1,4 @@
-"""For other programs, and the only module that they may import: hand in an event, look at a call, provision a number.
+"""The module for other programs, and the only one to import: hand in an event, look at a call, provision a number.
 
 Each function opens Redis (``REDIS_URL``, or the address given), does its work and closes it; from asyncio:
 ``await asyncio.to_thread(call_state, "1122334")``. Everything else of this project may change from version to version.
@@ -50,7 +50,7 @@ CALLCAP_QUEUE = "callcap"
 
 
 class Refused(Exception):
-    """Raised when what is asked cannot be done, today or later; ``faults`` says why, without numbers or secrets."""
+    """Raised for a request that cannot be done, today or later; ``faults`` says why, without numbers or secrets."""
 
     def __init__(self, *faults: str) -> None:
         self.faults = faults
@@ -62,7 +62,7 @@ class Unavailable(Exception):
 
 
 class EventFate(StrEnum):
-    """What became of an event."""
+    """What the ledger did with an event."""
 
     STORED = "stored"
     KNOWN = "known"
@@ -108,7 +108,7 @@ class NumberState:
     words: str = field(default="", repr=False)
     """Callcap's words."""
     lookup: str = ""
-    """Of an unknown one: ``offered``, ``not_offered`` or ``failed``."""
+    """What the look-up of an unknown one told: ``offered``, ``not_offered`` or ``failed``."""
 
 
 def deliver_event(body: bytes | Mapping[str, Any], *, redis_url: str = "") -> EventFate:

@@ -1,4 +1,4 @@
-"""``switchboard alerts``: what is wrong and told to whom, and a message to try the way."""
+"""``switchboard alerts``: the causes that hold, the messages, and a test message."""
 
 import asyncio
 import time
@@ -89,7 +89,7 @@ def test(*, as_json: bool) -> None:
 
 
 async def _outcomes(session: Session, wanted: set[str]) -> dict[str, Sent]:
-    """Wait for these messages; return those that are done with in time."""
+    """Wait for these messages; return those that were delivered or given up in time."""
     until = time.monotonic() + WAIT_S
     while True:
         done = {one.message.message_id: one for one in await kept.sent(session.ledger)}

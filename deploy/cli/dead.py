@@ -87,7 +87,7 @@ def drop(*, yes: bool, as_json: bool, **selected: Any) -> None:
 
 
 def _end(chosen: Chosen, done: Done) -> None:
-    """Raise ``Failed`` where not all that was asked for was done."""
+    """Raise ``Failed`` unless everything was done that was asked for."""
     faults = [f"There is no dead letter {key}." for key in chosen.unknown]
     if done.stopped:
         faults.append(f"Stopped: {len(chosen.keys) - done.count} are left as they were.")
@@ -177,7 +177,7 @@ def show(*, key: str, as_json: bool) -> None:
 
 
 def _payload(text: str) -> Any:
-    """Return the payload as JSON where it is whole; a very long one was cut, and is given as text."""
+    """Return the payload as JSON; a very long one was cut, and is returned as text."""
     try:
         return json.loads(text) if text else None
     except ValueError:

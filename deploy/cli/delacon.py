@@ -31,7 +31,7 @@ def _read_day(_context: click.Context, _parameter: click.Parameter, text: str | 
 @as_option
 @json_option
 def audit(*, day: date | None, fix: bool, as_json: bool) -> None:
-    """Say of a day how many calls Delacon lists, how many of them are here, and how many are delivered."""
+    """Count for a day the calls that Delacon lists, those of them that are here, and those that are delivered."""
 
     async def work(session: Session) -> dict[str, Any]:
         settings = session.settings.delacon
@@ -66,7 +66,7 @@ def audit(*, day: date | None, fix: bool, as_json: bool) -> None:
 
 
 def _sentence(done: dict[str, Any]) -> str:
-    """Say it as the contract does."""
+    """Print the sentence of the contract."""
     there = f"{done['there']} {'call' if done['there'] == 1 else 'calls'} there"
     rest = f"{done['here']} here, {done['missing']} missing, {done['delivered']} delivered everywhere they should be"
     return f"{done['day']}: {there}, {rest}"

@@ -1,4 +1,4 @@
-"""``switchboard deliveries``: look at deliveries, and lend a hand."""
+"""``switchboard deliveries``: look at deliveries; retry, cancel or redeliver them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""``switchboard deliveries retry``, ``cancel`` and ``redeliver``: an operator's hand in deliveries of any state."""
+"""``switchboard deliveries retry``, ``cancel`` and ``redeliver``: an operator's actions on deliveries."""
 
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
@@ -136,7 +136,7 @@ async def chosen(session: Session, selection: Selection, states: frozenset[State
 
 
 def _tell(keys: Sequence[DeliveryKey], done: Done, selection: Selection, did: str, *, as_json: bool) -> None:
-    """Print the count; raises ``Failed`` where not all that was asked for was done."""
+    """Print the count; raises ``Failed`` unless everything was done that was asked for."""
     known = {str(key) for key in keys}
     unknown = [key for key in dict.fromkeys(selection.keys) if key not in known]
     left = len(keys) - done.count

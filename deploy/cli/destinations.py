@@ -125,5 +125,5 @@ async def _require(session: Session, name: str) -> None:
 
 
 def _moment(probe_at: str) -> str | None:
-    """Return a probe's time; ``never`` stays a word: only resume opens such a destination."""
+    """Return a probe's time as ISO 8601, or ``never``: only resume opens such a destination."""
     return iso(int(probe_at)) if probe_at.isdigit() else probe_at or None

@@ -89,7 +89,7 @@ def mentions_call(body: bytes, call_id: str) -> bool:
 
 
 def holdings(session: Session, stored: StoredCall) -> list[Holding]:
-    """Say what the vendors have of a call, by what its deliveries came to."""
+    """Return what the vendors have of a call, judged by its deliveries."""
     found = []
     for record in stored.deliveries.values():
         if record.key.action == "cancel" or not (holds := _holds(record)):
@@ -112,7 +112,7 @@ def holdings(session: Session, stored: StoredCall) -> list[Holding]:
 
 
 def _holds(record: DeliveryRecord) -> str:
-    """Say ``yes``, ``maybe`` or nothing."""
+    """Return ``yes``, ``maybe`` or empty text."""
     if record.state is State.DELIVERED or record.reason == "saved_unprocessed":
         return "yes"
     if record.state is State.SKIPPED or record.reason in _REFUSED or not record.number:
@@ -217,7 +217,7 @@ async def _caller_of(session: Session, call_id: str) -> AskedNumber | None:
 
 
 async def _clean_files(session: Session) -> dict[str, dict[str, str]]:
-    """Take what was removed out of the files that it still stands in; say of each what became of it."""
+    """Rewrite the files that still hold what was removed; return the result for each."""
     files = {name: asdict(one) for name, one in (await rewrite_files(session.ledger.redis)).items()}
     return {**files, "spool": _clean_spool(session.environment.spool_path)}
 

@@ -1,4 +1,4 @@
-"""What ``switchboard doctor`` looks at: Redis, the work, the spool, Flower."""
+"""The findings of ``switchboard doctor`` on Redis, the work, the receiver, the spool and Flower."""
 
 import http.client
 import json
@@ -50,7 +50,7 @@ class Findings:
 
 
 async def look_at_redis(found: Findings, redis_url: str, names: Mapping[str, str], *, config: str) -> None:
-    """Look at the server, and at what the ledger says of workers and due work.
+    """Look at the Redis server, the workers and the due work.
 
     ``names``: the destinations of this configuration, each with its vendor; ``config``: the digest of its file.
     """
@@ -120,7 +120,7 @@ async def _look_at_schema(found: Findings, redis: Redis) -> None:
 
 
 async def _try_a_write(found: Findings, ledger: Ledger) -> None:
-    """Try what every webhook needs, whatever the server tells of itself."""
+    """Try the write that every webhook needs, whatever the server reports."""
     try:
         await ledger.ping()
     except NotPrimaryError:
@@ -166,7 +166,7 @@ def _look_at_configurations(found: Findings, overview: Overview, config: str) ->
 
 
 def _look_at_queues(found: Findings, overview: Overview, names: Mapping[str, str]) -> None:
-    """Look for what nothing will pick up: queues without a worker, and destinations without a configuration."""
+    """Look for work that nothing will take: queues without a worker, and destinations without a configuration."""
     if overview.sign_ins and all(one.queues for one in overview.sign_ins):
         consumed = {queue for one in overview.sign_ins for queue in one.queues}
         for queue in sorted({"calls", *names.values()} - consumed):
@@ -288,7 +288,7 @@ def look_at_receiver(found: Findings, url: str, *, ops_tokens: Sequence[str], co
 
 
 def _judge_spool(found: Findings, spool: dict[str, Any]) -> None:
-    """Judge the spool that the receiver has, whatever this command's environment says of one."""
+    """Judge the receiver's spool, which may be another one than this command's environment names."""
     found.values["spool"] = {**(found.values.get("spool") or {}), **spool}
     match spool.get("state"):
         case "off":

@@ -1,4 +1,4 @@
-"""What each column of an imported file stands for, and what became of it."""
+"""The columns of an imported file: which of Delacon's keys each stands for, and how many values it brought."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

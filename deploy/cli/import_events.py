@@ -1,4 +1,4 @@
-"""``switchboard import``: takes in calls that never came by webhook."""
+"""``switchboard import``: imports calls that never came by webhook."""
 
 import asyncio
 import csv
@@ -161,7 +161,7 @@ def _text_of(cell: str, key: str) -> str:
 
 
 def _odd_row(row: Sequence[str], header: Sequence[str], id_at: int) -> str:
-    """Say why a row is no call's; empty text where it may be one."""
+    """Return why a row holds no call; empty text where it may hold one."""
     if [cell.strip() for cell in row] == header or (len(row) > id_at and row[id_at].strip() in {*header, CALL_ID}):
         return "the header again"
     if is_total(row):
@@ -190,7 +190,7 @@ NOT_STORED = "Redis would not store it"
 
 @dataclass(slots=True)
 class Count:
-    """What an import came to."""
+    """The result of an import."""
 
     new: int = 0
     known: int = 0
@@ -273,7 +273,7 @@ def import_file(*, file: str | None, journal: bool, dry_run: bool, as_json: bool
 
 
 def _finish(count: Count, columns: Columns, *, dry_run: bool, as_json: bool, journal: bool = False) -> None:
-    """Print what an import came to, and end with its status."""
+    """Print the result of an import, and end with its status."""
     told = dry_run and not journal
     if as_json:
         emit({

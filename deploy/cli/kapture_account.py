@@ -1,4 +1,4 @@
-"""Which Kapture account a command is about, and how what it answers is told."""
+"""The Kapture account that a command is about, and the printing of its answers."""
 
 import asyncio
 import time
@@ -74,7 +74,7 @@ async def ask_beside(destination: Destination, work: Callable[[Http], Awaitable[
 
 
 def failed(destination: Destination, error: DeliveryError) -> Failed:
-    """Tell why Kapture did not do it; after a lost answer, that nobody knows whether it did."""
+    """Return why Kapture did not do it; after a lost answer, that nobody knows whether it did."""
     text = f"{destination.name}: {error.reason}"
     if error.detail:
         text += f": {blank(error.detail, destination.secrets)}"

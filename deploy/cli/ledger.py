@@ -1,4 +1,4 @@
-"""``switchboard ledger``: what it says of itself, checks, migrations, backup and restore."""
+"""``switchboard ledger``: information, checks, migrations, backup and restore."""
 
 import os
 import secrets
@@ -37,7 +37,7 @@ def ledger() -> None:
 @ledger.command
 @json_option
 def info(*, as_json: bool) -> None:
-    """Say what the ledger is: format, epoch, size, and what happened to it."""
+    """Show the ledger's format, epoch and size, and what happened to it."""
 
     async def work(session: Session) -> dict[str, Any]:
         schema = await read_schema(session.ledger.redis)
@@ -258,7 +258,7 @@ def restore(*, file: Path, passphrase_file: Path | None, merge: bool, as_json: b
 
 
 def _verified(file: Path, passphrase: bytes | None) -> Header:
-    """Read a backup to its end, so that nothing of a damaged one comes in."""
+    """Read a backup to its end, so that a damaged one is refused before anything is restored."""
     try:
         with file.open("rb") as stream:
             reader = ArchiveReader(stream, passphrase)

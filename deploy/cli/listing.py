@@ -1,4 +1,4 @@
-"""What listings and exports of calls and deliveries have in common: their filters, their order and their pages."""
+"""The filters, orders and pages of the listings and exports of calls and deliveries."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ SORTS = (NEWEST, OLDEST, "started_at", "-started_at", "duration", "-duration", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """In which order, and which page of it."""
+    """The order of a listing, and the page of it."""
 
     sort: str
     limit: int
@@ -59,7 +59,7 @@ class Listing:
 
 
 def filter_options(noun: str) -> Callable[[C], C]:
-    """Give a command the filters of ``calls`` or ``deliveries``."""
+    """Return a decorator that adds the filters of ``calls`` or ``deliveries`` to a command."""
     states = CALL_STATES if noun == "calls" else [state.value for state in State]
     theirs = "" if noun == "calls" else " of their calls"
 
@@ -81,7 +81,7 @@ def filter_options(noun: str) -> Callable[[C], C]:
 
 
 def listing_options(command: C) -> C:
-    """Give a command an order, pages and a time zone."""
+    """Add an order, pages and a time zone to a command."""
     for decorate in (
         tz_option,
         click.option("--page", type=click.IntRange(min=1), default=1, help="Of --limit each, from 1."),

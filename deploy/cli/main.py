@@ -1,4 +1,4 @@
-"""The ``switchboard`` command: finds a command's module when it is asked for, and only then."""
+"""The ``switchboard`` command: it imports a command's module only when somebody asks for that command."""
 
 from importlib import import_module
 

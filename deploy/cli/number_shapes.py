@@ -1,4 +1,4 @@
-"""How requests about Callcap's numbers are shown, and what a person should do next."""
+"""The shapes of requests about Callcap's numbers, and what a person should do next."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ def search_shape(outcome: NumberOutcome) -> dict[str, Any]:
 
 
 def advice(record: NumberRecord, outcome: NumberOutcome, *, state: RequestState) -> str:
-    """Say in plain words what is the matter and what to do; empty when it is done."""
+    """Return in plain words what is the matter and what to do; empty when the request is done."""
     key, number = record.key, outcome.number or record.request.about
     match state:
         case RequestState.DONE:
@@ -126,7 +126,7 @@ _CAMPAIGN = (
 
 @dataclass(slots=True, kw_only=True)
 class OwnedNumber:
-    """A number that is ours, as the last successful requests left it."""
+    """A number of ours, as the last successful requests left it."""
 
     number: str
     account: str = ""
@@ -166,5 +166,5 @@ def owned(records: Iterable[NumberRecord]) -> list[OwnedNumber]:
 
 
 def open_requests(records: Iterable[NumberRecord]) -> list[NumberRecord]:
-    """Return the requests of which a person should know more."""
+    """Return the requests that a person should look at."""
     return [record for record in records if record.state in _OPEN]

@@ -1,4 +1,4 @@
-"""How commands talk: one JSON value or a table on standard output, everything else on standard error."""
+"""The output of commands: one JSON value or a table on standard output, everything else on standard error."""
 
 import json
 import sys
@@ -115,7 +115,7 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 
 
 def shown(text: str, *, lines: bool = False) -> str:
-    """Make a text of others fit for a terminal: no control characters, which could move the cursor."""
+    """Return a text without control characters, which could move a terminal's cursor."""
     kept = "\n" if lines else ""
     return "".join(c if c.isprintable() or c in kept else " " if c.isspace() else "\ufffd" for c in text)
 

@@ -24,7 +24,7 @@ from worker.errors import DeliveryError
 
 @dataclass(frozen=True, slots=True)
 class Previewed:
-    """What one destination would be sent; ``reason`` says why it would not."""
+    """The request that one destination would get; ``reason`` says why it would get none."""
 
     destination: Destination
     reason: str

@@ -26,19 +26,19 @@ CHANGED_SINCE = "the call has changed since; the vendor takes no updates"
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What keeps deliveries from being taken, by destination."""
+    """The gates that hold deliveries, by destination."""
 
     session: Session
     statuses: Mapping[str, DestinationStatus]
 
     @classmethod
     async def read(cls, session: Session) -> "Gates":
-        """Ask the ledger."""
+        """Read the gates from the ledger."""
         overview = await session.ledger.overview(session.settings.destinations)
         return cls(session, {status.name: status for status in overview.destinations})
 
     def shut(self, destination: str) -> str:
-        """Say why a destination's deliveries are held; empty when they are not."""
+        """Return why a destination's deliveries are held; empty when they are not."""
         if destination not in self.session.settings.destinations:
             return NO_DESTINATION
         status = self.statuses.get(destination)
@@ -139,7 +139,7 @@ def dead_line(letter: DeadLetter, session: Session) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why dead letters died: those of one cause are mended, and replayed, together."""
+    """The cause of dead letters: those of one cause are mended, and replayed, together."""
 
     destination: str
     reason: str

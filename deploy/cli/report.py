@@ -1,4 +1,4 @@
-"""``switchboard report``: what became of calls, by destination, by service or by day."""
+"""``switchboard report``: how calls ended, by destination, by service or by day."""
 
 import io
 import time

@@ -22,7 +22,7 @@ SAVED_UNPROCESSED = "saved_unprocessed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What was asked for; keys stand alone."""
+    """The dead letters or deliveries that a command names: keys, or filters."""
 
     keys: tuple[str, ...] = ()
     destination: str | None = None
@@ -40,7 +40,7 @@ class Selection:
             raise click.UsageError("Give keys, or --destination, --reason, --since, --until, or --all; not both.")
 
     def which(self) -> str:
-        """Return what was asked for, as the audit keeps it."""
+        """Return the selection as the audit keeps it."""
         filters = {
             "destination": self.destination, "reason": self.reason, "since": iso(self.since_ms),
             "until": iso(self.until_ms),

@@ -23,7 +23,7 @@ ANSWER_S = 30.0
 
 @dataclass(slots=True)
 class Sent:
-    """What came of it."""
+    """The result of sending."""
 
     webhooks: int = 0
     acknowledged: int = 0

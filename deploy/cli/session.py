@@ -1,4 +1,4 @@
-"""What commands work with: the environment, the settings and the ledger, opened for one piece of work."""
+"""The session of a command: the environment, the settings and the ledger, opened for one piece of work."""
 
 import asyncio
 import os
@@ -109,7 +109,7 @@ def with_ledger(work: Callable[[Session], Awaitable[T]], *, any_format: bool = F
 
 
 def put_on_record(what: str, which: str) -> None:
-    """Put into the audit what is done at a vendor; says so where there is no ledger that could take it."""
+    """Record in the audit what is done at a vendor; say so where no ledger takes it."""
 
     async def work(session: Session) -> None:
         await note(session.ledger, session.does(what, which))

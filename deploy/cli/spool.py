@@ -27,7 +27,7 @@ def spool() -> None:
 @spool.command
 @json_option
 def status(*, as_json: bool) -> None:
-    """Say how many events wait in the journal, and since when."""
+    """Show how many events wait in the journal, and since when."""
     path = read_environment(redis_required=False).spool_path
     found = look(path)
     if as_json:

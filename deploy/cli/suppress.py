@@ -89,7 +89,7 @@ def list_numbers(*, number: str | None, as_json: bool) -> None:
 
 
 def asked_number(session: Session, text: str, *, needed: bool = False) -> AskedNumber:
-    """Read a number as callers are read, and say how it was understood; raises ``BadParameter``.
+    """Read a number as callers are read, and print how it was read; raises ``BadParameter``.
 
     ``needed``: one that only versions before could read is none.
     """
@@ -106,7 +106,7 @@ def asked_number(session: Session, text: str, *, needed: bool = False) -> AskedN
 
 
 def _tell_misread(session: Session, numbers: list[str]) -> None:
-    """Say which numbers a version before misread, so that whoever asked not to be called is not called."""
+    """Print which numbers an earlier version misread, so that nobody is called who asked not to be."""
     for number in numbers:
         meant = likely_meant(number, default_region=session.settings.calls.default_region)
         if meant is not None and meant not in numbers:

@@ -26,7 +26,7 @@ Event = dict[str, Any]
 
 
 class Tail:
-    """Tells what is new of the calls that move: those that came in since, and those that are under way."""
+    """Follows the calls that move: those that came in since, and those that are under way."""
 
     def __init__(self, session: Session, since_ms: int) -> None:
         self._session = session
@@ -70,7 +70,7 @@ class Tail:
 
 
 def _events(stored: StoredCall, gates: Gates) -> Iterator[Event]:
-    """Return all that a call tells of itself."""
+    """Return every line that a call has to tell."""
     for event in stored.listed:
         ms = event.received_us // 1000
         yield _event(ms, stored.call_id, "webhook", KINDS[event.kind], f"e{event.received_us}{event.kind}")

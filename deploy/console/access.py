@@ -1,4 +1,4 @@
-"""Who is in front of the console: passwords, sessions, the proxy that names a user, and tokens against forged forms."""
+"""The console's access: passwords, sessions, the proxy that names a user, and tokens against forged forms."""
 
 import asyncio
 import hmac
@@ -78,7 +78,7 @@ class Access:
         return bool(self._settings.users) and self._settings.trusted_header is None
 
     async def visitor(self, request: web.Request) -> Visitor | None:
-        """Return who asks; ``None`` for somebody who has to sign in, or whom nobody vouches for."""
+        """Return the visitor; ``None`` for one who must sign in, or whom the proxy does not name."""
         if not self._settings.users:
             return await self._visitor(LOCAL, "local") if _is_local(request) else None
         if self._settings.trusted_header is not None:
@@ -106,12 +106,12 @@ class Access:
         response.del_cookie(COOKIE, path="/")
 
     def keep(self, request: web.Request, response: web.StreamResponse, token: str) -> None:
-        """Hand the browser its session; beyond this machine only over TLS."""
+        """Set the session's cookie; beyond this machine only over TLS."""
         secure = self._secure or not is_loopback(request.url.host or "")
         response.set_cookie(COOKIE, token, max_age=SESSION_S, path="/", httponly=True, samesite="Strict", secure=secure)
 
     def is_genuine(self, visitor: Visitor, presented: str) -> bool:
-        """Return whether a page of ours asks for a change; Basic will do alone, for no browser is asked for it."""
+        """Return whether a page of ours asks for a change; Basic alone is enough, for we never ask a browser for it."""
         return visitor.by_basic or hmac.compare_digest(presented.encode(), visitor.form_token.encode())
 
     async def _visitor(self, user: ConsoleUser, bound_to: str) -> Visitor:

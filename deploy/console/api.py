@@ -1,4 +1,4 @@
-"""What the pages show, as JSON: ``/api/v1``; the values are those of the command line's ``--json``."""
+"""The API ``/api/v1``: the pages' values as JSON, the same as the command line's ``--json``."""
 
 from aiohttp import web
 
@@ -31,7 +31,7 @@ async def document(request: web.Request) -> web.Response:
 
 
 async def session(request: web.Request) -> web.Response:
-    """Say who asks, and with which token a change is asked for."""
+    """Return the visitor, and the token that a change needs."""
     visitor = visitor_of(request)
     user = visitor.user
     seen = None if user.destinations is None else sorted(user.destinations)

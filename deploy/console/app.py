@@ -1,4 +1,4 @@
-"""The console put together: which address shows what, who may see it, and what every answer carries."""
+"""The console's app: its addresses, who may see them, and the headers of every answer."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -69,7 +69,7 @@ async def end(app: web.Application) -> None:
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Add what every answer carries; the files alone may be kept by the browser."""
+    """Add the headers of every answer; the browser may keep the files alone."""
     response.headers.update(_HEADERS)
     if request.path.startswith("/static/"):
         response.headers["Cache-Control"] = "public, max-age=300"
@@ -94,7 +94,7 @@ async def told(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let those in who may; a change must come from a page of ours and from somebody who may change things."""
+    """Admit visitors; a change must come from a page of ours and from a visitor who may change things."""
     if request.path.startswith(_OPEN):
         return await handler(request)
     access = request.app[ACCESS]
@@ -136,7 +136,7 @@ def _refuse_other_sites(request: web.Request) -> None:
 
 
 def answer(request: web.Request, status: int, text: str, extra: dict[str, str]) -> web.Response:
-    """Say what went wrong in the form that was asked for."""
+    """Return what went wrong as a page or as JSON, whichever was asked for."""
     kept = {name: value for name, value in extra.items() if name in {"Allow", "Retry-After"}}
     if request.path.startswith("/api/"):
         return web.json_response({"error": text}, status=status, headers=kept)
@@ -146,7 +146,7 @@ def answer(request: web.Request, status: int, text: str, extra: dict[str, str]) 
 
 
 async def healthz(request: web.Request) -> web.Response:
-    """Say that the process lives."""
+    """Answer that the process lives."""
     del request
     return web.Response(text="ok\n")
 

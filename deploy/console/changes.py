@@ -1,4 +1,4 @@
-"""What a visitor may change: each change is read and checked, asked about, and done in the visitor's name."""
+"""The changes that a visitor may make: each is read, checked, confirmed, and made in the visitor's name."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Long work that a page starts and looks at: step by step, at a rate if there is one, until it is done or stopped."""
+"""The chores of a page, which take long: done step by step, at a rate if there is one, until done or stopped."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -60,7 +60,7 @@ class TooManyChores(Exception):
 
 
 class Chores:
-    """The chores of one console; they end with it, and what they did not come to stays as it was."""
+    """The chores of one console; they end with it, and leave the keys that remain as they were."""
 
     def __init__(self) -> None:
         self._chores: dict[str, Chore] = {}
@@ -113,7 +113,7 @@ class Chores:
             log.exception("chore.failed", error=type(error).__name__)
 
     async def _step(self, chore: Chore, part: Sequence[DeliveryKey], act: Act) -> bool:
-        """Act on some keys; a Redis that is away is waited for, as a step that was done is not done again."""
+        """Act on some keys; wait for a Redis that is away, since a step that was done is not done again."""
         until = monotonic() + PATIENCE_S
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The pages that change something: a form is asked about first, then done and told of on the next page."""
+"""The forms: each asks for confirmation, makes its change, and reports it on the next page."""
 
 from collections.abc import Mapping
 from typing import Any

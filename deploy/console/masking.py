@@ -1,4 +1,4 @@
-"""What a viewer sees of a caller: enough to tell two apart, not enough to ring one."""
+"""The masking of callers for viewers: enough digits to tell two apart, not enough to ring one."""
 
 import re
 from collections.abc import Iterable, Mapping

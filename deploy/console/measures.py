@@ -1,4 +1,4 @@
-"""What happened in the last 24 hours, from the ledger's counters: for the charts and the figures beside them."""
+"""The figures of the last 24 hours, from the ledger's counters, for the charts and the texts beside them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -48,7 +48,7 @@ def add_pages(router: web.UrlDispatcher) -> None:
 
 
 def visitor_of(request: web.Request) -> Visitor:
-    """Return who asks; the guard has let in nobody else."""
+    """Return the visitor, whom the guard has admitted."""
     visitor = request[VISITOR]
     if visitor is None:
         raise web.HTTPUnauthorized
@@ -56,12 +56,12 @@ def visitor_of(request: web.Request) -> Visitor:
 
 
 def queries_of(request: web.Request) -> Queries:
-    """Return the queries of whoever asks."""
+    """Return the visitor's queries."""
     return Queries(request.app[SESSION], visitor_of(request))
 
 
 def filter_of(request: web.Request) -> CallQuery:
-    """Read which calls are wanted from the address; what cannot be read is as if it were not there."""
+    """Read the query from the address; ignore what cannot be read."""
     asked = request.query
     return CallQuery(
         text=asked.get("q", "").strip()[:200],
@@ -199,7 +199,7 @@ async def audit(request: web.Request) -> web.StreamResponse:
 
 
 async def live(request: web.Request) -> web.StreamResponse:
-    """Tell an open page, by server-sent events, each time that the ledger's figures have changed."""
+    """Send a server-sent event to an open page each time that the ledger's figures have changed."""
     session, user = request.app[SESSION], visitor_of(request).user
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
     await response.prepare(request)
@@ -227,7 +227,7 @@ async def live(request: web.Request) -> web.StreamResponse:
 
 
 def _needs(found: list[dict[str, Any]], overview: Any, *, every: bool) -> list[tuple[str, str, str]]:
-    """Say what needs a person: how bad, a sentence, and where to go."""
+    """Return what needs a person: how bad, a sentence, and a link."""
     needs = []
     for one in found:
         name = one["destination"]

@@ -1,4 +1,4 @@
-"""A change that a visitor asks for: its fields, what to ask before it is made, and what came of it."""
+"""A change that a visitor proposes: its fields, the question before it, and its result."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a change."""
+    """The result of a change."""
 
     text: str
     count: int = 0
@@ -31,7 +31,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A change that may be made, and what to ask before it is."""
+    """A change that may be made, and the question before it."""
 
     question: str
     button: str
@@ -39,7 +39,7 @@ class Proposal:
     warning: str = ""
     danger: bool = False
     asks: bool = True
-    """Whether a page asks first; a change that changes nothing is made at once."""
+    """Whether a page asks first; a test, which changes nothing, is made at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the pages and the API show, read from the ledger; each answer is a JSON value."""
+"""The queries behind the pages and the API; each answer is a JSON value."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,13 +16,13 @@ from worker.ledger.records import StoredCall
 
 AUDIT_PAGE = 100
 AUDIT_LOOKED_AT = 200
-"""Records of the audit among which is looked for what was done with a call."""
+"""Newest records of the audit that are searched for a call."""
 MOST_LOOKED_AT = 2_000
 """Dead letters looked at for one page."""
 
 
 class Queries:
-    """Reads for one visitor: only what the user's destinations have to do with, masked for viewers."""
+    """Reads for one visitor: only calls of the user's destinations, masked for viewers."""
 
     def __init__(self, session: Session, visitor: Visitor) -> None:
         self._session = session
@@ -162,7 +162,7 @@ class Queries:
         return line if self._visitor.may_act else masked_line(line)
 
     def _sees(self, stored: StoredCall) -> bool:
-        """Return whether a call has to do with a destination of the visitor's."""
+        """Return whether a call goes to a destination of the visitor's."""
         if self._visitor.user.destinations is None:
             return True
         named = {*stored.routes, *(destination for destination, _ in stored.deliveries)}

@@ -1,4 +1,4 @@
-"""How the console's pages are written: templates, times in the viewer's zone, masked numbers, plain words."""
+"""The rendering of pages: templates, times in the viewer's zone, masked numbers, plain words."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -73,7 +73,7 @@ class Pages:
         self._templates.globals |= {"query": query, "vendor_name": vendor_name, "why": why, "standing": standing}
 
     def render(self, request: web.Request, name: str, *, status: int = 200, **values: Any) -> web.Response:
-        """Write a page for whoever asks."""
+        """Write a page for a visitor."""
         visitor = request.get(VISITOR)
         said = unquote(request.cookies.get(SAID_COOKIE, ""))
         shared = {
@@ -113,7 +113,7 @@ def json_of(value: Any, *, status: int = 200) -> web.Response:
 
 
 def place_of(text: str) -> str:
-    """Return a place of this console to go to; what could lead elsewhere becomes the first page."""
+    """Return an address within this console; one that could lead elsewhere becomes the first page."""
     usable = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable() and len(text) < 2000  # noqa: PLR2004
     return text if usable and "\\" not in text else "/"
 
@@ -178,7 +178,7 @@ def tone(state: str) -> str:
 
 
 def words(state: str) -> str:
-    """Say what a state means."""
+    """Return what a state means."""
     return _WORDS.get(state, state.replace("_", " "))
 
 

@@ -1,4 +1,4 @@
-"""What can be taken away: the report by month, and the calls that are listed, as CSV."""
+"""The report of a month, and the listed calls as CSV."""
 
 import io
 from collections.abc import Iterable, Sequence
@@ -67,7 +67,7 @@ async def calls_file(request: web.Request) -> web.Response:
 
 
 async def read_report(request: web.Request) -> tuple[str, str, list[dict[str, Any]]]:
-    """Return by what, which month, and the lines; the sum of all comes last, for those who see all."""
+    """Return the grouping, the month and the lines; the sum comes last, for visitors who see all destinations."""
     session, user = request.app[SESSION], visitor_of(request).user
     zone = request.app[PAGES].zone_of(request)
     months = _months(zone)

@@ -1,4 +1,4 @@
-"""One call's story: everything that happened, in the order of time and in words for somebody who reads it first."""
+"""The story of a call: everything that happened to it, in order of time and in words for a first reader."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Chapter:
 
 
 def why(reason: str) -> str:
-    """Say a reason in words; one that is not known stays as it is."""
+    """Return a reason in words; an unknown one stays as it is."""
     return _REASONS.get(reason, reason.replace("_", " "))
 
 
@@ -75,7 +75,7 @@ def vendor_name(vendor: str | None) -> str:
 
 
 def story(shape: Mapping[str, Any], doings: Iterable[Mapping[str, Any]] = ()) -> list[Chapter]:
-    """Tell a call's shape (contract, section 8) as chapters, the first thing first; ``doings``: lines of the audit."""
+    """Return a call's shape (contract, section 8) as chapters in order of time; ``doings``: lines of the audit."""
     chapters = [*_webhooks(shape["events"]), *(one for d in shape["deliveries"] for one in _attempts(d))]
     chapters += [
         Chapter(
@@ -88,7 +88,7 @@ def story(shape: Mapping[str, Any], doings: Iterable[Mapping[str, Any]] = ()) ->
 
 
 def standing(delivery: Mapping[str, Any]) -> str:
-    """Say in one sentence where a delivery stands."""
+    """Return in one sentence where a delivery stands."""
     where = f"{delivery['destination']} ({vendor_name(delivery['vendor'])})"
     reason = f": {why(delivery['reason'])}" if delivery["reason"] else ""
     match delivery["action"], delivery["state"]:

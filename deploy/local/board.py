@@ -29,9 +29,9 @@ class Cell:
     notes: tuple[str, ...] = ()
     """What the ledger noted beside it, such as a text that was cut."""
     since_ms: int = 0
-    """When it became so."""
+    """When it got this outcome."""
     record: DeliveryRecord | None = None
-    """The delivery that tells it."""
+    """The delivery that the outcome is of."""
 
 
 def cell_of(stored: StoredCall, destination: str, *, status: DestinationStatus | None, now_ms: int) -> Cell:
@@ -53,7 +53,7 @@ def cell_of(stored: StoredCall, destination: str, *, status: DestinationStatus |
 
 
 def _fate(record: DeliveryRecord) -> str:
-    """Say how a delivery ended."""
+    """Return how a delivery ended."""
     if record.state is State.CANCELLED or (record.key.action == "cancel" and record.state is State.DELIVERED):
         return WITHDRAWN
     if record.state is State.DELIVERED:
@@ -63,7 +63,7 @@ def _fate(record: DeliveryRecord) -> str:
 
 
 def _under_way(record: DeliveryRecord, status: DestinationStatus | None, now_ms: int) -> str:
-    """Say where an unfinished delivery stands."""
+    """Return where an unfinished delivery stands."""
     if record.state is State.IN_FLIGHT:
         return "in_flight"
     if status is not None and not status.served:
@@ -148,7 +148,7 @@ class Board:
         return self.settled and not self.problems
 
     def unfinished(self) -> list[str]:
-        """Say of every cell that is not final where it stands."""
+        """Return where every cell stands that is not final."""
         missing = [f"{call_id}: not in the ledger" for call_id, call in self.calls.items() if call is None]
         return missing + [f"{key[0]} at {key[1]}: {cell.outcome}" for key, cell in self.cells.items() if not cell.final]
 
@@ -235,7 +235,7 @@ class Lookout:
 
 
 def _against(cell: Cell, landed: int) -> str:
-    """Set the ledger's word against the number of records at the stand-in; returns what does not fit."""
+    """Compare the ledger's outcome with the number of records at the stand-in; return what does not match."""
     match cell.outcome:
         case "delivered" if landed == 0:
             return "delivered, but its stand-in has no record of it"
@@ -247,7 +247,7 @@ def _against(cell: Cell, landed: int) -> str:
 
 
 class Arrivals:
-    """Looks at the newest calls again and again and tells each fate once.
+    """Looks at the newest calls again and again and returns each outcome once.
 
     ``since_ms`` is when the stack started; ``known`` are calls that are told of otherwise. Of a flood only the newest
     page is looked at.

@@ -1,4 +1,4 @@
-"""What a person sees of a local stack: sentences, and a table of what landed where; plain lines without a terminal."""
+"""The display of a local stack: sentences, and a table of what landed where; plain lines without a terminal."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ _STYLES = {"delivered": "green", WITHDRAWN: "cyan", "skipped": "yellow", "dead":
 
 
 class Display:
-    """Prints to a console: a table that lives on a terminal, one line for each fate elsewhere."""
+    """Prints to a console: a live table on a terminal, one line for each outcome elsewhere."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -97,7 +97,7 @@ def _cell(board: Board, call_id: str, name: str) -> Text:
 
 
 def _words(cell: Cell) -> str:
-    """Say what became of it, and in brief what the ledger noted."""
+    """Return a cell's outcome, and in brief what the ledger noted."""
     if not cell.final:
         return cell.outcome
     brief = [note for note in cell.notes if note == "duplicate"]

@@ -151,7 +151,7 @@ async def until_ready(
 
 
 def ended(status: int) -> str:
-    """Say in words how a process ended."""
+    """Return in words how a process ended."""
     if status >= 0:
         return f"ended with exit status {status}"
     try:

@@ -34,7 +34,7 @@ def read_samples(*, now_ms: int) -> list[Webhook]:
 
 
 def read_expected() -> dict[str, dict[str, str]]:
-    """Read what is to become of the sample calls: call id, then destination, to the outcome."""
+    """Read the expected outcomes of the sample calls: call id, then destination, to the outcome."""
     expected: dict[str, dict[str, str]] = json.loads(_EXPECTED.read_text(encoding="utf-8"))
     return expected
 

@@ -60,7 +60,7 @@ class Stack:
             process.start()
 
     async def stop(self) -> None:
-        """Stop in order: no more calls in, none under way, what they use, Redis last."""
+        """Stop in order: the receiver, the worker, the stand-ins, Redis last."""
         for stage in self._stages:
             await asyncio.gather(*(process.stop() for process in stage))
         if self._server is not None:
@@ -117,7 +117,7 @@ def _check_kept(writer: ServerVersion | None, reader: ServerVersion) -> None:
 
 
 async def check_redis(redis: Redis) -> None:
-    """Ask the user's own Redis for a sign of life.
+    """Ask the user's own Redis whether it answers.
 
     Raises ``StackFault``, without the address: that may hold a password.
     """

@@ -134,7 +134,7 @@ async def _start(
 
 
 async def _stay(running: Running, display: Display, *, known: list[str]) -> None:
-    """Tell of further calls, and start again what is killed, until interrupted."""
+    """Show further calls, and restart killed processes, until interrupted."""
     destinations = running.preparation.settings.destinations
     arrivals = Arrivals(running.ledger, destinations=destinations, since_ms=running.since_ms, known=known)
     fault = ""

@@ -73,7 +73,7 @@ def _view(store: Store, vendor: str, handler: Handler) -> View:
 
 
 async def _befall(request: web.Request, fault: Fault, answer: Answer) -> Answer:
-    """Let a fault do its harm; returns what is answered where anything is."""
+    """Carry out a fault; return the answer, if there is one."""
     if fault.mode.endswith("hang"):
         await asyncio.sleep(fault.hang_s)
     if fault.mode.endswith(("hang", "drop")):

@@ -52,7 +52,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "hang_s": _NUMBER,
     "store": bool,
 }
-"""What JSON must give for a key that is not text."""
+"""The JSON types of the keys that are not text."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class Fault:
         return self.vendor in {"", vendor} and self.path in path and self.match.encode() in body
 
     def used_up(self) -> bool:
-        """Count a strike; say whether it was the last."""
+        """Count a strike; return whether it was the last."""
         if self.times == 0:
             return False
         self.times -= 1

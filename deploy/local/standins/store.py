@@ -54,9 +54,9 @@ class Record:
     posts: int = 0
     """How many requests named this record, refused duplicates included."""
     history: deque[str] = field(default_factory=lambda: deque(maxlen=HISTORY_KEPT))
-    """What those requests came to, such as ``added``, ``duplicate``."""
+    """The results of those requests, such as ``added``, ``duplicate``."""
     key: str = ""
-    """What makes it one on its shelf."""
+    """The key that tells it from the others of its kind."""
 
     def shown(self) -> dict[str, Any]:
         """Return the record as JSON values."""
@@ -71,7 +71,7 @@ class Shelf:
         self.records: dict[str, Record] = {}
         self.last_number = 0
         self.changed: Callable[[str], None] = lambda _key: None
-        """Is told the key of every record that was changed or removed."""
+        """Called with the key of every record that was changed or removed."""
         self._now_ms = now_ms
 
     def add(self, key: str, *, record_id: str, values: dict[str, Any], kind: str = "", account: str = "") -> Record:
@@ -138,7 +138,7 @@ class Store:
         self._seed = seed
         self._clock_s = clock_s
         self.revise: Callable[[str, str, Answer], Answer] = lambda _method, _path, answer: answer
-        """Is asked last, with method and path, what goes out instead of an answer: a vendor that changed its words."""
+        """Called last, with method and path; what it returns replaces the answer: a vendor with other words."""
         self.shelves = {vendor: Shelf(self.now_ms) for vendor in VENDORS}
         self.reset()
 

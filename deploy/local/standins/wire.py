@@ -1,4 +1,4 @@
-"""What passes between the front and a vendor's stand-in: a request asked, an answer given."""
+"""The requests and answers that pass between the front and a vendor's stand-in."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
