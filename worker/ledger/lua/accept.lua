@@ -42,7 +42,7 @@ local function no_room(bytes, is_first)
   if bytes > (is_first and MAX_BYTES or MAX_BYTES * 3 / 4) then return 'L' end
 end
 
--- Gives the bytes and the kinds of a call's events, after digesting those that are not yet.
+-- Returns the bytes and the kinds of a call's events, after digesting those that are not yet.
 local function counted(key, n)
   local c = call('HMGET', key, 'hn', 'hb', 'hk')
   local done, bytes, kinds = tonumber(c[1] or '0'), tonumber(c[2] or '0'), c[3] or ''

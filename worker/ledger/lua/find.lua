@@ -9,7 +9,7 @@ local asked, from = cjson.decode(ARGV[6]), tonumber(ARGV[7])
 local budget = 60000 -- bytes of bitmaps looked at, some 5 ms
 local found = {}
 
--- Gives the bitmaps of a chunk, the shortest first; nil when it has none of one facet.
+-- Returns the bitmaps of a chunk, the shortest first; nil when it has none of one facet.
 local function bitmaps(chunk)
   local texts = {}
   for _, name in ipairs(asked.facets) do
@@ -91,7 +91,7 @@ local function byte_of(texts, at)
   return byte
 end
 
--- Looks at the places of a chunk from `start` on; gives where to go on, or nil when it is done.
+-- Looks at the places of a chunk from `start` on; returns where to go on, or nil when it is done.
 local function look(chunk, start)
   local texts = bitmaps(chunk)
   if not texts then return nil end

@@ -16,7 +16,7 @@ local function block(gate, reason, probe)
   return was and '' or 'blocked'
 end
 
--- Lets the destination know; gives what happened to it, and whether it is blocked now.
+-- Lets the destination know; returns what happened to it, and whether it is blocked now.
 local ungated = {} -- destinations of which there is nothing to know, asked once while all goes well
 local function apply(dest, member, effect, reason)
   local gate = gate_key(dest)

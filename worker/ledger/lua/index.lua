@@ -8,7 +8,7 @@ local DIGITS, NOBODY = 4, string.rep('\255', 4) -- bytes a caller; what stands w
 local floor, byte, char = math.floor, string.byte, string.char
 local numbered = { s = {}, d = {}, r = {} }
 
--- Gives the short name of a service, a destination or a reason.
+-- Returns the short name of a service, a destination or a reason.
 local function facet(kind, name)
   local known = numbered[kind][name]
   if known then return known end

@@ -1,5 +1,5 @@
 -- schema(now, epoch, format or '', written format, beats) -> {the beat before, [field, value, ...]}.
--- Gives the ledger an epoch where it has none: it is new, or was emptied. Its format is then `format`, where whoever
+-- Returns the ledger an epoch where it has none: it is new, or was emptied. Its format is then `format`, where whoever
 -- asks knows it, else 1 where there are calls (an earlier version wrote them) and the one that is written now where
 -- there are none. `beats`: 1 notes that somebody looked, by which one sees later that an older state was put back.
 local now = now_ms()
