@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from schemas.destination import VendorSpec
 from tasks.vendors.registry import VENDORS
 
@@ -34,6 +36,20 @@ def test_a_fourth_vendor_is_taken_up_by_the_contract_tests_unedited():
     assert 0 == status, output[-3000:]
     assert {test for test, name in passed if name == "captorra"} == {test for test, name in passed if name == "acme"}
     assert len(passed) > 2 * 20
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_a_vendor_is_everywhere_that_contributing_names(name):
+    """Each file of the list that is named for a vendor is there, and each other file of it names the vendor."""
+    listed = (ROOT / "docs/contributing.md").read_text().partition("### A vendor")[2].partition("### ")[0]
+    paths = [word for word in re.findall(r"`([^`]+)`", listed) if re.fullmatch(r"[\w./-]+\.(py|md|toml|json)", word)]
+    own = [ROOT / path.replace("acme", name) for path in paths if "acme" in path]
+    shared = [path for path in paths if "acme" not in path]
+
+    assert len(own) > 5
+    assert len(shared) > 10
+    assert [] == [str(path) for path in own if not (path.is_file() or path.with_suffix("").is_dir())]
+    assert [] == [path for path in shared if name not in (ROOT / path).read_text().casefold()]
 
 
 def test_a_class_without_a_verdict_fails_the_type_check_at_the_registry(tmp_path):
