@@ -7,6 +7,7 @@ VERSION =
 JOBS = 2
 VENV = .venv/bin
 PYTEST ?= $(VENV)/python -m pytest
+UNIT = tests/schemas tests/worker/config tests/tasks tests/receiver
 
 .PHONY: help setup run test unit coverage covered load lint artefacts sbom matrix bench chaos soak lock release clean
 .DEFAULT_GOAL := help
@@ -25,7 +26,7 @@ test: setup ## run the tests, but for those that take minutes
 	@$(PYTEST) -n $(JOBS) --dist loadgroup -m "not load" $(ARGS)
 
 unit: setup ## run the tests that need no server and no process of their own, in half a minute
-	@$(PYTEST) -n $(JOBS) --dist loadgroup -m "unit and not load" --hypothesis-profile unit $(ARGS)
+	@$(PYTEST) -n $(JOBS) --dist loadgroup -m "unit and not load" --hypothesis-profile unit $(or $(ARGS),$(UNIT))
 
 coverage: setup ## run make test under coverage.py, print what it covers of each file, fail where that is less than 85 %
 	@$(VENV)/coverage erase

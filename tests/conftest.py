@@ -27,10 +27,10 @@ settings.load_profile("switchboard")
 _REDIS_FIXTURES = frozenset({"redis_binary", "redis_server", "redis_url", "redis", "make_redis_server", "redis_pair"})
 
 
-_UNIT_ROOMS = ("schemas", "worker/config", "worker/http", "tasks", "receiver")
+_UNIT_ROOMS = ("schemas", "worker/config", "tasks", "receiver")
 """The tests whose rooms need no server: ``make unit`` runs those of them that take no ledger and start no process."""
-_UNIT_WAITS = ("receiver/test_server.py", "worker/http/test_replies.py", "worker/http/test_generated_replies.py")
-"""Tests that wait for a silent peer, compare with curl, or read thousands of replies: most of a minute together."""
+_UNIT_NOT_FILES = ("receiver/test_server.py",)
+"""It waits for silent peers."""
 _UNIT_NOT = _REDIS_FIXTURES | {"driver", "standins_process", "make_receiver"}
 _STARTERS = frozenset({"subprocess", "multiprocessing", "fakeredis"})
 
@@ -41,7 +41,7 @@ def is_unit(item: pytest.Item) -> bool:
     module = getattr(item, "module", None)
     return (
         room.startswith(_UNIT_ROOMS)
-        and room not in _UNIT_WAITS
+        and room not in _UNIT_NOT_FILES
         and _UNIT_NOT.isdisjoint(getattr(item, "fixturenames", ()))
         and _STARTERS.isdisjoint(vars(module) if module else ())
     )
