@@ -41,7 +41,7 @@ LONG = frozenset(
         "test_upgrade.py",
     }
 )
-"""Kept apart from the quick suite: ``make test`` leaves them to ``make load``; .ci/run runs both."""
+"""Kept apart from the quick suite: ``make test`` leaves them to ``make load``, which runs by hand before a release."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
