@@ -15,7 +15,6 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from receiver.app import create_app
 from receiver.health import Ready
 from receiver.inbox import Inbox
 from receiver.journal import Journal
@@ -31,6 +30,7 @@ from receiver.spool.drainer import Drainer
 from receiver.spool.file import SpoolFile, SpoolStatus
 from receiver.spool.spool import Spool
 from receiver.tally import Tally
+from receiver.views import create_app
 from tasks.vendors.registry import QUEUES
 from worker.broker import open_redis
 from worker.config.environment import Environment

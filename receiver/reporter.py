@@ -1,4 +1,4 @@
-"""Tells the ledger what only a receiver knows: spool, journal, refusals, and when a webhook was last taken."""
+"""The reporter: writes what only a receiver knows into the ledger: spool, journal, refusals, its last webhook."""
 
 import asyncio
 import os

@@ -135,9 +135,9 @@ def _quarantined(_rule: AlertRule, seen: Seen) -> _Found:
 
 
 def _spooled(rule: AlertRule, seen: Seen) -> _Found:
-    """Judge the receivers' disks: spools, also what has left them by now, and journals that are not kept.
+    """Judge the receivers' disks: spools, also those drained by now, and journals that are not written.
 
-    A spool fills when nobody can say so.
+    While a spool fills, no receiver can report it.
     """
     spools: dict[str, Report] = {}
     for report in sorted(seen.reports.processes, key=lambda one: one.at_ms):

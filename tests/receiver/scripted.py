@@ -11,7 +11,6 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from receiver.app import create_app
 from receiver.health import Ready
 from receiver.inbox import Inbox
 from receiver.measures import Measures
@@ -20,6 +19,7 @@ from receiver.redis_breaker import RedisBreaker
 from receiver.refusals import Refusals
 from receiver.spool.spool import Spool
 from receiver.tally import Tally
+from receiver.views import create_app
 from worker.config.receiver import ReceiverSettings
 from worker.ledger.records import Accepted, Incoming
 from worker.ledger.sign_ins import SignIn

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from receiver.measures import Measures
+from receiver.tally import Tally
 from worker.metrics import Metrics
 
 
@@ -26,8 +27,9 @@ class Refresh:
 
 def counted(metrics: Metrics, *, stored: int) -> Metrics:
     """Return metrics that have counted starts that were stored."""
-    metrics.webhooks.labels(event="start", outcome="stored").inc(stored)
-    metrics.ack_seconds.observe(0.01)
+    tally = Tally(metrics.registry)
+    for number in range(stored):
+        tally.acknowledged(str(number), kind="s", sender="", outcome="stored", took_s=0.01)
     return metrics
 
 
@@ -42,8 +44,10 @@ STARTS = 'switchboard_webhooks_total{event="start",outcome="stored"}'
 
 async def test_counters_of_other_processes_are_added(tmp_path):
     """Also labels that only another process has; gauges and broken files are left alone."""
-    other = counted(Metrics(), stored=5)
-    other.webhooks.labels(event="end", outcome="unspoken").inc(2)
+    other = Metrics()
+    tally = Tally(other.registry)
+    for outcome in ("stored",) * 5 + ("unspoken",) * 2:
+        tally.acknowledged("1", kind="s" if outcome == "stored" else "e", sender="", outcome=outcome, took_s=0.01)
     (tmp_path / "1.prom").write_bytes(other.render())
     (tmp_path / "2.prom").write_bytes(counted(Metrics(), stored=1).render())
     (tmp_path / "3.prom").mkdir()
@@ -51,7 +55,7 @@ async def test_counters_of_other_processes_are_added(tmp_path):
 
     assert 9 == value(text, STARTS)
     assert 2 == value(text, 'switchboard_webhooks_total{event="end",outcome="unspoken"}')
-    assert 3 == value(text, "switchboard_ack_seconds_count")
+    assert 11 == value(text, "switchboard_ack_seconds_count")
 
 
 async def test_a_process_writes_what_it_counted_and_reads_it_not_twice(tmp_path):
@@ -60,14 +64,16 @@ async def test_a_process_writes_what_it_counted_and_reads_it_not_twice(tmp_path)
     running = asyncio.create_task(measures.run())
     while not list(tmp_path.glob("*.prom")):  # noqa: ASYNC110  the file tells nobody
         await asyncio.sleep(0.001)
-    counted(measures.metrics, stored=1)
+    measures.metrics.refused.labels(sender="x", reason="token").inc()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
     [file] = tmp_path.glob("*.prom")
 
-    assert 4 == value(file.read_bytes(), STARTS)
-    assert 4 == value(await measures.render(), STARTS)
+    refused = 'switchboard_refused_total{reason="token",sender="x"}'
+
+    assert (3, 1) == (value(file.read_bytes(), STARTS), value(file.read_bytes(), refused))
+    assert (3, 1) == (value(await measures.render(), STARTS), value(await measures.render(), refused))
 
 
 async def test_a_folder_that_is_gone_stops_nobody(tmp_path):
