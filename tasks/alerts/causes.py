@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from worker.config.alerts import AlertRule
+from worker.config.alerts import CAUSES, AlertRule
 from worker.ledger.alerts import Noted
 from worker.ledger.overview import DestinationStatus, Overview
 from worker.ledger.reports import Report, Reports
@@ -71,6 +71,11 @@ def noted(rule: AlertRule, seen: Seen) -> list[Noted]:
             )
         )  # fmt: skip
     return notes
+
+
+def by_cause(names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return each cause's function of a module: that of ``dead_letter`` is named ``_dead_letter``."""
+    return {cause: names[f"_{cause}"] for cause in CAUSES}
 
 
 def moment(ms: int) -> datetime:
@@ -207,16 +212,4 @@ def _audit(_rule: AlertRule, seen: Seen) -> _Found:
     return _Found(bool(found), {"count": sum(d.missing for d in found), "days": days}, held=True)
 
 
-_JUDGES: Mapping[str, Callable[[AlertRule, Seen], _Found]] = {
-    "dead_letter": _dead_letter,
-    "blocked": _blocked,
-    "circuit_open": _circuit_open,
-    "overdue": _overdue,
-    "unrouted": _unrouted,
-    "quarantined": _quarantined,
-    "spooled": _spooled,
-    "refused": _refused,
-    "drift": _drift,
-    "silence": _silence,
-    "audit": _audit,
-}
+_JUDGES: Mapping[str, Callable[[AlertRule, Seen], _Found]] = by_cause(globals())

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tasks.alerts.causes import moment
+from tasks.alerts.causes import by_cause, moment
 from worker.ledger.alerts import Message
 
 Facts = Mapping[str, Any]
@@ -141,16 +141,4 @@ def _duration(seconds: int) -> str:
     return f"{seconds} s"
 
 
-_SENTENCES: Mapping[str, Callable[[Facts], str]] = {
-    "dead_letter": _dead_letter,
-    "blocked": _blocked,
-    "circuit_open": _circuit_open,
-    "overdue": _overdue,
-    "unrouted": _unrouted,
-    "quarantined": _quarantined,
-    "spooled": _spooled,
-    "refused": _refused,
-    "drift": _drift,
-    "silence": _silence,
-    "audit": _audit,
-}
+_SENTENCES: Mapping[str, Callable[[Facts], str]] = by_cause(globals())
