@@ -185,6 +185,22 @@ def test_the_glossary_fits_a_page() -> None:
     assert len(terms) == len(set(terms))
 
 
+def test_the_architecture_page_names_what_there_is() -> None:
+    """Each `file.py: name` of the page is a function, a class or a method of that file."""
+    page = (ROOT / "docs/architecture.md").read_text()
+    named = re.findall(r"`([\w/]+\.py): ([\w.]+)`", page)
+    missing = [
+        f"{path}: {name}"
+        for path, name in named
+        if not re.search(
+            rf"^\s*(?:async def|def|class) {name.split('.')[-1]}\b", (ROOT / path).read_text(), re.MULTILINE
+        )
+    ]
+
+    assert len(named) > 30
+    assert [] == missing
+
+
 def test_a_file_below_the_floor_of_coverage_is_told() -> None:
     """Make coverage fails for each of them, the lowest first."""
     shares = shares_of({"files": {"a.py": {"summary": {"percent_covered": 84.9}}}}) | {"b.py": 85.0, "c.py": 0.0}
