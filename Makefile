@@ -7,9 +7,10 @@ VERSION =
 JOBS = 2
 VENV = .venv/bin
 PYTEST ?= $(VENV)/python -m pytest
+STACKS = tests/acceptance/test_up.py tests/acceptance/test_receiver_master.py
 UNIT = tests/schemas tests/worker/config tests/tasks tests/receiver
 
-.PHONY: help setup run test unit coverage covered load lint artefacts sbom matrix bench chaos soak lock release clean
+.PHONY: help setup run test unit coverage stacks covered load lint artefacts sbom matrix bench chaos soak lock release clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -28,10 +29,13 @@ test: setup ## run the tests, but for those that take minutes
 unit: setup ## run the tests that need no server and no process of their own, in half a minute
 	@$(PYTEST) -n $(JOBS) --dist loadgroup -m "unit and not load" --hypothesis-profile unit $(or $(ARGS),$(UNIT))
 
-coverage: setup ## run make test under coverage.py, print what it covers of each file, fail where that is less than 85 %
+coverage: setup ## run make test and make stacks under coverage.py, then make covered
 	@$(VENV)/coverage erase
-	@$(MAKE) --no-print-directory test PYTEST="$(VENV)/coverage run -m pytest"
+	@$(MAKE) --no-print-directory test stacks PYTEST="$(VENV)/coverage run -m pytest"
 	@$(MAKE) --no-print-directory covered
+
+stacks: setup ## run the tests of switchboard up and of several receivers on one port, which make test leaves out
+	@$(PYTEST) -n $(JOBS) --dist loadgroup -m load $(or $(ARGS),$(STACKS))
 
 covered: ## print what the last measured run covered, and fail where that is less than 85 % of a file
 	@$(VENV)/coverage combine --quiet
