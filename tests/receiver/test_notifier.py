@@ -18,7 +18,7 @@ def test_the_pause_grows_with_the_rate_of_ids_alone(ids: int, within_s: float, p
     assert pause == pytest.approx(pause_s(worked_s=0.001, ids=ids, within_s=within_s))
 
 
-def test_what_comes_while_one_is_under_way_goes_together_in_the_next():
+def test_ids_that_come_during_a_publish_go_in_one_message():
     """At most one publish is under way, however slow the broker; ids are sent once."""
     free, begun, sent = threading.Event(), threading.Event(), []
 
@@ -59,7 +59,7 @@ def test_a_failure_is_harmless_and_the_next_one_goes():
     assert [["1"], ["2"]] == sent
 
 
-def test_what_was_put_off_goes_with_what_comes_meanwhile():
+def test_unpublished_ids_join_the_next_batch():
     """Workers that are behind get fewer messages of more ids, and every id in the end."""
     asked, sent, looked = [], [], threading.Event()
 
