@@ -2,10 +2,13 @@
 
 import json
 import tomllib
+from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher
 
+from deploy.cli import console as command
+from deploy.cli.output import Failed
 from tests.cli.conftest import Cli
 
 
@@ -31,3 +34,14 @@ def test_a_short_password_is_none(cli: Cli) -> None:
     """Nine characters are too few, and a name that cannot stand in the configuration is wrong use."""
     assert "at least 10" in cli.run("console", "password", input="123456789\n", status=1).output
     cli.run("console", "password", "ann miller", input="a long password\n", status=2)
+
+
+def test_on_a_terminal_it_asks_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The password is not shown while it is typed; two different ones are none."""
+    typed = iter(["a long password", "a long password", "a long password", "another password"])
+    monkeypatch.setattr(command, "getpass", lambda _prompt: next(typed))
+    monkeypatch.setattr(command.sys, "stdin", SimpleNamespace(isatty=lambda: True))
+
+    assert "a long password" == command._asked()
+    with pytest.raises(Failed, match="not the same"):
+        command._asked()

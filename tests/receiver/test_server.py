@@ -6,6 +6,7 @@ import json
 import random
 
 import pytest
+from structlog.testing import capture_logs
 
 from receiver.doors import Doors
 from receiver.server import Server
@@ -291,3 +292,21 @@ async def test_a_connection_without_a_right_token_ends_with_its_answer(request_l
         writer.close()
 
     assert b"\r\nConnection: close\r\n" in answer
+
+
+async def test_an_error_outside_of_the_views_is_503_and_told_once_a_minute():
+    """With one traceback, however many requests meet it; what was not answered is tried again."""
+
+    async def handler(request):
+        raise ZeroDivisionError
+
+    server = Server(handler, doors=Doors(most=9, refused=lambda *_: None))
+    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    with capture_logs() as logs:
+        answers = [answers_of(await talk(port, GOOD, ends=b"}")) for _ in range(3)]
+    listener.close()
+    await server.shutdown(1)
+
+    assert [503] * 3 == [status for [(status, _)] in answers]
+    assert [1] == [line["count"] for line in logs if line["event"] == "request.failed"]
