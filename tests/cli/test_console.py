@@ -40,7 +40,7 @@ def test_on_a_terminal_it_asks_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """The password is not shown while it is typed; two different ones are none."""
     typed = iter(["a long password", "a long password", "a long password", "another password"])
     monkeypatch.setattr(command, "getpass", lambda _prompt: next(typed))
-    monkeypatch.setattr(command.sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
 
     assert "a long password" == command._asked()
     with pytest.raises(Failed, match="not the same"):
