@@ -10,7 +10,7 @@ from tasks.dispatch.waiting_plans import Made, WaitingPlans
 from worker.concurrency import IdBatcher
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Claimed, Slots
-from worker.runtime import Pump
+from worker.runtime import DestinationPump
 
 READ = 64  # calls read in one round trip: merging them keeps the loop for some 5 ms
 PLANNED = 64  # calls planned in one round trip: some 3 ms of Redis
@@ -36,7 +36,7 @@ class ProcessDispatcher:
         *,
         ledger: Ledger,
         planner: Planner,
-        pumps: Mapping[str, Pump],
+        pumps: Mapping[str, DestinationPump],
         ids: IdBatcher,
         serves: Callable[[str], bool] = lambda _: True,
     ) -> None:

@@ -93,10 +93,13 @@ def test_a_worker_with_an_older_configuration_leaves_calls_to_others(owned):
 def test_a_dispatch_that_fails_leaves_the_work_to_the_next(owned, monkeypatch, error):
     """A Redis that is away is logged; an error of ours is Celery's to show. Nobody waits for a dead run."""
 
-    def fail(_calls: list[str], _owned: Any) -> None:
-        raise error
+    class FailingDispatcher:
+        async def step(self) -> None:
+            """Fail as the real one does, which lets others begin first."""
+            owned.calls.leave()
+            raise error
 
-    monkeypatch.setattr(celery_tasks, "_dispatch", fail)
+    monkeypatch.setattr(celery_tasks, "_dispatcher", lambda _owned: FailingDispatcher())
     if isinstance(error, RedisConnectionError):
         assert ["ledger.unavailable"] == events(lambda: task("tasks.calls.dispatch")(["1"]))
     else:
