@@ -17,6 +17,9 @@ HEAD = f"POST /services/calldata?token={TOKEN} HTTP/1.1\r\nHost: x\r\n".encode()
 GOOD = HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 
+ENDS_S = 10.0  # an end that is waited for comes, however busy the machine is
+
+
 async def talk(port: int, *parts: bytes, pause: float = 0.0, silence: float = 1.0, ends: bytes = b"") -> bytes:
     """Send bytes and read until the server closes, is silent for a while, or has sent ``ends`` last."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -27,7 +30,7 @@ async def talk(port: int, *parts: bytes, pause: float = 0.0, silence: float = 1.
             await asyncio.sleep(pause)
         got = b""
         while True:
-            async with asyncio.timeout(silence):
+            async with asyncio.timeout(ENDS_S if ends else silence):
                 chunk = await reader.read(65536)
             if not chunk:
                 return got
