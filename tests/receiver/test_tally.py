@@ -1,6 +1,7 @@
 """What the receiver counts of webhooks, as Prometheus reads it."""
 
 import json
+from collections.abc import Iterator
 from typing import TextIO
 
 import pytest
@@ -61,9 +62,10 @@ def test_webhooks_are_counted_by_event_and_outcome():
 
 
 @pytest.fixture
-def log(tmp_path) -> TextIO:
+def log(tmp_path) -> Iterator[TextIO]:
     """Return a file that stands for standard error."""
-    return (tmp_path / "log").open("w+")
+    with (tmp_path / "log").open("w+") as file:
+        yield file
 
 
 def test_each_webhook_that_was_taken_has_its_line_once(log: TextIO):
