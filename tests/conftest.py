@@ -13,6 +13,7 @@ import structlog
 from hypothesis import settings
 from redis.asyncio import Redis
 
+import worker.log
 from deploy.local.redis_server import RedisServer, RedisServerError, find_binary
 from deploy.local.redis_server import free_port as find_free_port
 from deploy.local.standins.app import StandIns
@@ -63,6 +64,7 @@ def clean_logging() -> Iterator[None]:
     yield
     structlog.contextvars.clear_contextvars()
     structlog.reset_defaults()
+    worker.log._quick.clear()
 
 
 @pytest.fixture(scope="session")
