@@ -33,7 +33,7 @@ service_ids = ["contact"]
 """
 """A contact has no duplicate answer: nothing but care prevents a second one."""
 CONTACT_EVERY = 20
-"""Every n-th call becomes a contact too: the search for one lists all contacts of its customer, in at most 256 KB, some 600 of them."""
+"""Every n-th call becomes a contact too: a search lists all of its customer, some 600 at most in the 256 KB that we read."""
 
 
 def make_customer(url: str) -> str:
