@@ -33,7 +33,7 @@ service_ids = ["contact"]
 """
 """A contact has no duplicate answer: nothing but care prevents a second one."""
 CONTACT_EVERY = 20
-"""Every n-th call becomes a contact too: a search lists all of its customer, some 600 at most in the 256 KB that we read."""
+"""Every n-th call becomes a contact too: a search lists all of its customer, some 600 at most in 256 KB."""
 
 
 def make_customer(url: str) -> str:
