@@ -26,6 +26,7 @@ from tasks.callcap.requests import DifferentRequest, ask, new_key
 from worker.broker import broker_settings, direct_queue, open_redis
 from worker.config.environment import Environment
 from worker.errors import SettingsError
+from worker.ledger.do_not_call import is_held
 from worker.ledger.ledger import Ledger
 from worker.ledger.numbers import Numbers
 from worker.ledger.queries import is_remembered, load_one
@@ -158,12 +159,12 @@ def call_state(call_id: str, *, redis_url: str = "") -> CallState | None:
 
 
 def _delivery_state(record: DeliveryRecord, shut_by: str) -> DeliveryState:
-    held = bool(shut_by) and record.state in {State.QUEUED, State.RETRYING}
+    held = (bool(shut_by) and record.state in {State.QUEUED, State.RETRYING}) or is_held(record)
     return DeliveryState(
         destination=record.key.destination,
         action=record.key.action,
         state=State.HELD.value if held else record.state.value,
-        reason=shut_by if held else record.reason,
+        reason=(held and shut_by) or record.reason,
         attempts=record.number,
     )
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ from receiver.spool.drainer import Drainer
 from receiver.spool.file import SpoolFile, SpoolStatus
 from receiver.spool.spool import Spool
 from receiver.tally import Tally
+from receiver.traced_inbox import TracedInbox
 from receiver.views import create_app
-from tasks.vendors.registry import QUEUES
+from tasks.vendors.registry import QUEUES, list_ages
 from worker.broker import open_redis
 from worker.config.environment import Environment
 from worker.config.receiver import ReceiverSettings
@@ -39,6 +41,7 @@ from worker.config.settings import Settings
 from worker.ledger.ledger import Ledger
 from worker.metrics import Metrics, refresh_gauges
 from worker.sentinels import following
+from worker.tracing import Traces, writing
 
 log = structlog.get_logger(__name__)
 
@@ -108,15 +111,17 @@ async def opened(
         stopped = {"journal": {"state": "stopped", "why": journal.fault}} if journal and journal.fault else {}
         return {**watch.parts, **stopped}
 
-    async def refresh() -> None:
-        await refresh_gauges(metrics, ledger, destinations=settings.destinations, queues=QUEUES)
-
+    refresh = partial(
+        refresh_gauges, metrics, ledger, destinations=settings.destinations, queues=QUEUES,
+        list_ages=list_ages(settings.destinations),
+    )  # fmt: skip
     measures = Measures(metrics, refresh=refresh, shared=shared)
 
     drainer = Drainer(
         spool=spool, ledger=ledger, breaker=breaker, wake=notifier.wake, depth=tell_depth, now_us=now_us,
         foreign=lambda sender, call_id: refusals.note("conflict", sender=sender, call_id=call_id),
     )  # fmt: skip
+    traces = Traces.open(redis, service="receiver") if environment.otlp_endpoint else None
     app = create_app(
         settings=within_files(settings.receiver, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         inbox=inbox,
@@ -128,12 +133,13 @@ async def opened(
         measures=measures,
         tally=tally,
         refusals=refusals,
+        traced=None if traces is None else TracedInbox(inbox, traces),
     )  # fmt: skip
     beside = [asyncio.create_task(work) for work in (app.watch(), measures.run(), reporter.run(), watch.run())]
     storing = asyncio.create_task(inbox.run())
     draining = asyncio.create_task(drainer.run())
     try:
-        async with following(environment.redis_url):
+        async with following(environment.redis_url), writing(traces):
             yield app
     finally:
         for task in beside:

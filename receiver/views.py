@@ -19,8 +19,11 @@ from receiver.responses import Answer, delacon_answer
 from receiver.senders import Sender, Senders
 from receiver.server import Server, welcome
 from receiver.tally import Tally
+from receiver.traced_inbox import TracedInbox
 from schemas.delacon.events import PathKind, UnusableBody, read_event
 from worker.config.receiver import ReceiverSettings
+
+_TRACEPARENT = "traceparent"
 
 PATHS: dict[str, PathKind] = {
     "/services/calldata/create": "create",
@@ -55,6 +58,7 @@ class Webhook:
         inbox: Inbox,
         quarantine: Quarantine,
         tally: Tally,
+        traced: TracedInbox | None = None,
     ) -> None:
         self._senders = senders
         self._refusals = refusals
@@ -64,6 +68,7 @@ class Webhook:
         self._quarantine = quarantine
         self._tally = tally
         self._known: dict[str, Sender] = {}
+        self._traced = traced
 
     async def __call__(self, request: web.BaseRequest, path_kind: PathKind) -> Answer:
         """Answer one request; never raises for what a client may send."""
@@ -92,7 +97,11 @@ class Webhook:
             self._refusals.note("service", sender=sender.name, address=request.remote, call_id=event.call_id)
             return delacon_answer(403, call_id=event.call_id, error="this token does not speak for that PLA_CID")
         try:
-            outcome = await self._inbox.put(event.call_id, record)
+            if self._traced is None:
+                outcome = await self._inbox.put(event.call_id, record)
+            else:
+                header = request.headers.get(_TRACEPARENT)
+                outcome = await self._traced.put(event, record, traceparent=header, begun=begun)
         except InboxFull:
             outcome = EventOutcome.REFUSED
         if outcome is EventOutcome.FOREIGN:
@@ -171,6 +180,7 @@ def create_app(
     measures: Measures,
     tally: Tally,
     refusals: Refusals,
+    traced: TracedInbox | None = None,
 ) -> Server:
     """Build the server; to be run by ``aiohttp.web.ServerRunner`` on the running loop.
 
@@ -189,6 +199,7 @@ def create_app(
         inbox=inbox,
         quarantine=quarantine,
         tally=tally,
+        traced=traced,
     )
     proxied = settings.trusted_proxies > 0
     ops = Ops(tokens=Tokens(settings.ops_tokens), proxied=proxied, ready=ready, measures=measures)

@@ -58,6 +58,8 @@ class Call:
     utm_campaign: str | None = None
     utm_term: str | None = None
     utm_content: str | None = None
+    first_call: str | None = None
+    """``yes`` for a caller of whom the ledger remembered no earlier call, else ``no``; the events do not tell it."""
     old_caller: str | None = field(default=None, repr=False)
     """The number that versions until November 2026 read for this caller, where it differs; only look-ups use it."""
     raw: Mapping[str, str] = field(default_factory=dict, repr=False)

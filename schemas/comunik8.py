@@ -38,6 +38,8 @@ class Comunik8Options:
     """When nobody is called back, on the callee's own clock."""
     timezone: ZoneInfo | None
     """For callees whose number tells no country."""
+    do_not_call: float | None
+    """How old the do-not-call list may be that a lead is looked up on."""
     email: Template
 
 
@@ -53,6 +55,7 @@ class Comunik8OptionsSchema(OptionsSchema):
     cancel_scope = Option(one_of("route", "service", "destination"), default="route")
     quiet_hours: Option[Hours | None] = Option(hours)
     timezone: Option[ZoneInfo | None] = Option(zone)
+    do_not_call = Option(duration_s)
     email = Option(template, required=True)
 
     @post_load

@@ -115,6 +115,7 @@ def _dispatcher(owned: Runtime) -> ProcessDispatcher:
         pumps=owned.pumps,
         ids=owned.calls,
         serves=lambda name: destinations[name].vendor in app.amqp.queues.consume_from,
+        traces=owned.traces,
     )
 
 

@@ -15,7 +15,7 @@ from tasks.delivery.finish_writer import FinishWriter
 from tasks.delivery.observer import Observer
 from tasks.delivery.pump import Pump
 from tasks.delivery.runner import Runner
-from tasks.vendors.registry import VENDORS
+from tasks.vendors.registry import VENDORS, list_ages
 from worker.concurrency import SWITCH_S
 from worker.config.environment import Environment
 from worker.config.settings import LEASE_MARGIN_S, Settings, read_startup
@@ -69,6 +69,7 @@ def build_pumps(owned: Runtime, *, lease_margin_s: float) -> Mapping[str, Pump]:
             rng=rng,
             default_region=owned.settings.calls.default_region,
             lease_ms=lease_ms,
+            traces=owned.traces,
         )
         pumps[name] = Pump(
             destination,
@@ -113,6 +114,7 @@ def _start_runtime(*, sender: Any, **_: Any) -> None:
     made = Runtime(settings=settings, environment=environment, metrics=metrics)
     if environment.metrics_port is not None:
         metrics.serve(environment.metrics_host, environment.metrics_port, healthy=lambda: made.pulse.is_well)
+    made.list_ages = list_ages(settings.destinations)
     if settings.alerts:
         made.chores["alerts"] = "tasks.alerts.watch"
     if settings.delacon is not None:

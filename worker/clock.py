@@ -40,7 +40,8 @@ class Clock:
     """Ticks until it is cancelled; ``wake`` sends one Celery message: task, arguments, queue.
 
     ``chores`` are what one worker, whichever, is to do now and then: a name, and the task that does it.
-    ``shows_gauges``: somebody reads this process's metrics.
+    ``shows_gauges``: somebody reads this process's metrics. ``list_ages``: the destinations that ask for a do-not-call
+    list, and how old it may be in seconds.
     ``bar`` is told ``True`` when this version may not work with the ledger any more, and ``False`` when it may again.
     """
 
@@ -57,6 +58,7 @@ class Clock:
         chores: Mapping[str, str] | None = None,
         ticked: Callable[[], None] = lambda: None,
         shows_gauges: bool = True,
+        list_ages: Mapping[str, float] | None = None,
         bar: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._ledger = ledger
@@ -69,6 +71,7 @@ class Clock:
         self._chores = chores or {}
         self._ticked = ticked
         self._shows_gauges = shows_gauges
+        self._list_ages = list_ages or {}
         self._bar = bar
         self._fault = ""
         calls = settings.calls
@@ -98,7 +101,11 @@ class Clock:
                 if self._shows_gauges and clock() >= sets_gauges_at:
                     sets_gauges_at = clock() + GAUGES_EVERY_S
                     await refresh_gauges(
-                        self._metrics, self._ledger, destinations=self._settings.destinations, queues=self._queues
+                        self._metrics,
+                        self._ledger,
+                        destinations=self._settings.destinations,
+                        queues=self._queues,
+                        list_ages=self._list_ages,
                     )
             except (RedisError, OperationalError, OSError) as error:
                 self._metrics.redis_up.set(0)
@@ -232,6 +239,7 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
             chores=owned.chores,
             ticked=ticked,
             shows_gauges=owned.environment.metrics_port is not None,
+            list_ages=owned.list_ages,
             bar=owned.bar,
         )  # fmt: skip
         with suppress(RedisError, OSError):  # the first tick says so

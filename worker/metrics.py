@@ -1,8 +1,11 @@
 """The Prometheus metrics of contract section 9, and the gauges that only the ledger and the broker can tell."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -19,6 +22,8 @@ from prometheus_client import (
 from redis import RedisError
 
 from worker.build import LEDGER_FORMAT, code_version
+from worker.ledger.delacon_days import AuditedDay, newest_day
+from worker.ledger.do_not_call import NO_FRESH_LIST, fault_of, loaded_list
 from worker.ledger.ledger import Ledger
 from worker.ledger.overview import Overview
 
@@ -83,6 +88,10 @@ class Metrics:
         self.circuit_open = self._gauge(
             "circuit_open", "1 while a destination is not served, by reason; 0 without a reason", *_SHUT
         )
+        self.delacon_calls = self._gauge(
+            "delacon_calls", "Calls of the day that was audited last against Delacon's own list", "is"
+        )
+        self.delacon_audited = self._gauge("delacon_audited_seconds", "When that day began, in epoch seconds UTC")
         self._destinations: Mapping[str, str] = {}
         self._named: dict[str, str] = {}
 
@@ -128,8 +137,8 @@ class Metrics:
             self._named[destination] = destination if len(self._named) < MOST_NAMED else OTHERS
         return self._named[destination]
 
-    def show(self, overview: Overview, depths: Mapping[str, int]) -> None:
-        """Set what only the ledger and the broker can tell."""
+    def show(self, overview: Overview, depths: Mapping[str, int], *, unlisted: Collection[str] = ()) -> None:
+        """Set what only the ledger and the broker can tell; ``unlisted`` destinations wait for a do-not-call list."""
         found = overview.destinations
         self.replace(self.due, self._folded({d.name: float(d.due) for d in found}))
         self.replace(self.due_oldest_seconds, self._folded({d.name: d.overdue_s for d in found}, max))
@@ -137,6 +146,7 @@ class Metrics:
         self.replace(self.dead_letters, dead | {"calls": float(overview.no_start)})
         shut = {d.name: d.shut_by or ("" if d.name in self._destinations else "no_destination") for d in found}
         self.replace(self.circuit_open, self._folded({(d.name, d.shut_by): 1.0 if d.shut_by else 0.0 for d in found}))
+        shut |= {name: NO_FRESH_LIST for name in unlisted if not shut.get(name)}
         held = {(d.name, shut[d.name]): float(d.queued if shut[d.name] else 0) for d in found}
         self.replace(self.held, self._folded(held))
         self.replace(self.queue_depth, {name: float(depth) for name, depth in depths.items()})
@@ -144,6 +154,14 @@ class Metrics:
         self.quarantined.set(overview.quarantined)
         for state in ("waiting", "unrouted", "no_start"):
             self.calls.labels(state).set(getattr(overview, state))
+
+    def show_audit(self, found: AuditedDay | None) -> None:
+        """Show what the last audit found; nothing where none was made or it could not be."""
+        if found is None or found.fault:
+            return
+        for name, count in asdict(found.total).items():
+            self.delacon_calls.labels(name).set(count)
+        self.delacon_audited.set(datetime.combine(found.day, time(), UTC).timestamp())
 
     def _folded(self, values: "Mapping[Any, float]", fold: Callable[[Iterable[float]], float] = sum) -> "Values":
         """Keep the largest values by name where there are too many, and fold the others into one."""
@@ -220,17 +238,28 @@ Values = dict[str | tuple[str, ...], float]
 
 
 async def refresh_gauges(
-    metrics: Metrics, ledger: Ledger, *, destinations: Iterable[str], queues: Iterable[str]
+    metrics: Metrics,
+    ledger: Ledger,
+    *,
+    destinations: Iterable[str],
+    queues: Iterable[str],
+    list_ages: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
     """Read the ledger's overview and the queues' lengths into the metrics; raises ``redis.RedisError``.
+
+    ``list_ages``: the destinations that ask for a do-not-call list, and how old it may be in seconds.
 
     What was last read stays while Redis is away, and ``switchboard_redis_up`` says so.
     """
     try:
         overview = await ledger.overview(destinations)
         depths = await ledger.queue_depths(queues)
+        audited = await newest_day(ledger)
+        listed = await loaded_list(ledger) if list_ages else None
     except (RedisError, OSError):
         metrics.redis_up.set(0)
         raise
     metrics.redis_up.set(1)
-    metrics.show(overview, depths)
+    unlisted = {n for n, age_s in list_ages.items() if fault_of(listed, age_s=age_s, now_ms=overview.now_ms)}
+    metrics.show(overview, depths, unlisted=unlisted)
+    metrics.show_audit(audited)

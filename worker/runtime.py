@@ -22,6 +22,7 @@ from worker.ledger.ledger import Ledger, Timings
 from worker.ledger.records import Claimed, Room, Slots
 from worker.metrics import Metrics
 from worker.sentinels import following
+from worker.tracing import Traces, writing
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -127,6 +128,9 @@ class Runtime:
         """Another worker has a newer configuration, and plans the calls."""
         self.chores: dict[str, str] = {}
         """The chores that the clock wakes now and then: a name, and the task that does it."""
+        self.traces: Traces | None = None
+        self.list_ages: Mapping[str, float] = {}
+        """The destinations that ask for a do-not-call list, and how old it may be in seconds."""
         self.pulse = Pulse()
         self.stopping = False
         self.may_work = threading.Event()
@@ -181,6 +185,9 @@ class Runtime:
         # A caller is remembered as long as the id of a call.
         timings = timings or Timings(memory=round(self.settings.calls.remember_s * 1000))
         self.ledger = Ledger(redis, timings=timings, min_replicas=self.environment.redis_min_replicas)
+        if self.environment.otlp_endpoint:
+            self.traces = Traces.open(redis, service="worker")
+            await self._stack.enter_async_context(writing(self.traces))
         self.http = await self._stack.enter_async_context(HttpClient.open())
 
     async def _ended(self) -> None:

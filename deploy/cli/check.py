@@ -6,7 +6,7 @@ from deploy.cli.output import Misconfigured, counted, emit, json_option, say
 from deploy.cli.session import read_settings
 from schemas.destination import Destination
 from schemas.zones import zones
-from tasks.vendors.registry import VENDORS
+from tasks.vendors.registry import VENDORS, list_ages
 from worker.config.lint import warnings
 
 
@@ -27,12 +27,14 @@ def check(*, role: str | None, as_json: bool) -> None:
         if as_json:
             emit({"ok": False, "faults": error.faults, "warnings": []})
         raise
-    found = warnings(settings, calls_back=_calls_back, withdraws=_withdraws)
+    found = warnings(settings, calls_back=_calls_back, withdraws=_withdraws, list_ages=list_ages(settings.destinations))
     if as_json:
         emit({"ok": True, "faults": [], "warnings": found, "time_zones": zones().shape()})
         return
     for warning in found:
         say(f"warning: {warning}")
+    for name in list_ages(settings.destinations):
+        say(f"destinations.{name}: it needs a do-not-call list; `switchboard doctor` says whether one is loaded")
     click.echo(f"time zones: {zones().words()}")
     destinations, routes = counted(len(settings.destinations), "destination"), counted(len(settings.routes), "route")
     click.echo(f"{environment.config}: ok ({destinations}, {routes})")

@@ -8,6 +8,7 @@ from deploy.cli.findings import Findings, address_of, look_at_flower, look_at_re
 from deploy.cli.output import Failed, Misconfigured, emit, json_option, say, shown
 from deploy.cli.session import read_environment, read_settings
 from schemas.zones import zones
+from tasks.vendors.registry import list_ages
 from worker.config.settings import Settings
 
 
@@ -31,7 +32,8 @@ def doctor(*, receiver: str | None, strict: bool, as_json: bool) -> None:
     except Misconfigured as error:
         faults += [fault for fault in error.faults if fault not in faults]
     else:
-        asyncio.run(look_at_redis(found, environment.redis_url, names, config=config))
+        ages = list_ages(settings.destinations) if settings else {}
+        asyncio.run(look_at_redis(found, environment.redis_url, names, config=config, list_ages=ages))
         look_at_spool(found, environment.spool_path)
         url = receiver or address_of(environment)
         tokens = settings.receiver.ops_tokens if settings else ()

@@ -188,7 +188,9 @@ async def erase_traces(
     memories = 0
     for number in numbers:
         if not set(theirs) - set(ids):
-            memories += await admin.erase_memory(session.ledger, number, names)
+            memories += await admin.erase_memory(
+                session.ledger, number, names, remember_s=session.settings.calls.remember_s
+            )
         elif call_id is not None:
             await admin.erase_follow_up(session.ledger, number, call_id, names)
     done["quarantined"] = sum(await admin.forget_bodies(session.ledger, bodies, by=by)) if bodies else 0

@@ -14,11 +14,13 @@ from redis.asyncio import Redis
 
 from deploy.cli.output import Failed, counted
 from deploy.cli.spool import look
+from deploy.cli.values import iso
 from receiver.health import durability
 from worker.broker import open_redis
 from worker.build import LEDGER_FORMAT
 from worker.config.environment import Environment, port_number
 from worker.config.values import is_loopback
+from worker.ledger.do_not_call import fault_of, loaded_list
 from worker.ledger.keys import SHELF_KEY
 from worker.ledger.ledger import Ledger
 from worker.ledger.overview import Overview
@@ -29,6 +31,7 @@ from worker.redis_address import RedisAddress
 
 OLDEST_DUE_S = 60.0  # due work is taken within a second; later, nobody takes it
 REDIS_S = 5.0
+LIST_SOON_S = 3 * 86_400.0  # for so long a list that gets too old is told beforehand
 FLOWER_S = 2.0
 FLOWER_PORT = 5555  # its own default
 LEAST_REDIS = (6, 2)
@@ -49,10 +52,13 @@ class Findings:
     warnings: list[str] = field(default_factory=list)
 
 
-async def look_at_redis(found: Findings, redis_url: str, names: Mapping[str, str], *, config: str) -> None:
+async def look_at_redis(
+    found: Findings, redis_url: str, names: Mapping[str, str], *, config: str, list_ages: Mapping[str, float]
+) -> None:
     """Look at the Redis server, the workers and the due work.
 
-    ``names``: the destinations of this configuration, each with its vendor; ``config``: the digest of its file.
+    ``names``: the destinations of this configuration, each with its vendor; ``config``: the digest of its file;
+    ``list_ages``: those that ask for a do-not-call list, and how old it may be in seconds.
     """
     _look_at_address(found, redis_url)
     found.values |= {"redis": "down", "durability": "unknown", "workers": None, "oldest_due_seconds": None}
@@ -65,6 +71,7 @@ async def look_at_redis(found: Findings, redis_url: str, names: Mapping[str, str
             _look_at_work(found, overview)
             _look_at_configurations(found, overview, config)
             _look_at_queues(found, overview, names)
+            await _look_at_list(found, ledger, list_ages, now_ms=overview.now_ms)
             await _try_a_write(found, ledger)
     except (RedisError, OSError) as error:
         found.wrong.append(f"redis: does not answer: {error}")
@@ -149,6 +156,20 @@ def _look_at_work(found: Findings, overview: Overview) -> None:
     ):
         if count:
             found.warnings.append(f"{count} {what}")
+
+
+async def _look_at_list(found: Findings, ledger: Ledger, list_ages: Mapping[str, float], *, now_ms: int) -> None:
+    """Look whether leads are held for want of a do-not-call list, or will be soon."""
+    listed = await loaded_list(ledger)
+    if listed is not None:
+        found.values["do_not_call"] = {"numbers": listed.count, "loaded_at": iso(listed.loaded_ms)}
+    for name, age_s in list_ages.items():
+        if fault := fault_of(listed, age_s=age_s, now_ms=now_ms):
+            found.wrong.append(
+                f"do-not-call: {name} holds its leads, for {fault}; run `switchboard suppress import FILE`"
+            )
+        elif fault_of(listed, age_s=age_s - LIST_SOON_S, now_ms=now_ms):
+            found.warnings.append(f"do-not-call: within 3 days the list is too old, and {name} holds its leads")
 
 
 def _look_at_address(found: Findings, redis_url: str) -> None:

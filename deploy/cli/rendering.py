@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -12,6 +12,7 @@ from deploy.cli.values import iso
 from schemas.delacon.events import Merged, merge
 from schemas.delivery import FINAL, State
 from tasks.vendors.registry import VENDORS
+from worker.ledger.do_not_call import is_held
 from worker.ledger.history import Attempt
 from worker.ledger.overview import DestinationStatus
 from worker.ledger.queries import DeadLetter
@@ -48,12 +49,15 @@ class Gates:
         """Return a delivery's state and reason as they are shown: what waits for its destination is ``held``."""
         if record.state in {State.QUEUED, State.RETRYING} and (why := self.shut(record.key.destination)):
             return State.HELD.value, why
+        if is_held(record):
+            return State.HELD.value, record.reason
         return record.state.value, record.reason
 
 
 def merged(session: Session, stored: StoredCall) -> Merged:
     """Merge a stored call as the workers do."""
-    return merge(stored.call_id, stored.events, default_region=session.settings.calls.default_region)
+    made = merge(stored.call_id, stored.events, default_region=session.settings.calls.default_region)
+    return made if stored.first_call is None else replace(made, call=replace(made.call, first_call=stored.first_call))
 
 
 def in_order(stored: StoredCall, session: Session) -> list[DeliveryRecord]:

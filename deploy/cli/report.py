@@ -1,4 +1,4 @@
-"""``switchboard report``: how calls ended, by destination, by service or by day."""
+"""``switchboard report``: how calls ended, by destination, service, day or tracking number."""
 
 import io
 import time
@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from deploy.cli.output import emit, print_fitted, shown
+from deploy.cli.output import emit, print_fitted, say, shown
 from deploy.cli.session import Session, with_ledger
 from deploy.cli.spreadsheet import Sheet
 from deploy.cli.values import at_zone, iso, since_option, tz_option, until_option
-from deploy.report import BY, COLUMNS, report
+from deploy.report import BY, COLUMNS, audits, audits_sentence, report
 from deploy.search import service_names
 
 WEEK_MS = 7 * 86_400_000
@@ -44,21 +44,26 @@ def report_command(
 ) -> None:
     """Report what became of calls, of the last 7 days unless --since is given.
 
-    Calls count when they are ready, deliveries (first ones of a call) when they end; the seconds are from a call to its
-    CRM, as exact as the buckets that they are counted in. By the hour, for 400 days: every hour that the span touches
-    is whole in it. By destination, calls are those whose delivery ended.
+    Calls count when they are ready, deliveries (first ones of a call) when they end; the seconds are from the webhook
+    of a call's end to its CRM, as exact as the buckets that they are counted in. By the hour, for 400 days: every hour
+    that the span touches is whole in it. By destination, calls are those whose delivery ended; by number, the tracking
+    number that was called, deliveries alone.
     """
     until = round(time.time() * 1000) if until_ms is None else until_ms
     since = until - WEEK_MS if since_ms is None else since_ms
 
-    async def work(session: Session) -> list[dict[str, Any]]:
+    async def work(session: Session) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
         names = await service_names(session) if by == "service" else {}
-        return await report(session.ledger, by, since_ms=since, until_ms=until, tz=tz, names=names)
+        zone = tz or (session.settings.delacon.timezone if session.settings.delacon else None)
+        found = await audits(session.ledger, since_ms=since, until_ms=until, tz=zone)
+        return await report(session.ledger, by, since_ms=since, until_ms=until, tz=tz, names=names), found
 
-    lines = with_ledger(work)
+    lines, audited = with_ledger(work)
     if as_json or form == "json":
-        emit({"since": iso(since), "until": iso(until), "by": by, "lines": lines})
+        emit({"since": iso(since), "until": iso(until), "by": by, "lines": lines, "delacon": audited})
         return
+    if audited is not None:
+        say(audits_sentence(audited))
     columns = [by, *(name for name in COLUMNS if any(line[name] is not None for line in lines)), "skipped_by_reason"]
     rows = [[line["name"], *(line[name] for name in columns[1:-1]), _reasons(line)] for line in lines]
     if not any(row[-1] for row in rows):

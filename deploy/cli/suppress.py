@@ -1,13 +1,18 @@
 """``switchboard suppress``: keeps the list of numbers that no lead is made for."""
 
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import click
 
-from deploy.cli.output import Failed, as_option, emit, json_option, say
+from deploy.cli.number_list import NumberList
+from deploy.cli.output import Failed, as_option, counted, emit, json_option, say
 from deploy.cli.session import Session, with_ledger
+from deploy.cli.values import iso
 from schemas.phones.asked_number import AskedNumber, likely_meant
 from worker.ledger import admin, queries
+from worker.ledger.do_not_call import LoadedList, load, loaded_list, release
 from worker.redaction import mask_number
 
 
@@ -51,7 +56,9 @@ def remove(*, number: str, as_json: bool) -> None:
         held = sorted(asked.numbers & set(await queries.suppressed(session.ledger)))
         by = session.does("suppress.remove", " ".join(map(mask_number, held)))
         if not held or not await admin.unsuppress(session.ledger, *held, by=by):
-            raise Failed(f"{_named(asked)} is not on the list.")
+            listed = [one for one in asked.numbers if await session.ledger.is_suppressed(one)]
+            where = "not on the list" if not listed else "on the do-not-call list that was loaded: load one without it"
+            raise Failed(f"{_named(asked)} is {where}.")
         return {"number": ", ".join(held), "changed": True, "understood": asked.shape()}
 
     done = with_ledger(work)
@@ -71,11 +78,16 @@ def list_numbers(*, number: str | None, as_json: bool) -> None:
         numbers = await queries.suppressed(session.ledger)
         if number is None:
             _tell_misread(session, numbers)
+            if listed := await loaded_list(session.ledger):
+                say(f"Beside these, {counted(listed.count, 'number')} of the do-not-call list: {_loaded_at(listed)}.")
             return numbers
         asked = asked_number(session, number)
-        held = sorted(asked.numbers & set(numbers))
+        standings = {one: await session.ledger.standing_of(one) for one in asked.numbers}
+        held = sorted(one for one, standing in standings.items() if standing.suppressed)
         if not held:
             raise Failed(f"{_named(asked)} is not on the list.")
+        if not set(numbers).issuperset(held):
+            say("It stands on the do-not-call list that was loaded by `switchboard suppress import`.")
         return held
 
     found = with_ledger(work)
@@ -86,6 +98,54 @@ def list_numbers(*, number: str | None, as_json: bool) -> None:
         click.echo(e164)
     if not found:
         say("No number is suppressed.")
+
+
+@suppress.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--column", help="The header of the column with the numbers.  [default: the first column]")
+@as_option
+@json_option
+def import_list(*, file: BinaryIO, column: str | None, as_json: bool) -> None:
+    """Load the do-not-call list FILE in the place of the one loaded before; - is standard input.
+
+    One number a line, or a CSV file. The list before stays in use until all of this one is read, and what `suppress
+    add` put on the list stays on it. Leads that were held for want of a fresh list go out.
+    """
+
+    async def work(session: Session) -> dict[str, Any]:
+        numbers = NumberList(file, column, session.settings.calls.default_region)
+        by = session.does("suppress.import", Path(file.name).name)
+        done = await load(session.ledger, _once_most_are_read(numbers), by=by)
+        if done is None:
+            raise Failed("The list was lost while it was loaded; the one before is still in use. Load it again.")
+        known = await queries.known_destinations(session.ledger)
+        released = await release(session.ledger, sorted(known & session.settings.destinations.keys()))
+        return {
+            "numbers": done.count, "before": done.before, "doubled": numbers.read - done.count,
+            "unread": numbers.unread, "unread_lines": numbers.unread_lines, "released": released,
+        }  # fmt: skip
+
+    done = with_ledger(work)
+    if as_json:
+        emit(done)
+        return
+    click.echo(f"{counted(done['numbers'], 'number')} loaded; the list before had {done['before']:,}")
+    if done["unread"]:
+        lines = ", ".join(map(str, done["unread_lines"]))
+        more = " and more" if done["unread"] > len(done["unread_lines"]) else ""
+        say(f"{counted(done['unread'], 'line')} held no number, and were passed over: {lines}{more}")
+    if done["released"]:
+        say(f"{counted(done['released'], 'lead')} waited for a list, and go out now.")
+
+
+def _once_most_are_read(numbers: NumberList) -> Iterator[str]:
+    """Return the numbers; raises ``Failed`` at the end of what is no list of numbers, so that it replaces none."""
+    yield from numbers
+    if not numbers.read or numbers.unread > numbers.read:
+        raise Failed(
+            f"{counted(numbers.read, 'line')} held a number and {numbers.unread} held none: this is no list of numbers,"
+            " or --column names another column. The list before is still in use."
+        )
 
 
 def asked_number(session: Session, text: str, *, needed: bool = False) -> AskedNumber:
@@ -111,6 +171,10 @@ def _tell_misread(session: Session, numbers: list[str]) -> None:
         meant = likely_meant(number, default_region=session.settings.calls.default_region)
         if meant is not None and meant not in numbers:
             say(f"{number} was misread by an earlier version; add {meant} if that is meant.")
+
+
+def _loaded_at(listed: LoadedList) -> str:
+    return f"loaded at {iso(listed.loaded_ms)}" if listed.loaded_ms else "not whole since a restore, load it again"
 
 
 def _named(asked: AskedNumber) -> str:

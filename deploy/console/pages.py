@@ -9,13 +9,16 @@ from redis import RedisError
 
 from deploy.cli.alerts import standing_line
 from deploy.cli.number_shapes import owned, request_shape
+from deploy.cli.values import iso
 from deploy.console.access import Visitor
 from deploy.console.call_finder import CallQuery, Cursor
 from deploy.console.measures import Measures, calls_today
 from deploy.console.queries import Queries
 from deploy.console.rendering import ACCESS, PAGES, SESSION, VISITOR
 from deploy.console.story import story, why
+from tasks.vendors.registry import list_ages
 from worker.ledger import alerts, queries
+from worker.ledger.do_not_call import fault_of, loaded_list
 from worker.ledger.numbers import Numbers
 from worker.ledger.schema import changed_in_words, read_schema
 
@@ -85,6 +88,12 @@ async def now(request: web.Request) -> web.StreamResponse:
     measures = await Measures.read(session.ledger, names, now_ms=overview.now_ms)
     came = await calls_today(session.ledger, now_ms=overview.now_ms, zone=zone) if every else None
     needs = _needs(found, overview, every=every)
+    listed = await loaded_list(session.ledger)
+    needs += [
+        ("bad", f"{name} holds its leads: {fault}", "/suppressed")
+        for name, age_s in list_ages(session.settings.destinations).items()
+        if name in names and (fault := fault_of(listed, age_s=age_s, now_ms=overview.now_ms))
+    ]
     if every:
         schema = await read_schema(session.ledger.redis)
         if said := schema.fault or (schema.changed and changed_in_words(schema.changed)):
@@ -173,7 +182,11 @@ async def suppressed(request: web.Request) -> web.StreamResponse:
     """Show the numbers that no lead is made for."""
     visitor = visitor_of(request)
     numbers = await queries.suppressed(request.app[SESSION].ledger) if visitor.user.destinations is None else []
-    return request.app[PAGES].render(request, "suppressed.html", numbers=numbers, shown=visitor.may_act)
+    listed = await loaded_list(request.app[SESSION].ledger)
+    loaded_at = iso(listed.loaded_ms) if listed else None
+    return request.app[PAGES].render(
+        request, "suppressed.html", numbers=numbers, shown=visitor.may_act, listed=listed, loaded_at=loaded_at
+    )
 
 
 async def numbers(request: web.Request) -> web.StreamResponse:

@@ -33,6 +33,7 @@ _REASONS = {
     "no_caller": "the caller's number was withheld",
     "too_old": "the call was too old by then",
     "suppressed": "the number is on the list of those not to be called",
+    "no_fresh_list": "there is no do-not-call list that is new enough",
     "answered": "the call was answered",
     "answered_since": "the caller got through later",
     "no_result": "nobody told us how the call ended",

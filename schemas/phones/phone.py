@@ -53,6 +53,17 @@ def read_phone(text: str, *, default_region: str) -> Phone | None:
     return _read(text, default_region).phone if len(text) <= MAX_TEXT else None
 
 
+def read_e164(text: str, *, default_region: str) -> str | None:
+    """Return the E.164 form of what ``read_phone`` reads, at less than half its price; for long lists of numbers."""
+    written = read_written(text) if len(text) <= MAX_TEXT else None
+    if written is not None and written.plain:
+        number = plan.parse_ordinary(written.digits, plus=written.plus, region=default_region)
+        if number is not None and plan.region_of(number) is not None:
+            return plan.e164_of(number)
+    phone = read_phone(text, default_region=default_region)
+    return None if phone is None else phone.e164
+
+
 def old_reading(text: str, *, default_region: str) -> str | None:
     """Return the E.164 form that versions until November 2026 (d2e3d6e) read in a text; ``None`` where they read none.
 

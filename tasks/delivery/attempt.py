@@ -108,6 +108,16 @@ def check_wanted(order: Order, *, now: datetime, skip: str) -> None:
         raise errors.Skipped("too_old")
 
 
+def is_wanted(order: Order, *, vendor: Vendor, now: datetime) -> bool:
+    """Say whether an attempt now would send something; one that is not skips at once, whatever it could wait for."""
+    try:
+        check_wanted(order, now=now, skip="")
+        vendor.prepare(order)
+    except Exception:  # noqa: BLE001  the attempt says what is wrong
+        return False
+    return True
+
+
 def check_new(order: Order, prepared: Prepared, *, sent_before: str) -> None:
     """Raise ``Skipped`` when an update holds nothing that the vendor does not have already."""
     if sent_before and order.key.action.startswith("update-") and digest(prepared) == sent_before:

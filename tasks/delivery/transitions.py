@@ -54,7 +54,7 @@ def order_of(claimed: Claimed, *, destination: Destination, default_region: str)
     unknown = UNSURE in memory or any(past.unknown for past in claimed.history.attempts)
     return Order(
         key=claimed.key,
-        call=merged(claimed.key.call_id, claimed.events, default_region).call,
+        call=merged(claimed.key.call_id, claimed.events, default_region, first_call=claimed.first_call).call,
         destination=destination,
         number=claimed.number,
         unknown_before=unknown,
@@ -138,11 +138,11 @@ def interrupted(claimed: Claimed, *, at_ms: int, delay_ms: int, sent: bool) -> F
     )  # fmt: skip
 
 
-def put_off(claimed: Claimed, *, until: datetime, now: datetime) -> Finish:
+def put_off(claimed: Claimed, *, until: datetime, now: datetime, reason: str = "quiet_hours") -> Finish:
     """Postpone a lead until its caller may be rung, as if it had not been claimed: it uses no wait of the schedule."""
     delay_ms = max(1, round((until - now).total_seconds() * 1000))
     return Finish(
-        key=claimed.key, fence=claimed.fence, verdict=Verdict.UNCLAIM, reason="quiet_hours", delay_ms=delay_ms,
+        key=claimed.key, fence=claimed.fence, verdict=Verdict.UNCLAIM, reason=reason, delay_ms=delay_ms,
         effect="skip", history=claimed.history,
     )  # fmt: skip
 

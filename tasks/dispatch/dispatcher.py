@@ -1,7 +1,8 @@
 """The dispatch: merges and routes calls, makes their deliveries, and returns whom to wake."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -87,6 +88,8 @@ async def make_plans(
         await ledger.forget_waits(list(wanted.keys() - {call.call_id for call in stored}))
     if new_only:
         stored = [call for call in stored if call.planned_version != call.version]
+    if planner.asks_for_first_calls:
+        stored = await _with_first_calls(stored, ledger, planner)
     unreadable: dict[str, str] = {}
     made = [(call, plan) for call in stored if (plan := _plan(planner, call, unreadable, now_ms=now_ms))]
     await ledger.set_aside_calls(unreadable)
@@ -109,6 +112,17 @@ def note_plans(
             if backlog <= SMALL_BACKLOG:
                 created.setdefault(key.destination, []).append(key)
     return no_start
+
+
+async def _with_first_calls(stored: Sequence[StoredCall], ledger: Ledger, planner: Planner) -> list[StoredCall]:
+    """Have the ledger note of each call whether it is its caller's first, before it is routed."""
+    callers = {}
+    for call in stored:
+        with suppress(UnreadableError):
+            if digits := planner.caller_digits(call):
+                callers[call.call_id] = digits
+    noted = await ledger.first_calls(callers) if callers else {}
+    return [replace(call, first_call=noted.get(call.call_id, call.first_call)) for call in stored]
 
 
 def _plan(planner: Planner, call: StoredCall, unreadable: dict[str, str], *, now_ms: int) -> Plan | None:

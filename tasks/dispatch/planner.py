@@ -47,6 +47,7 @@ class Planner:
             state=state,
             revision=arrivals.revision,
             wait_until_ms=wait_until_ms,
+            ready_ms=max(arrivals.first_start_us or 0, arrivals.first_end_us or 0) // 1000 if arrivals.whole else 0,
             routes=names,
             deliveries=deliveries,
             follow_ups=follow_ups,
@@ -55,7 +56,23 @@ class Planner:
         )
 
     def _merge(self, stored: StoredCall) -> Call:
-        return merged(stored.call_id, _events_of(stored), self.settings.calls.default_region).call
+        region = self.settings.calls.default_region
+        return merged(stored.call_id, _events_of(stored), region, first_call=stored.first_call).call
+
+    @cached_property
+    def asks_for_first_calls(self) -> bool:
+        """Say whether any route asks whether a call is its caller's first."""
+        return any(route.first_call is not None for route in self.settings.routes)
+
+    def caller_digits(self, stored: StoredCall) -> str:
+        """Return the caller's digits of a call that is about to be routed, for whom nothing is noted yet; else nothing.
+
+        Raises ``UnreadableError``.
+        """
+        arrivals = stored.arrivals
+        if stored.first_call is not None or not (arrivals.has_start or arrivals.whole):
+            return ""
+        return self._merge(stored).caller_digits or ""
 
     @cached_property
     def _early(self) -> frozenset[str]:

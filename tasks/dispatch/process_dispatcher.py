@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from schemas.delivery import DeliveryKey
 from tasks.dispatch.dispatcher import Dispatched, WakeUp, make_plans, messages, note_plans
 from tasks.dispatch.planner import Planner
+from tasks.dispatch.traced import DispatchTraces
 from tasks.dispatch.waiting_plans import Made, WaitingPlans
 from worker.concurrency import IdBatcher
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Claimed, Slots
 from worker.runtime import DestinationPump
+from worker.tracing import Traces
 
 READ = 64  # calls read in one round trip: merging them keeps the loop for some 5 ms
 PLANNED = 64  # calls planned in one round trip: some 3 ms of Redis
@@ -39,12 +41,14 @@ class ProcessDispatcher:
         pumps: Mapping[str, DestinationPump],
         ids: IdBatcher,
         serves: Callable[[str], bool] = lambda _: True,
+        traces: Traces | None = None,
     ) -> None:
         self._ledger = ledger
         self._planner = planner
         self._pumps = pumps
         self._ids = ids
         self._serves = serves
+        self._traces = traces
         self._waiting = WaitingPlans(self._slots)
         self._all = False
 
@@ -105,6 +109,9 @@ class ProcessDispatcher:
 
     async def _write(self, made: Sequence[Made]) -> Dispatched:
         """Write plans, and let the pumps begin what they are handed; say whom to wake for what is due besides."""
+        traced = None if self._traces is None else DispatchTraces(self._traces)
+        if traced is not None:
+            await traced.about_to_plan(made)
         wanted: dict[str, int] = {}
         for _, plan in made:
             for one in plan.deliveries:
@@ -129,6 +136,8 @@ class ProcessDispatcher:
                 )
         created: dict[str, list[DeliveryKey]] = {}
         no_start = note_plans(made, answer.plans, created)
+        if traced is not None:
+            traced.planned(made, answer.plans)
         return Dispatched(tuple(wake_up for wake_up in messages(created) if not self._hand(wake_up)), tuple(no_start))
 
     def _hand(self, wake_up: WakeUp) -> bool:

@@ -52,6 +52,11 @@ class Comunik8(Vendor):
             order.call.caller, options.quiet_hours, now, timezone=options.timezone, region=order.destination.region
         )
 
+    def list_age_s(self, destination: Destination) -> float | None:
+        """Return ``do_not_call`` in seconds."""
+        options: Comunik8Options = destination.options
+        return options.do_not_call
+
     def prepare(self, order: Order) -> Prepared:
         """Build the lead or its withdrawal; raises ``Skipped`` when there is none to make."""
         if order.key.action != CANCEL:

@@ -75,10 +75,14 @@ class Vendor(Protocol):
 
 @runtime_checkable
 class Considerate(Protocol):
-    """A vendor that makes somebody ring a caller, and so has quiet hours."""
+    """A vendor that makes somebody ring a caller, and so has quiet hours and a do-not-call list."""
 
     def quiet_until(self, order: Order, *, now: datetime) -> datetime | None:
         """Return when the caller may be rung, where that is not now."""
+        ...
+
+    def list_age_s(self, destination: Destination) -> float | None:
+        """Return how old the do-not-call list may be that a caller is looked up on; ``None``: as old as it is."""
         ...
 
 

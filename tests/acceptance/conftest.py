@@ -15,6 +15,7 @@ LONG = frozenset(
         "test_alerts.py",
         "test_callcap.py",
         "test_delacon_audit.py",
+        "test_do_not_call.py",
         "test_doors.py",
         "test_failover.py",
         "test_follow_up.py",
@@ -37,6 +38,7 @@ LONG = frozenset(
         "test_sentinel.py",
         "test_shutdown.py",
         "test_tenants.py",
+        "test_traces.py",
         "test_up.py",
         "test_upgrade.py",
     }

@@ -1,17 +1,20 @@
 """Measures of the running system: all processes of a receiver as one, and what Prometheus makes of them."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import urllib.parse
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deploy.local.redis_server import free_port
+from deploy.local.redis_server import free_port as free_port_number
 from tests.acceptance.looks import command, get, receiver_metrics
 from tests.acceptance.stack import CONFIG, ROOT, Stack, end_of, start_of
 
@@ -75,14 +78,18 @@ def prometheus(tmp_path: Path) -> Iterator[Callable[[list[int]], str]]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(ports: list[int]) -> str:
-        rules = re.sub(r"for: \d+m", "for: 1s", (MONITORING / "rules.yml").read_text()).replace("> 300", "> 2")
+        rules = (
+            re.sub(r"for: \d+m", "for: 1s", (MONITORING / "rules.yml").read_text())
+            .replace("> 300", "> 2")
+            .replace("> 60'", "> 2'")
+        )
         (tmp_path / "rules.yml").write_text(rules)
         targets = json.dumps([f"127.0.0.1:{port}" for port in ports])
         (tmp_path / "prometheus.yml").write_text(
             "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
             f"scrape_configs: [{{job_name: s, static_configs: [{{targets: {targets}}}]}}]\n"
         )
-        port = free_port()
+        port = free_port_number()
         started.append(
             subprocess.Popen(
                 [str(PROMETHEUS), "--config.file=prometheus.yml", "--storage.tsdb.path=data",
@@ -155,6 +162,45 @@ def test_the_rules_fire_when_the_system_breaks_and_every_query_of_the_board_runs
     stack.wait_for(lambda: "SwitchboardNoWorkers" in _firing(url), 40, "the missing worker")
     assert [] == empty
     assert 20 <= len(queries)
+
+
+@needs_prometheus
+def test_the_other_six_rules_fire_too(make_redis_server, make_stack, prometheus):
+    """A queue without a worker, files that differ, a Redis that hangs, and nothing left to be scraped."""
+    server = make_redis_server()
+    ports = [free_port_number(), free_port_number()]
+    stack = make_stack(redis_url=server.url)
+    url = prometheus([stack.port, *ports])
+    newest = Path(stack.environ["SWITCHBOARD_CONFIG"])
+    older = newest.with_name("older.toml")
+    older.write_text(newest.read_text() + "\n# other\n")
+    os.utime(older, (newest.stat().st_mtime - 3600,) * 2)
+    stack.start(workers=0)
+    for name, file, port in (("others", newest, ports[0]), ("older", older, ports[1])):
+        stack.environ |= {"SWITCHBOARD_CONFIG": str(file), "METRICS_PORT": str(port)}
+        stack.start_worker(name, "-Q", "calls,comunik8,kapture,chores")
+        stack.wait_for(partial(_answers, f"http://127.0.0.1:{port}/healthz", 200), 40, name)
+    _push(stack, 1)
+    _fires(stack, url, "Overdue", "Drift")
+
+    server.freeze()
+    with ThreadPoolExecutor(5) as senders:
+        for number in range(5):
+            senders.submit(stack.post, "create", start_of(f"s{number}"))
+    _fires(stack, url, "SlowAck", "RedisDown", "Spooling")
+
+    for name in ("receiver", "others", "older"):
+        stack.kill(name)
+    _fires(stack, url, "Gone")
+
+
+def _is_firing(url: str, name: str) -> bool:
+    return f"Switchboard{name}" in _firing(url)
+
+
+def _fires(stack: Stack, url: str, *names: str) -> None:
+    for name in names:
+        stack.wait_for(partial(_is_firing, url, name), 60, name)
 
 
 @needs_prometheus

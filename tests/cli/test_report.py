@@ -57,6 +57,27 @@ def test_by_destination(cli):
     assert 5 == lines["total"]["calls"]
 
 
+def test_by_number(cli):
+    """How fast the calls of each tracking number got to their CRMs, and nothing that is not counted by number."""
+
+    async def calls(book):
+        await book.call("a-1", PLA_Number_Dialed="0290000001")
+        await book.call("a-2", caller="+61491570157", PLA_Number_Dialed="0290000002")
+        await book.call("a-3", caller="+61491570158")
+        await book.end("law", Verdict.DELIVERED, effect="ok")
+        await book.end("crm", Verdict.DEAD, reason="rejected")
+
+    cli.fill(calls)
+    lines = _lines(cli, "--by", "number")
+
+    assert ["0290000001", "0290000002", "total"] == list(lines)
+    first = lines["0290000001"]
+    assert (1, 1.0, 1.0) == tuple(first[name] for name in ("delivered", "under_5_seconds", "under_60_seconds"))
+    assert {None} == {first[name] for name in ("calls", "answered", "missed", "skipped", "dead", "cancelled")}
+    assert 2 == lines["total"]["delivered"]
+    assert cli.run("report", "--by", "number").stdout.splitlines()[0].split()[0] == "number"
+
+
 def test_by_service(cli):
     """Calls by result, under the name that the newest call of the service has."""
     cli.fill(_calls)

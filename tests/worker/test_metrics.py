@@ -2,6 +2,7 @@
 
 import urllib.error
 import urllib.request
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tasks.delivery.observer import Observer
+from tests.ledgers import Driver
 from worker.build import LEDGER_FORMAT
+from worker.ledger.delacon_days import AuditedDay, Figures, keep
+from worker.ledger.do_not_call import load
 from worker.ledger.overview import DestinationStatus, Overview
-from worker.metrics import OUTCOMES, Metrics
+from worker.metrics import OUTCOMES, Metrics, refresh_gauges
 
 
 def samples(metrics: Metrics) -> dict[str, set[frozenset[tuple[str, str]]]]:
@@ -158,3 +162,37 @@ def test_a_thousand_destinations_give_at_most_2500_series(busy: int):
     assert sum(map(len, found.values())) <= 2500
     assert [busy * len(OUTCOMES), busy * len(OUTCOMES)] == [total("deliveries_total"), total("attempt_seconds_count")]
     assert [busy, 2 * busy, 3 * busy] == [total("due"), total("held"), total("dead_letters")]
+
+
+async def test_leads_that_wait_for_a_do_not_call_list_are_held(driver: Driver):
+    """Until one is loaded, and again once it is too old."""
+    metrics = Metrics()
+    metrics.know({"crm": "comunik8"})
+    await driver.make("c1")
+
+    async def held() -> set[frozenset[tuple[str, str]]]:
+        await refresh_gauges(metrics, driver.ledger, destinations=["crm"], queues=[], list_ages={"crm": 60.0})
+        return samples(metrics)["switchboard_held"]
+
+    waiting = {frozenset({("destination", "crm"), ("reason", "no_fresh_list")})}
+    served = {frozenset({("destination", "crm"), ("reason", "")})}
+    assert waiting == await held()
+    await load(driver.ledger, ["+61491570156"])
+    assert served == await held()
+    driver.time.pass_s(61)
+    assert waiting == await held()
+
+
+async def test_the_day_that_was_audited_last_is_shown(driver: Driver):
+    """How many calls Delacon lists, and what became of them; a day that could not be audited changes nothing."""
+    metrics = Metrics()
+    services = {"101": Figures(there=7, here=6, missing=1, delivered=5)}
+    await keep(driver.ledger, AuditedDay(day=date(2026, 10, 4), at_ms=1, services=services))
+    await refresh_gauges(metrics, driver.ledger, destinations=[], queues=[])
+    await keep(driver.ledger, AuditedDay(day=date(2026, 10, 5), at_ms=2, fault="no report"))
+    await refresh_gauges(metrics, driver.ledger, destinations=[], queues=[])
+
+    text = metrics.render().decode()
+    for name, count in (("there", 7), ("here", 6), ("missing", 1), ("delivered", 5)):
+        assert f'switchboard_delacon_calls{{is="{name}"}} {count}.0' in text
+    assert "switchboard_delacon_audited_seconds 1.791072e+09" in text

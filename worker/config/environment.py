@@ -4,8 +4,10 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from worker.errors import SettingsError
 from worker.redis_address import RedisAddress
@@ -46,6 +48,8 @@ class Environment:
     console_port: int
     flower_url: str = ""
     """Where people reach Flower, for the console's link; empty: no link."""
+    otlp_endpoint: str = ""
+    """Where traces go, by the extra ``otel``; empty: nowhere."""
     role: str = ""
     """``receiver`` or ``worker``: the process is given the secrets of that role alone. Empty: all of them."""
 
@@ -77,6 +81,7 @@ class Environment:
             console_host=variables.read("CONSOLE_HOST", host_name, "127.0.0.1"),
             console_port=variables.read("CONSOLE_PORT", port_number, 8090),
             flower_url=variables.read("FLOWER_URL", web_address, ""),
+            otlp_endpoint=variables.read("OTEL_EXPORTER_OTLP_ENDPOINT", _otlp_endpoint, ""),
             role=variables.read("SWITCHBOARD_ROLE", _one_of("receiver", "worker"), ""),
         )
         if variables.faults:
@@ -108,6 +113,19 @@ class _Variables:
 def _redis_url(value: str) -> str:
     """Check the address of the broker and ledger; the fault does not show it."""
     RedisAddress.parse(value)
+    return value
+
+
+def _otlp_endpoint(value: str) -> str:
+    """Check the address of a collector; raises ``ValueError``."""
+    if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname:
+        raise ValueError("must be an address such as http://127.0.0.1:4318")
+    try:
+        found = find_spec("opentelemetry.exporter.otlp.proto.http")
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise ValueError("needs the extra otel: pip install 'switchboard[otel]'")
     return value
 
 

@@ -1,6 +1,6 @@
 """Warnings about a configuration that is valid and may still not be what was meant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from schemas.call import MISSED
@@ -9,6 +9,7 @@ from worker.config.routes import Route
 from worker.config.settings import Settings
 from worker.config.values import is_monotonous
 
+MOST_LIST_S = 31 * 86_400.0
 KNOWN_RESULTS = MISSED | {"answered"}
 
 
@@ -17,12 +18,14 @@ def warnings(
     *,
     calls_back: Callable[[Destination], bool],
     withdraws: Callable[[Destination], bool] = lambda _: False,
+    list_ages: Mapping[str, float] | None = None,
 ) -> list[str]:
     """Return sentences for ``switchboard check``, none of which stops a process.
 
     ``calls_back`` says whether a destination makes somebody call the caller back, and does not itself leave answered
     calls out: such a one should not be sent answered calls. ``withdraws``: whether an answered call of one service may
-    withdraw a missed call of another there.
+    withdraw a missed call of another there. ``list_ages``: those that ask for a do-not-call list, and how old it may be
+    in seconds.
     """
     return [
         *_receiver(settings),
@@ -31,6 +34,7 @@ def warnings(
         *_routes(settings),
         *_urls(settings),
         *_open_routes(settings, withdraws),
+        *_lists(list_ages or {}),
         *(
             f"destinations.{name}: may be sent answered calls, and each caller would be called back; "
             "give its routes results = ['unanswered', 'busy']"
@@ -93,6 +97,15 @@ def _open_routes(settings: Settings, withdraws: Callable[[Destination], bool]) -
         if route.service_ids is None
         for name in route.to
         if withdraws(settings.destinations[name])
+    ]
+
+
+def _lists(list_ages: Mapping[str, float]) -> list[str]:
+    return [
+        f"destinations.{name}.do_not_call: {age_s / 86_400:.0f} days are more than the 31 that the rules of the United "
+        "States allow a list to be old, and the 30 of Australia's"
+        for name, age_s in list_ages.items()
+        if age_s > MOST_LIST_S
     ]
 
 

@@ -20,6 +20,8 @@ class Route:
     service_categories: frozenset[str] | None = None
     results: frozenset[str] | None = None
     min_duration_s: float | None = None
+    first_call: bool | None = None
+    """Whether it must be the caller's first one, or must not be."""
     block_callers: frozenset[str] = frozenset()
     """E.164 numbers, under the old reading too."""
 
@@ -33,8 +35,9 @@ class Route:
         """Return whether all matchers hold; a matcher on a value that the call lacks does not.
 
         ``block_callers`` asks for nothing: it keeps out the callers it names, and a call without a caller is none of
-        them. ``leaving_outcome_aside`` ignores ``results`` and ``min_duration``: it tells whether a call is of the
-        kind that the route takes, however it went (missed-call follow-up, contract, section 6).
+        them. ``leaving_outcome_aside`` ignores ``results``, ``min_duration`` and ``first_call``: it tells whether a
+        call is of the kind that the route takes, however it went (missed-call follow-up, contract, section 6); the one
+        that a caller makes after a missed one is never the first.
         """
         return (
             (self.service_ids is None or call.service_id in self.service_ids)
@@ -45,8 +48,10 @@ class Route:
         )
 
     def _outcome_matches(self, call: Call) -> bool:
-        return (self.results is None or call.result in self.results) and (
-            self.min_duration_s is None or (call.duration is not None and call.duration >= self.min_duration_s)
+        return (
+            (self.results is None or call.result in self.results)
+            and (self.min_duration_s is None or (call.duration is not None and call.duration >= self.min_duration_s))
+            and (self.first_call is None or call.first_call == ("yes" if self.first_call else "no"))
         )
 
 
@@ -96,6 +101,7 @@ def _read_route(path: Path, table: object, *, names: Collection[str], default_re
         service_categories=_set(read["service_categories"]),
         results=_set(read["results"]),
         min_duration_s=read["min_duration"],
+        first_call=read["first_call"],
         block_callers=frozenset(blocked),
     )
 

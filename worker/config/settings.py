@@ -36,7 +36,7 @@ _TABLES = (
     "alerts",
     "delacon",
 )
-_OF_OTHERS = {"receiver": ("destinations", "callcap"), "worker": ("receiver",)}
+_OF_OTHERS = {"receiver": ("destinations", "callcap", "alerts", "delacon"), "worker": ("receiver",)}
 """By role: the tables whose secrets that role does not use, so that nobody has to hand them to it."""
 
 

@@ -78,6 +78,7 @@ class RouteTable(Schema):
     service_categories: Option[tuple[str, ...] | None] = Option(values.list_of(text))
     results: Option[tuple[str, ...] | None] = Option(values.list_of(values.result))
     min_duration: Option[float | None] = Option(duration_s)
+    first_call: Option[bool | None] = Option(flag)
     block_callers: Option[tuple[str, ...]] = Option(values.list_of(text), default=())
 
 

@@ -49,7 +49,7 @@ class _Filled(dict[str, str]):
         return True
 
     def __missing__(self, name: str) -> str:
-        return f"not-given-to-this-process-{name}"
+        return f"https://not-given-to-this-process/{name}"  # may stand for a key or for a whole address
 
 
 def _syntax_fault(file: FilePath, message: str) -> str:

@@ -106,9 +106,16 @@ async def erase_calls(
     return [answer == 1 for answer in answers]
 
 
-async def erase_memory(ledger: Ledger, caller: str, destinations: Iterable[str]) -> int:
-    """Forget a caller (E.164) at these destinations; return how many memories there were."""
+async def erase_memory(
+    ledger: Ledger, caller: str, destinations: Iterable[str], *, remember_s: float | None = None
+) -> int:
+    """Forget a caller (E.164) at these destinations; return how many memories there were.
+
+    ``remember_s`` is ``calls.remember``, for so long a caller counts as one who has rung before.
+    """
     digits = caller.removeprefix("+")
+    remember_ms = ledger.timings.memory if remember_s is None else round(remember_s * 1000)
+    await ledger.scripts.run("forget_caller", remember_ms, digits)
     names = [key for name in destinations for key in (f"{MEMORY_KEY}{name}:{digits}", f"{FOLLOW_KEY}{name}:{caller}")]
     return int(await ledger.redis.delete(*names)) if names else 0
 

@@ -15,6 +15,7 @@ from redis.client import NEVER_DECODE
 from redis.exceptions import NoScriptError
 
 from schemas.callcap.requests import NumberOutcome, RequestState
+from worker.ledger import do_not_call
 from worker.ledger.archive import ArchiveReader, ArchiveWriter
 from worker.ledger.invariants import KEYS_A_SLICE, scan
 from worker.ledger.keys import (
@@ -46,6 +47,7 @@ from worker.ledger.keys import (
     SHELF_WHY_KEY,
     SIGN_INS_KEY,
     SWEEP_KEY,
+    TRACE_KEY,
     UNROUTED_KEY,
     WAITS_KEY,
     WAKE_CALLS_KEY,
@@ -67,7 +69,7 @@ _INDEX = (INDEXED_KEY, BITS_KEY, DIGITS_KEY, CHUNK_KEY, CHUNKS_KEY, GONE_KEY, FI
 """A worker fills it again by itself."""
 _OF_THE_MOMENT = (
     WAKE_KEY, WAKE_CALLS_KEY, RATE_KEY, WORKERS_KEY, SIGN_INS_KEY, SWEEP_KEY, RESCUE_KEY, RESCUING_KEY, PROBE_KEY,
-    SHELF_KEY, SHELF_WHY_KEY, SCHEMA_KEY, SESSION_KEY, WRONG_KEY,
+    SHELF_KEY, SHELF_WHY_KEY, SCHEMA_KEY, SESSION_KEY, WRONG_KEY, TRACE_KEY,
 )  # fmt: skip
 _LEFT_OUT = (*_REBUILT, *_INDEX, *_OF_THE_MOMENT)
 
@@ -190,6 +192,7 @@ async def put_back(
         copied.doubtful += found[3]
         advance(len(block))
     await ledger.redis.delete(FILLED_KEY)
+    await do_not_call.check(ledger)
     return copied
 
 

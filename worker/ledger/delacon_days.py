@@ -68,6 +68,13 @@ async def audited_days(ledger: Ledger) -> list[AuditedDay]:
     return sorted((_read(orjson.loads(text)) for text in texts.values()), key=lambda one: one.day, reverse=True)
 
 
+async def newest_day(ledger: Ledger) -> AuditedDay | None:
+    """Return the newest day that was audited; ``None``: none ever was."""
+    days: Any = await ledger.redis.hkeys(DELACON_KEY)
+    text: Any = await ledger.redis.hget(DELACON_KEY, max(days)) if days else None
+    return _read(orjson.loads(text)) if text else None
+
+
 def _read(shape: Mapping[str, Any]) -> AuditedDay:
     return AuditedDay(
         day=date.fromisoformat(shape["day"]), at_ms=shape["at_ms"], fault=shape["fault"],

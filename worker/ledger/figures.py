@@ -99,6 +99,8 @@ class Known:
 
     services: tuple[Facet, ...]
     destinations: tuple[Facet, ...]
+    numbers: tuple[Facet, ...]
+    """Tracking numbers, as Delacon writes them."""
     reasons: Mapping[str, str]
     """Short name to reason."""
 
@@ -106,7 +108,7 @@ class Known:
 async def known(ledger: Ledger) -> Known:
     """Read the short names; the names beyond their bound share one, ``other``."""
     found: Any = await ledger.redis.hgetall(FACETS_KEY)
-    kinds: dict[str, list[Facet]] = {"s": [], "d": [], "r": []}
+    kinds: dict[str, list[Facet]] = {"s": [], "d": [], "r": [], "n": []}
     for text, number in found.items():
         kind, _, name = text.partition(":")
         if kind in kinds and not text.startswith("#"):
@@ -114,7 +116,8 @@ async def known(ledger: Ledger) -> Known:
     reasons = {one.short: one.name for one in kinds["r"]} | {"r0": "other"}
     services = (*sorted(kinds["s"], key=lambda one: one.name), Facet("s0", "other"))
     destinations = (*sorted(kinds["d"], key=lambda one: one.name), Facet("d0", "other"))
-    return Known(services, destinations, reasons)
+    numbers = (*sorted(kinds["n"], key=lambda one: one.name), Facet("n0", "other"))
+    return Known(services, destinations, numbers, reasons)
 
 
 _ENDS = ("D0", "D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "D9", "X", "C")
@@ -123,6 +126,11 @@ _ENDS = ("D0", "D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "D9", "X", "C")
 def service_series(facet: Facet) -> list[str]:
     """Return the series of a service."""
     return [f"{facet.short}:{kind}" for kind in (*(f"c{letter}" for letter in RESULTS), *_ENDS, "S")]
+
+
+def number_series(facet: Facet) -> list[str]:
+    """Return the series of a tracking number: how fast its calls got to their CRMs."""
+    return [f"{facet.short}:{kind}" for kind in _ENDS if kind[0] == "D"]
 
 
 def destination_series(facet: Facet, reasons: Iterable[str]) -> list[str]:

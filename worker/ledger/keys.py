@@ -34,8 +34,11 @@ MINUTES_KEY = "sb:minutes:"
 INDEXED_KEY = "sb:ids:"
 BITS_KEY = "sb:bits:"
 DIGITS_KEY = "sb:digits:"
+RANG_KEY = "sb:rang:"
 SESSION_KEY = "sb:session:"
 WRONG_KEY = "sb:wrong:"
+LISTED_KEY = "sb:listed:"
+TRACE_KEY = "sb:trace:"
 # Whole names.
 CALLS_KEY = "sb:calls"
 WAITS_KEY = "sb:waits"
@@ -47,6 +50,7 @@ WAKE_CALLS_KEY = "sb:wakecalls"
 WORKERS_KEY = "sb:workers"
 SIGN_INS_KEY = "sb:signins"
 SUPPRESSED_KEY = "sb:suppressed"
+LIST_KEY = "sb:donotcall"
 QUARANTINE_KEY = "sb:quarantine"
 BODIES_KEY = "sb:bodies"
 BODY_BYTES_KEY = "sb:bodybytes"
@@ -136,6 +140,8 @@ KEYS = (
                 "hk": "letters of their kinds",
                 "h:{digit}": "digests of events that begin with this digit",
                 "hp": "padding that makes Redis keep a large hash as a table",
+                "tn": "the short name of its tracking number",
+                "fc": "1 or 0: whether no earlier call of its caller was remembered when it was first planned",
                 "xn": "how many events were folded into others",
                 "jr": "1: a lost ledger had it, so what is made of it may have been delivered before",
                 "x:{kind}": "first receipt of a folded kind",
@@ -288,6 +294,26 @@ KEYS = (
         lifetime="each until `suppress remove`",
     ),
     Key(
+        name=LIST_KEY,
+        type="hash",
+        holds="which do-not-call list is in use",
+        lifetime="for good",
+        fields=MappingProxyType(
+            {
+                "generation": "its name",
+                "count": "how many numbers it has",
+                "at": "when it was loaded, in milliseconds; 0: it is not whole",
+            }
+        ),
+    ),
+    Key(
+        name=LISTED_KEY + "{generation}:{part}",
+        type="set",
+        holds="the digits of a do-not-call list's numbers, in 8,192 parts",
+        lifetime="until another list is loaded; 6 h while it is not in use",
+        expires=None,
+    ),
+    Key(
         name=QUARANTINE_KEY,
         type="zset",
         holds="ids of unusable bodies, by receipt",
@@ -359,13 +385,14 @@ KEYS = (
     Key(
         name=FACETS_KEY,
         type="hash",
-        holds="short names of services, destinations and reasons",
-        lifetime="for good; 500 services, 1,000 destinations, 200 reasons",
+        holds="short names of services, destinations, reasons and tracking numbers",
+        lifetime="for good; 500 services, 1,000 destinations and tracking numbers, 200 reasons",
         fields=MappingProxyType(
             {
                 "s:{service_id}": "its number; the short name is s and this",
                 "d:{destination}": "its number",
                 "r:{reason}": "its number",
+                "n:{tracking_number}": "its number",
                 "#{kind}": "how many there are of a kind",
             }
         ),
@@ -403,6 +430,13 @@ KEYS = (
         type="string",
         holds="the last eight digits of the caller at each place of the chunk, in four bytes",
         lifetime="as its chunk; overwritten where a call is removed",
+    ),
+    Key(
+        name=RANG_KEY + "{period}:{part}",
+        type="set",
+        holds="digits of callers of calls that were planned in 100 days of the epoch, in 1,024 parts",
+        lifetime="`calls.remember` and 100 days after the last of them",
+        expires=True,
     ),
     Key(
         name=CHUNK_KEY,
@@ -537,6 +571,20 @@ KEYS = (
         type="string",
         holds="when a webhook was last taken, in milliseconds",
         lifetime="for good",
+    ),
+    Key(
+        name=TRACE_KEY + "{call_id}",
+        type="hash",
+        holds="which trace a call is in, where traces are on",
+        lifetime="7 days",
+        expires=True,
+        fields=MappingProxyType(
+            {
+                "call": "its trace and flags, where a sender began one",
+                "{span}": "the same of a webhook's span",
+                "d:{destination}:{action}": "the span of the dispatch that made the delivery",
+            }
+        ),
     ),
     Key(
         name=PROBE_KEY,

@@ -15,6 +15,7 @@ from worker.ledger.history import History
 from worker.ledger.keys import CALL_KEY, PROBE_KEY, WAKE_CALLS_KEY
 from worker.ledger.overview import Overview
 from worker.ledger.records import (
+    FIRST_CALL,
     Accepted,
     Claim,
     Claimed,
@@ -37,7 +38,7 @@ from worker.ledger.records import (
 from worker.ledger.scripts import NotConfirmedError, Scripts
 from worker.ledger.sender_mark import foreign
 from worker.ledger.sign_ins import SignIn
-from worker.ledger.suppressed import Suppressed
+from worker.ledger.suppressed import Standing, Suppressed
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +101,7 @@ class Ledger:
         self.scripts = Scripts(redis, clock_ms=clock_ms, min_replicas=min_replicas)
         self._in_step = True
         self.timings = timings or Timings()
-        self._suppressed = Suppressed(redis)
+        self._suppressed = Suppressed(self.scripts)
 
     async def ping(self) -> None:
         """Ask Redis to take a write: one that is full, or a replica, answers PING all the same."""
@@ -265,9 +266,22 @@ class Ledger:
             older=frozenset(older),
         )
 
+    async def first_calls(self, callers: Mapping[str, str]) -> dict[str, str | None]:
+        """Say of calls, by their callers' digits, whether no earlier call of the caller is remembered: yes or no.
+
+        What is said of a call stays so; ``None`` for one that is not there or has no caller.
+        """
+        pairs = [text for pair in callers.items() for text in pair]
+        answers = await self.scripts.run("first_calls", self.timings.memory, *pairs)
+        return {call_id: FIRST_CALL[answer] for call_id, answer in zip(callers, answers, strict=True)}
+
     async def is_suppressed(self, number: str) -> bool:
         """Return whether no lead is to be made for a number (E.164)."""
-        return await self._suppressed.holds(number)
+        return (await self._suppressed.look_up(number)).suppressed
+
+    async def standing_of(self, number: str) -> Standing:
+        """Return how a number (E.164) stands on the lists of those that no lead is made for."""
+        return await self._suppressed.look_up(number)
 
     async def claim(
         self,
@@ -357,7 +371,7 @@ _ODD = frozenset({_FOLD, *_KEPT_APART})
 
 
 def _planned(plan: Plan, answer: list[Any], *, suppressing: bool) -> Planned:
-    applied, ready_at, handed, *created = answer
+    applied, ready_at, handed, first, *created = answer
     return Planned(
         applied == 1,
         tuple((DeliveryKey.parse(key), backlog) for key, backlog in zip(created[::2], created[1::2], strict=True)),
@@ -365,7 +379,7 @@ def _planned(plan: Plan, answer: list[Any], *, suppressing: bool) -> Planned:
             Claimed(
                 key=DeliveryKey(plan.call_id, destination, "create"), fence=1, number=1, step=0, reason="",
                 ready_at_ms=int(ready_at or 0), memory=memory, history=NO_HISTORY, siblings={}, version=plan.version,
-                events=plan.events, suppressing=suppressing,
+                events=plan.events, suppressing=suppressing, first_call=FIRST_CALL[first],
             )
             for destination, memory in zip(handed[::2], handed[1::2], strict=True)
         ),
@@ -373,7 +387,7 @@ def _planned(plan: Plan, answer: list[Any], *, suppressing: bool) -> Planned:
 
 
 def _claimed(destination: str, item: list[Any], *, suppressing: bool) -> Claimed:
-    call_id, action, fence, number, step, reason, ready_at, memory, log, siblings, version, *events = item
+    call_id, action, fence, number, step, reason, ready_at, memory, log, siblings, version, first, *events = item
     return Claimed(
         key=DeliveryKey(call_id, destination, action), fence=int(fence), number=int(number), step=int(step),
         reason=reason, ready_at_ms=int(ready_at or 0), memory=memory, history=History.load(log),
@@ -381,5 +395,5 @@ def _claimed(destination: str, item: list[Any], *, suppressing: bool) -> Claimed
             other: DeliveryRecord.parse(DeliveryKey(call_id, destination, other), text)
             for other, text in zip(siblings[::2], siblings[1::2], strict=True)
         },
-        version=version, events=tuple(events), suppressing=suppressing,
+        version=version, first_call=FIRST_CALL[first], events=tuple(events), suppressing=suppressing,
     )  # fmt: skip

@@ -32,6 +32,10 @@ STATES: Mapping[str, State] = {
 CALL_STATES: Mapping[str, str] = {"": "waiting", "w": "waiting", "r": "ready", "u": "unrouted", "x": "no_start"}
 
 
+FIRST_CALL: Mapping[str, str | None] = {"": None, "1": "yes", "0": "no"}
+"""What the ledger noted of a call when it was first planned: whether it remembered no earlier call of the caller."""
+
+
 class Accepted(StrEnum):
     """What ``accept`` did with an event."""
 
@@ -111,6 +115,8 @@ class StoredCall:
     without keys, and of each set of keys the latest received event."""
     deliveries: Mapping[tuple[str, str], DeliveryRecord] = field(repr=False)
     """By destination and action."""
+    first_call: str | None = None
+    """``yes``, ``no``, or ``None`` where the call was not planned yet or has no caller."""
     answered_by: Mapping[str, str] = field(default_factory=dict)
     """By destination: the id of the answered call because of which the lead there is cancelled or withdrawn."""
     unreadable: str = ""
@@ -146,6 +152,7 @@ class StoredCall:
             texts=texts,
             folded=tuple(fields[name] for name in sorted(fields) if name.startswith("x:")) if "xn" in fields else (),
             deliveries=deliveries,
+            first_call=FIRST_CALL.get(fields.get("fc", "")),
             answered_by={name[3:]: text for name, text in fields.items() if name.startswith("by:")},
             unreadable=unreadable or ("" if all(map(_is_readable, texts)) else "event"),
         )
@@ -257,6 +264,8 @@ class Claimed:
     events: tuple[str, ...] = field(repr=False)
     suppressing: bool
     """Whether any number was suppressed when it was claimed; where none is, there is nothing to look up."""
+    first_call: str | None = None
+    """``yes`` or ``no``; ``None``: nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,12 +367,17 @@ class About:
     result: str
     """A letter of ``RESULT_LETTERS``."""
     caller_digits: str = field(repr=False)
+    tracking_number: str = ""
+    """The firm's number that was called."""
 
     @classmethod
     def of(cls, call: Call) -> "About":
         """Take it from a merged call."""
         letter = RESULT_LETTERS.get(call.result, "o") if call.result else NO_RESULT
-        return cls(service_id=call.service_id or "", result=letter, caller_digits=call.caller_digits or "")
+        return cls(
+            service_id=call.service_id or "", result=letter, caller_digits=call.caller_digits or "",
+            tracking_number=call.tracking_number or "",
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,6 +407,8 @@ class Plan:
     revision: int
     wait_until_ms: int
     """When to look at the call again; 0: not before its next event."""
+    ready_ms: int = 0
+    """When the last event came that makes the call ready; 0: it became ready by waiting."""
     routes: tuple[str, ...] = ()
     deliveries: tuple[NewDelivery, ...] = ()
     follow_ups: tuple[FollowUp, ...] = ()
@@ -413,7 +429,9 @@ class Plan:
                  " ".join(f.marks), f.asks]
                 for f in self.follow_ups
             ],
-            **({"about": [about.service_id, about.result, about.caller_digits]} if about else {}),
+            **({"about": [about.service_id, about.result, about.caller_digits, about.tracking_number]}
+               if about else {}),
+            **({"ready": self.ready_ms} if self.ready_ms else {}),
         }  # fmt: skip
 
 
@@ -462,11 +480,16 @@ class PlanAnswer:
 MAX_SHARED = 8192  # characters of a call's events; what is larger is rare, and would make the memory large
 
 
-def merged(call_id: str, events: tuple[str, ...], default_region: str) -> Merged:
-    """Merge a call's events, given as the ledger stores them; dispatch and all deliveries of a call share the work."""
-    if sum(map(len, events)) > MAX_SHARED:
-        return _merge(call_id, events, default_region)
-    return _shared(call_id, events, default_region)
+def merged(call_id: str, events: tuple[str, ...], default_region: str, *, first_call: str | None = None) -> Merged:
+    """Merge a call's events, given as the ledger stores them; dispatch and all deliveries of a call share the work.
+
+    ``first_call`` is what the ledger noted: it is said once of a call, so it may be written into what is shared.
+    """
+    large = sum(map(len, events)) > MAX_SHARED
+    made = _merge(call_id, events, default_region) if large else _shared(call_id, events, default_region)
+    if first_call is not None:
+        object.__setattr__(made.call, "first_call", first_call)  # a copy would cost each delivery 10 us
+    return made
 
 
 @lru_cache(maxsize=4096)  # calls: those under way between their dispatch and their last delivery; some 10 MB

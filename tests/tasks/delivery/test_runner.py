@@ -12,6 +12,7 @@ from worker.ledger.admin import suppress
 from worker.ledger.keys import CALL_KEY, SHELF_KEY
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Claimed
+from worker.ledger.suppressed import Standing
 
 
 async def test_a_call_is_delivered_and_told(driver: Driver):
@@ -108,9 +109,9 @@ async def test_nothing_is_asked_while_no_number_is_suppressed(driver: Driver):
     asked: list[str] = []
 
     class Listening(Ledger):
-        async def is_suppressed(self, number: str) -> bool:
+        async def standing_of(self, number: str) -> Standing:
             asked.append(number)
-            return await super().is_suppressed(number)
+            return await super().standing_of(number)
 
     harness = make_harness(driver, ledger=Listening(driver.redis, clock_ms=driver.time))
     assert "delivered" == await harness.deliver("c1")

@@ -10,6 +10,7 @@ from tests.ledgers import LEASE_MS, Driver
 from tests.tasks.delivery_harness import DeliveryHarness, make_harness
 from worker.ledger.admin import suppress
 from worker.ledger.ledger import Ledger
+from worker.ledger.suppressed import Standing
 
 
 async def test_a_list_of_suppressed_numbers_that_cannot_be_read_sends_nothing(driver: Driver):
@@ -17,7 +18,7 @@ async def test_a_list_of_suppressed_numbers_that_cannot_be_read_sends_nothing(dr
     await suppress(driver.ledger, "+61491570157")
 
     class Half(Ledger):
-        async def is_suppressed(self, number: str) -> bool:
+        async def standing_of(self, number: str) -> Standing:
             raise RedisConnectionError
 
     harness = make_harness(driver, ledger=Half(driver.redis, clock_ms=driver.time))

@@ -195,3 +195,49 @@ async def test_a_call_of_a_later_version_waits_and_holds_up_no_other(
     await driver.tick()
     again = await dispatch([], ledger=driver.ledger, planner=planner)
     assert {key.call_id for wake_up in again.wake_ups for key in wake_up.keys} == {"odd"}
+
+
+FIRST_ONLY = """
+[receiver]
+tokens = ["a-token-for-tests-only"]
+
+[destinations.crm]
+vendor = "kapture"
+url = "https://crm.example.com"
+auth_key = "a-kapture-key"
+email = "{caller_digits}@calls.example.com"
+
+[[routes]]
+to = ["crm"]
+first_call = true
+"""
+
+
+async def test_a_route_may_take_first_calls_only(driver: Driver, tmp_path: Path):
+    """Two calls of one caller in one batch are not both first; the delivery says so too."""
+    planner = Planner(settings=load(tmp_path, FIRST_ONLY), vendors=VENDORS)
+    for name in ("c1", "c2"):
+        await driver.accept(name, WHOLE)
+        driver.time.ms += 1
+    done = await dispatch(["c1", "c2"], ledger=driver.ledger, planner=planner)
+
+    assert {"crm": ("c1:crm:create",)} == messages(done)
+    assert ["ready", "unrouted"] == [(await driver.call(name)).state for name in ("c1", "c2")]
+    assert "yes" == (await driver.take_one("crm")).first_call
+
+
+async def test_without_such_a_route_nothing_is_asked_before(driver: Driver, planner: Planner):
+    """What is said of a call is noted by its plan, without a round trip of its own."""
+    asked: list[str] = []
+    run = driver.ledger.scripts.run
+
+    async def listening(name: str, *args: str | float) -> Any:
+        asked.append(name)
+        return await run(name, *args)
+
+    await driver.accept("c1", WHOLE)
+    driver.ledger.scripts.run = listening  # type: ignore[method-assign]
+    await dispatch(["c1"], ledger=driver.ledger, planner=planner)
+
+    assert ["plan"] == asked
+    assert "yes" == (await driver.call("c1")).first_call

@@ -171,3 +171,30 @@ def test_a_missing_file_is_a_fault(tmp_path):
         load_settings(tmp_path / "nothing.toml", {}, specs=SPECS)
 
     assert caught.value.faults == [f"{tmp_path}/nothing.toml: cannot be read: No such file or directory"]
+
+
+ALERTS = """
+[[alerts]]
+when = ["dead_letter"]
+to = ["${ALERT_URL}", "https://example.com/${ALERT_PATH}"]
+secret = "${ALERT_SECRET}"
+
+[delacon]
+auth = "${DELACON_REPORT_KEY}"
+service_ids = ["123"]
+"""
+
+
+def test_a_role_needs_no_secrets_of_the_others(tmp_path):
+    """A receiver tells nobody and audits nothing: it lacks the keys of those; a worker needs them."""
+    text = CONTRACT + ALERTS
+    own = {"SWITCHBOARD_ROLE": "receiver", "DELACON_TOKEN": ENVIRON["DELACON_TOKEN"]}
+    (tmp_path / "switchboard.toml").write_text(text)
+    settings = load_settings(tmp_path / "switchboard.toml", own, specs=SPECS)
+
+    assert settings.alerts
+    assert settings.delacon is not None
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path / "switchboard.toml", ENVIRON | {"SWITCHBOARD_ROLE": "worker"}, specs=SPECS)
+    missing = {fault.split("variable ")[1].split()[0] for fault in caught.value.faults}
+    assert {"ALERT_URL", "ALERT_PATH", "ALERT_SECRET", "DELACON_REPORT_KEY"} == missing

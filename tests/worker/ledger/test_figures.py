@@ -5,6 +5,7 @@ import pytest
 from tests.ledgers import NOON, Driver
 from worker.ledger import admin, figures
 from worker.ledger.figures import HOUR_MS, LATENCIES_S, MINUTE_MS, Counts
+from worker.ledger.records import About, NewDelivery
 
 
 async def _counts(driver: Driver, *, of: str, since_ms: int = NOON, until_ms: int = NOON + 86_400_000) -> Counts:
@@ -138,3 +139,32 @@ def test_a_quantile_lies_in_the_bucket_of_its_delivery():
     assert (90, 100) == (counts.within(5.0), counts.within(60.0))
     counts.latencies[9] = 10_000
     assert LATENCIES_S[-1] == counts.quantile(0.99)
+
+
+async def test_the_time_to_a_crm_counts_from_the_end_of_the_call(driver):
+    """From the receipt of the webhook that made it ready, however long that waited in a spool or for a worker."""
+    await driver.accept("a-1")
+    ended_ms = driver.time.ms
+    driver.time.pass_s(40)
+    about = About(service_id="101", result="a", caller_digits="", tracking_number="0290000001")
+    await driver.plan("a-1", NewDelivery(destination="crm", action="create"), about=about, ready_ms=ended_ms)
+    claimed = await driver.take_one()
+    driver.time.pass_s(10)
+    await driver.end(claimed, "delivered")
+
+    counts = await _counts(driver, of="crm")
+    assert (0, 1) == (counts.within(15.0), counts.within(60.0))
+    known = await figures.known(driver.ledger)
+    number = next(one for one in known.numbers if one.name == "0290000001")
+    found = await figures.hours(driver.ledger, figures.number_series(number), since_ms=NOON, until_ms=NOON + 86_400_000)
+    assert [f"{number.short}:D5"] == list(found)
+
+
+async def test_a_clock_that_is_ahead_makes_no_call_fast(driver):
+    """A receipt later than the plan counts as the plan's time."""
+    await driver.accept("a-1")
+    about = About(service_id="101", result="a", caller_digits="")
+    ahead = driver.time.ms + 60_000
+    await driver.plan("a-1", NewDelivery(destination="crm", action="create"), about=about, ready_ms=ahead)
+
+    assert (await driver.take_one()).ready_at_ms <= driver.time.ms

@@ -26,7 +26,7 @@ def test_lua_names_the_keys_of_the_table():
     written = {name for text in LUA.values() for name in re.findall(r"'(sb:[a-z]+:?)", text)}
 
     assert set() == written - CONSTANTS
-    alone = {keys.PROBE_KEY, keys.FILLING_KEY, keys.SESSION_KEY, keys.WRONG_KEY, keys.FORMS_KEY}
+    alone = {keys.PROBE_KEY, keys.FILLING_KEY, keys.SESSION_KEY, keys.WRONG_KEY, keys.FORMS_KEY, keys.TRACE_KEY}
     assert alone == CONSTANTS - written
 
 

@@ -1,7 +1,7 @@
 -- claim(now, dest, want, lease_ms, first, rate_per_s or '', member...)
 -- -> {verdict, wait_ms, left, behind_ms, suppressing, item...}: how many more are due, and since when the longest of
 -- them; 1 when any number is suppressed;
--- an item is {id, action, fence, number, step, reason, ready_at, memory, log, siblings, version, event...}.
+-- an item is {id, action, fence, number, step, reason, ready_at, memory, log, siblings, version, first call, event...}.
 -- At most some 1 MB of events: `limited`, without a wait, when there was more.
 -- verdict: ok, empty, limited, paused, blocked, open. A lease starts here, so a worker asks only for its free slots.
 local now = now_ms()
@@ -64,7 +64,7 @@ local function take(member)
   if call('ZREM', due, member) == 0 then return end
   local id, action = split_member(member)
   local key = call_key(id)
-  local head = call('HMGET', key, field_of(dest, action), 'n', 'ra', 'e1', 'e2', 'xn') -- nearly every call has two events
+  local head = call('HMGET', key, field_of(dest, action), 'n', 'ra', 'e1', 'e2', 'xn', 'fc') -- nearly every call has two events
   local d = read_delivery(head[1])
   if head[1] and not d then return set_aside(id .. ':' .. dest .. ':' .. action, 'header', now) end
   if not d or (d.state ~= 'q' and d.state ~= 'r') then return end
@@ -84,10 +84,10 @@ local function take(member)
   call('ZADD', LEASES, lease_end, id .. ':' .. dest .. ':' .. action)
   local item = { id, action, d.fence, d.number, d.step, reason, head[3] or '', memory, d.log, siblings(key, dest, action) }
   local n, folded = tonumber(head[2] or '0'), tonumber(head[6] or '0')
-  item[11] = n + folded
-  for i = 1, math.min(n, 2) do item[11 + i] = head[3 + i] end
+  item[11], item[12] = n + folded, head[7] or ''
+  for i = 1, math.min(n, 2) do item[12 + i] = head[3 + i] end
   if n > 2 or folded > 0 then add_events(item, key, n, folded) end
-  for i = 12, #item do room = room - #(item[i] or '') end
+  for i = 13, #item do room = room - #(item[i] or '') end
   items[#items + 1] = item
 end
 
@@ -121,4 +121,4 @@ if rate then
 end
 local left, behind = call('ZCOUNT', due, '-inf', int(now)), 0
 if left > 0 then behind = now - tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]) end
-return { room <= 0 and left > 0 and 'limited' or #items > 0 and 'ok' or 'empty', 0, left, behind, call('EXISTS', 'sb:suppressed'), unpack(items) }
+return { room <= 0 and left > 0 and 'limited' or #items > 0 and 'ok' or 'empty', 0, left, behind, math.min(1, call('EXISTS', 'sb:suppressed', 'sb:donotcall')), unpack(items) }

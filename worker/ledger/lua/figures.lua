@@ -45,9 +45,10 @@ local function bucket_of(ms)
 end
 
 -- Counts the end of a delivery for its destination and for the service of its call, both as facets; `latency` is the
--- time from call to CRM where a create was delivered.
-local function count_end(dest, service, letter, reason, latency)
+-- time from call to CRM where a create was delivered, which counts for its tracking number too.
+local function count_end(dest, service, letter, reason, latency, tracking)
   local kind = latency and letter .. bucket_of(latency) or letter
   count(dest, letter == 'S' and 'S:' .. facet('r', reason) or kind, letter)
   if service then add_count(counted, service, kind) end
+  if latency and tracking then add_count(counted, tracking, kind) end
 end

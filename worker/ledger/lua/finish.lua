@@ -73,7 +73,7 @@ for i = 6, #ARGV, 9 do
   local delay, effect, memory, log = tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6], ARGV[i + 8]
   local id, dest, action = split_key(key)
   local member, field = id .. ':' .. action, field_of(dest, action)
-  local stored = call('HMGET', call_key(id), field, 'o', 'w:' .. dest, 'ix', 'ra')
+  local stored = call('HMGET', call_key(id), field, 'o', 'w:' .. dest, 'ix', 'ra', 'tn')
   local d = read_delivery(stored[1])
   if d and d.fence == fence and d.state == verdict and FINAL[verdict] then
     answers[#answers + 1] = { 1, '', verdict, 0 } -- written before, and its answer was lost
@@ -100,7 +100,7 @@ for i = 6, #ARGV, 9 do
       if open <= 0 then fields[5], fields[6] = 'f', int(now) end
       local service = string.match(stored[4] or '', '|(s%d+)|')
       if action == 'create' then
-        count_end(facet('d', dest), service, verdict, reason, verdict == 'D' and math.max(0, now - (stored[5] or now)))
+        count_end(facet('d', dest), service, verdict, reason, verdict == 'D' and math.max(0, now - (stored[5] or now)), stored[6])
       else
         count(facet('d', dest), verdict == 'D' and 'U' or verdict .. 'U')
       end

@@ -3,10 +3,10 @@
 -- Field `ix` of a call: `chunk|place|service|result|`. A bit too many does no harm: whoever searches looks at the call
 -- itself. What a run adds at the end of a chunk is written at its end, a few commands for all of its calls.
 local FACETS, CHUNK, CHUNKS, GONE, CHUNK_SIZE = 'sb:facets', 'sb:chunk', 'sb:chunks', 'sb:gone', 8192
-local MOST = { s = 500, d = 1000, r = 200 } -- of each kind; what comes beyond shares number 0
+local MOST = { s = 500, d = 1000, r = 200, n = 1000 } -- of each kind; what comes beyond shares number 0
 local DIGITS, NOBODY = 4, string.rep('\255', 4) -- bytes a caller; what stands where there is none
 local floor, byte, char = math.floor, string.byte, string.char
-local numbered = { s = {}, d = {}, r = {} }
+local numbered = { s = {}, d = {}, r = {}, n = {} }
 
 -- Returns the short name of a service, a destination or a reason.
 local function facet(kind, name)
@@ -112,6 +112,31 @@ local function new_place(id, digits, now)
   return added.chunk, added.first + at - 1
 end
 
+-- Who rang: callers as whole numbers in 1,024 sets for each 100 days, 8 bytes a caller.
+local RANG_MS, RANG_PARTS = 8640000000, 1024
+
+local function rang_key(period, digits)
+  return 'sb:rang:' .. int(period) .. ':' .. int(tonumber(digits) % RANG_PARTS)
+end
+
+local function rang_keys(digits, first, last)
+  local keys = {}
+  for period = floor(first / RANG_MS), floor(last / RANG_MS) do keys[#keys + 1] = rang_key(period, digits) end
+  return keys
+end
+
+-- Whether no earlier call of a caller is remembered, '1' or '0'; from now on one is.
+local function is_first(digits, now, memory_ms)
+  local key = rang_key(floor(now / RANG_MS), digits)
+  if call('SADD', key, digits) == 0 then return '0' end
+  call('PEXPIRE', key, int(memory_ms + RANG_MS))
+  local earlier = rang_keys(digits, now - memory_ms, now - RANG_MS)
+  for _, place in ipairs(all_existing(earlier)) do
+    if call('SISMEMBER', earlier[place], digits) == 1 then return '0' end
+  end
+  return '1'
+end
+
 -- Writes a call into the index; `about` is {service id, result's letter, caller's digits}, `before` the `ix` that the
 -- call has, if any. Gives the new one, the short name of the service, and the place.
 local function index(id, about, before, now)
@@ -150,7 +175,7 @@ local function drop_chunk(chunk)
   call('HDEL', GONE, chunk)
   local names = { 'ca', 'cu', 'cb', 'co', 'cn', 'eS', 'eC', 's0', 'd0', 'd0S', 'd0C', 'r0' }
   for kind in pairs(MOST) do
-    for number = 1, tonumber(call('HGET', FACETS, '#' .. kind) or '0') do
+    for number = 1, kind == 'n' and 0 or tonumber(call('HGET', FACETS, '#' .. kind) or '0') do
       names[#names + 1] = kind .. number
       if kind == 'd' then
         names[#names + 1], names[#names + 2] = 'd' .. number .. 'S', 'd' .. number .. 'C'

@@ -1,10 +1,11 @@
 --@ index figures
 -- plan(now, JSON list of {id, n, state, revision, wait_until, routes, deliveries = [[dest, action, group, after], ...],
 --   follows = [[dest, caller, started_ms, window_ms, 'a' answered or 'm' missed, marks, [mark asked for, ...]], ...],
---   about = [service id, result's letter, caller's digits], where the call is merged}, action, memory_ms,
+--   about = [service id, result's letter, caller's digits, tracking number], where the call is merged,
+--   ready = when its last event came that makes it ready, in ms}, action, memory_ms,
 --   JSON {destination: [slots, slots while older deliveries are due there, lease_ms], ...} or '')
 -- -> {suppressing, [destination where older deliveries are due, ...],
---   {[applied, ready_at, [destination, memory, ...], [created key that may be taken now, backlog of its destination], ...], ...}}
+--   {[applied, ready_at, [destination, memory, ...], first call, [created key that may be taken now, backlog of its destination], ...], ...}}
 -- Applied only when the call still has the n events, folded ones counted, that the plan was made from.
 -- A create for whose destination the asking worker keeps a slot is made under way, as `claim` would leave it: number 1,
 -- fence 1, a lease, and its caller's line held. It never stands in `due`. Everything else becomes due.
@@ -190,11 +191,12 @@ local function apply(plan)
   local names = { 'n', 'st', 'o' }
   for i, item in ipairs(plan.deliveries) do names[3 + i] = field_of(item[1], item[2]) end
   names[#names + 1], names[#names + 2], names[#names + 3], names[#names + 4] = 'ra', 'xn', 'jr', 'ix'
+  names[#names + 1] = 'fc'
   local stored = call('HMGET', key, unpack(names))
-  local answer = { 0, stored[#names - 3] or '', {} }
+  local answer = { 0, stored[#names - 4] or '', {}, stored[#names] or '' }
   if not stored[1] then
     call('ZREM', WAITS, plan.id)
-  elseif stored[1] + (stored[#names - 2] or 0) ~= plan.n then
+  elseif stored[1] + (stored[#names - 3] or 0) ~= plan.n then
     call('ZADD', WAITS, int(now), plan.id)
   else
     answer[1] = 1
@@ -207,13 +209,14 @@ local function apply(plan)
     list(UNROUTED, 'u', plan, stored[2])
     local fields = { 'st', plan.state, 'rv', plan.revision, 'pn', plan.n, 'rt', plan.routes }
     if stored[2] ~= plan.state then
-      for _, name in ipairs(plan.state == 'r' and { 'f', 'ra' } or { 'f' }) do
-        fields[#fields + 1], fields[#fields + 2] = name, int(now)
+      fields[#fields + 1], fields[#fields + 2] = 'f', int(now)
+      if plan.state == 'r' then
+        answer[2] = int(math.min(plan.ready or now, now))
+        fields[#fields + 1], fields[#fields + 2] = 'ra', answer[2]
       end
-      if plan.state == 'r' then answer[2] = int(now) end
     end
     -- One write for all: 18 us a plan of three deliveries instead of 20.
-    local made, due, lost, handed = {}, {}, stored[#names - 1], answer[3]
+    local made, due, lost, handed = {}, {}, stored[#names - 2], answer[3]
     for i, item in ipairs(plan.deliveries) do
       if not stored[3 + i] then
         made[#made + 1] = item
@@ -231,9 +234,16 @@ local function apply(plan)
       fields[#fields + 1], fields[#fields + 2] = marks_field(follow[1]), follow[6]
     end
     if plan.about then
-      local ix, service, chunk, place = index(plan.id, plan.about, stored[#names], now)
+      local ix, service, chunk, place = index(plan.id, plan.about, stored[#names - 1], now)
       fields[#fields + 1], fields[#fields + 2] = 'ix', ix
+      if not stored[#names] and plan.about[3] ~= '' then
+        answer[4] = is_first(plan.about[3], now, tonumber(ARGV[4]))
+        fields[#fields + 1], fields[#fields + 2] = 'fc', answer[4]
+      end
       for _, item in ipairs(made) do mark(chunk, place, facet('d', item[1])) end
+      if plan.about[4] and plan.about[4] ~= '' then
+        fields[#fields + 1], fields[#fields + 2] = 'tn', facet('n', plan.about[4])
+      end
       if stored[2] ~= 'r' and stored[2] ~= 'u' and (plan.state == 'r' or plan.state == 'u') then
         count(service, 'c' .. plan.about[2], 'c' .. plan.about[2])
       end
@@ -256,4 +266,4 @@ end_indexing(now)
 end_counting(now)
 if not whole then error(fault, 0) end
 if ARGV[3] ~= '' then audit(ARGV[3], #answers) end
-return { next(rooms) and call('EXISTS', 'sb:suppressed') or 0, older, answers }
+return { next(rooms) and math.min(1, call('EXISTS', 'sb:suppressed', 'sb:donotcall')) or 0, older, answers }
