@@ -35,6 +35,7 @@ INDEXED_KEY = "sb:ids:"
 BITS_KEY = "sb:bits:"
 DIGITS_KEY = "sb:digits:"
 RANG_KEY = "sb:rang:"
+RANGS_KEY = "sb:rangs"
 SESSION_KEY = "sb:session:"
 WRONG_KEY = "sb:wrong:"
 LISTED_KEY = "sb:listed:"
@@ -435,7 +436,14 @@ KEYS = (
         name=RANG_KEY + "{period}:{part}",
         type="set",
         holds="digits of callers of calls that were planned in 100 days of the epoch, in 1,024 parts",
-        lifetime="`calls.remember` and 100 days after the last of them",
+        lifetime="`calls.remember` after the end of those days",
+        expires=True,
+    ),
+    Key(
+        name=RANGS_KEY,
+        type="set",
+        holds="the periods that have such sets",
+        lifetime="`calls.remember` and 100 days after a set was begun",
         expires=True,
     ),
     Key(

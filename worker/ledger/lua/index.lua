@@ -119,20 +119,34 @@ local function rang_key(period, digits)
   return 'sb:rang:' .. int(period) .. ':' .. int(tonumber(digits) % RANG_PARTS)
 end
 
+local RANGS = 'sb:rangs' -- the periods that have sets, by number
+local rang_periods
+
+-- The caller's sets of the periods of a span that have any.
 local function rang_keys(digits, first, last)
+  rang_periods = rang_periods or call('SMEMBERS', RANGS)
   local keys = {}
-  for period = floor(first / RANG_MS), floor(last / RANG_MS) do keys[#keys + 1] = rang_key(period, digits) end
+  for _, period in ipairs(rang_periods) do
+    if tonumber(period) >= floor(first / RANG_MS) and tonumber(period) <= floor(last / RANG_MS) then
+      keys[#keys + 1] = rang_key(tonumber(period), digits)
+    end
+  end
   return keys
 end
 
--- Whether no earlier call of a caller is remembered, '1' or '0'; from now on one is.
+-- Whether no earlier call of a caller is remembered, '1' or '0'; from now on one is. A set that begins is kept until all
+-- of its period is forgotten.
 local function is_first(digits, now, memory_ms)
-  local key = rang_key(floor(now / RANG_MS), digits)
+  local period = floor(now / RANG_MS)
+  local key = rang_key(period, digits)
   if call('SADD', key, digits) == 0 then return '0' end
-  call('PEXPIRE', key, int(memory_ms + RANG_MS))
-  local earlier = rang_keys(digits, now - memory_ms, now - RANG_MS)
-  for _, place in ipairs(all_existing(earlier)) do
-    if call('SISMEMBER', earlier[place], digits) == 1 then return '0' end
+  if call('SCARD', key) == 1 then
+    call('PEXPIRE', key, int((period + 1) * RANG_MS - now + memory_ms))
+    call('SADD', RANGS, int(period))
+    call('PEXPIRE', RANGS, int(RANG_MS + memory_ms))
+  end
+  for _, earlier in ipairs(rang_keys(digits, now - memory_ms, now - RANG_MS)) do
+    if call('SISMEMBER', earlier, digits) == 1 then return '0' end
   end
   return '1'
 end
