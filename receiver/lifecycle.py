@@ -41,7 +41,7 @@ from worker.config.settings import Settings
 from worker.ledger.ledger import Ledger
 from worker.metrics import Metrics, refresh_gauges
 from worker.sentinels import following
-from worker.tracing import Traces, writing
+from worker.traces import Traces, writing
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from receiver.inbox import EventOutcome, Inbox, InboxFull
 from receiver.tally import EVENTS
 from schemas.delacon.events import Event
 from worker.ledger.sender_mark import sender_of, unmarked
-from worker.tracing import WEBHOOK, Span, Traces, parse_traceparent, span_of, webhook_span
+from worker.traces import WEBHOOK, Span, Traces, parse_traceparent, span_of, webhook_span
 
 _STORED = {EventOutcome.STORED, EventOutcome.SPOOLED, EventOutcome.KEPT}
 

@@ -21,7 +21,7 @@ REASONS = {
     "deploy/cli/schema.py": "a command",
     "deploy/cli/spreadsheet.py": "the CSV of the report and of the export",
     "worker/ledger/keys.py": "the table of all keys",
-    "tasks/delivery/traced.py": "the runner needs nothing of it where traces are off",
+    "tasks/delivery/spans.py": "the runner needs nothing of it where traces are off",
     "schemas/record.py": "used by every room",
     "tasks/vendors/registry.py": "the one line of each vendor",
     "worker/build.py": "read by every process",

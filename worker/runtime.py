@@ -22,7 +22,7 @@ from worker.ledger.ledger import Ledger, Timings
 from worker.ledger.records import Claimed, Room, Slots
 from worker.metrics import Metrics
 from worker.sentinels import following
-from worker.tracing import Traces, writing
+from worker.traces import Traces, writing
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

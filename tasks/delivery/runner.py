@@ -13,14 +13,14 @@ from schemas.destination import Destination
 from tasks.delivery.attempt import Wire, attempt, is_wanted
 from tasks.delivery.finish_writer import FinishWriter
 from tasks.delivery.observer import Observer
-from tasks.delivery.traced import attempt_span
+from tasks.delivery.spans import attempt_span
 from tasks.delivery.transitions import Ready, begin, interrupted, put_off, settle, unexpected
 from tasks.vendors.protocol import Considerate, Http, Vendor
 from worker.errors import UnreadableError
 from worker.ledger.do_not_call import NO_FRESH_LIST
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Claimed
-from worker.tracing import Traces, ns_of
+from worker.traces import Traces, ns_of
 
 log = structlog.get_logger(__name__)
 

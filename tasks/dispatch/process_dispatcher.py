@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from schemas.delivery import DeliveryKey
 from tasks.dispatch.dispatcher import Dispatched, WakeUp, make_plans, messages, note_plans
 from tasks.dispatch.planner import Planner
-from tasks.dispatch.traced import DispatchTraces
+from tasks.dispatch.spans import DispatchTraces
 from tasks.dispatch.waiting_plans import Made, WaitingPlans
 from worker.concurrency import IdBatcher
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Claimed, Slots
 from worker.runtime import DestinationPump
-from worker.tracing import Traces
+from worker.traces import Traces
 
 READ = 64  # calls read in one round trip: merging them keeps the loop for some 5 ms
 PLANNED = 64  # calls planned in one round trip: some 3 ms of Redis

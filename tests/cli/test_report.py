@@ -75,7 +75,7 @@ def test_by_number(cli):
     assert (1, 1.0, 1.0) == tuple(first[name] for name in ("delivered", "under_5_seconds", "under_60_seconds"))
     assert {None} == {first[name] for name in ("calls", "answered", "missed", "skipped", "dead", "cancelled")}
     assert 2 == lines["total"]["delivered"]
-    assert cli.run("report", "--by", "number").stdout.splitlines()[0].split()[0] == "number"
+    assert "0290000001" in cli.run("report", "--by", "number").stdout
 
 
 def test_by_service(cli):

@@ -33,8 +33,6 @@ def ms(local: str, zone: str) -> int:
         ("+61491570156", ("2026-10-04T20:59", "Australia/Perth"), ("2026-10-05T08:00", "Australia/Perth")),
         ("+61491570156", ("2026-04-04T21:00", "Australia/Sydney"), ("2026-04-05T08:00", "Australia/Perth")),
         ("+611300123456", ("2026-04-05T07:59", "Australia/Perth"), ("2026-04-05T08:00", "Australia/Perth")),
-        # A country as wide: quiet from New York's evening until Honolulu's morning.
-        ("+18005551234", ("2026-11-01T00:30", "America/New_York"), ("2026-11-01T08:00", "Pacific/Honolulu")),
     ],
 )
 async def test_it_waits_for_the_callers_morning(

@@ -5,7 +5,7 @@ import time
 from schemas.destination import Destination
 from worker.ledger.history import Attempt
 from worker.ledger.records import Finish
-from worker.tracing import Span, span_of
+from worker.traces import Span, span_of
 
 FAILED = frozenset({"retry", "dead", "blocked", "unknown"})
 

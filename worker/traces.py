@@ -20,7 +20,7 @@ from redis import RedisError
 from redis.asyncio import Redis
 
 from worker.build import code_version
-from worker.ledger.traced import CALL, Noted, Traced
+from worker.ledger.trace_notes import CALL, Noted, Traced
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from worker.ledger.records import Plan, Planned, StoredCall
 from worker.ledger.sender_mark import unmarked
-from worker.tracing import Span, Traces, span_of, webhook_span
+from worker.traces import Span, Traces, span_of, webhook_span
 
 STATES = {"w": "waiting", "r": "ready", "u": "unrouted", "x": "no_start"}
 
