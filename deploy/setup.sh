@@ -4,7 +4,8 @@
 #   sh deploy/setup.sh run    what the product needs
 #   sh deploy/setup.sh dev    that and the tools of the tests
 #
-# PYTHON names the interpreter; empty: the present .venv's, else the first that will do.
+# PYTHON names the interpreter; empty: the present .venv's, else the first that will do and was built with optimisation
+# (a worker needs a fifth less CPU by it), else the first that will do. It says which it took.
 # .venv is made anew when the lock file, the interpreter's version or the folder has changed:
 # .venv/made-for-KIND holds what it was made for. It is a link to a folder of .venvs, where the new one is built beside
 # the present one: processes that run from it go on, and can be started again, until one rename puts the new one there.
@@ -28,10 +29,11 @@ if command -v flock >/dev/null 2>&1; then
     flock 9
 fi
 
-# Prints "VERSION MACHINE FAULT"; the fault is "none", "old" or "venv".
+# Prints "VERSION MACHINE FAULT BUILD"; the fault is "none", "old" or "venv", the build "optimised" or "plain". What came
+# with a system (/usr) always is optimised, though Debian's does not say so.
 probe() {
     "$1" - 2>/dev/null <<'PROBE'
-import platform, sys
+import platform, sys, sysconfig
 fault = "none"
 try:
     import ensurepip, venv
@@ -39,7 +41,9 @@ except ImportError:
     fault = "venv"
 if sys.version_info < (3, 11):
     fault = "old"
-print(platform.python_version(), platform.system() + "-" + platform.machine(), fault)
+arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
+build = "optimised" if sys.base_prefix == "/usr" or "--enable-optimizations" in arguments else "plain"
+print(platform.python_version(), platform.system() + "-" + platform.machine(), fault, build)
 PROBE
 }
 
@@ -53,7 +57,7 @@ has_redis() { # MACHINE
     return 1
 }
 
-# Sets python, version and machine when the candidate will do; else keeps the fault that is nearest to good.
+# Sets python, version and build when the candidate will do; else keeps the fault that is nearest to good.
 fault_rank=0
 fault="Python was not found: install Python 3.11 or newer, or name it with PYTHON=/path/to/python3."
 consider() {
@@ -65,7 +69,7 @@ consider() {
     venv) rank=2 text="The venv module of $1 ($2) is incomplete: install it first, on Debian and Ubuntu with: apt-get install python3-venv" ;;
     *)
         if has_redis "$3"; then
-            python=$1 version=$2
+            python=$1 version=$2 build=${5:-}
             return 0
         fi
         rank=3 text="No Redis is at hand, and none is bundled for $3: install one first, such as apt-get install redis-server, dnf install valkey or brew install redis."
@@ -91,6 +95,14 @@ else
     for name in .venv/bin/python python3 python3.12 python3.13 python3.11 python3.14 python; do
         if consider "$name"; then break; fi
     done
+    # One that will do, but was built without optimisation: look for a better one, the system's own too.
+    if [ "${build:-}" = plain ] && [ "$python" != .venv/bin/python ]; then
+        plain=$python plain_version=$version
+        for name in python3.12 python3.13 python3.11 python3.14 /usr/bin/python3; do
+            if consider "$name" && [ "$build" = optimised ]; then break; fi
+        done
+        [ "$build" = optimised ] || python=$plain version=$plain_version
+    fi
 fi
 if [ -z "$python" ]; then
     say "$fault"
@@ -103,8 +115,12 @@ if [ "$(probe .venv/bin/python | cut -d' ' -f1)" = "$version" ] && is_made run d
     say "Adding the tools of the tests to .venv ..."
     place=.venv
 else
-    say "Making .venv with Python $version ..."
     case "$python" in .venv/*) python=$(.venv/bin/python -c 'import sys; print(sys._base_executable)') ;; esac
+    case "$build" in
+    optimised) say "Making .venv with Python $version ... ($python, built with optimisation)" ;;
+    plain) say "Making .venv with Python $version ... ($python, built without optimisation: a worker needs a quarter more CPU)" ;;
+    *) say "Making .venv with Python $version ..." ;;
+    esac
     place=.venvs/$$
     while [ -e "$place" ]; do place=$place-; done
     "$python" -m venv "$place" >&2

@@ -115,3 +115,28 @@ def test_a_server_on_path_will_do(set_up: Callable[..., subprocess.CompletedProc
     done = set_up(commands={"python3": "3.13.0 Linux-riscv64 none", server: "v"})
 
     assert done.stderr.startswith("Making .venv with Python 3.13.0 ...")
+
+
+def test_a_python_built_with_optimisation_goes_before_one_without(
+    set_up: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """Whatever their versions; and it says which it took."""
+    done = set_up(
+        commands={
+            "python3": "3.13.0 Linux-x86_64 none plain",
+            "python3.12": "3.12.1 Linux-x86_64 none plain",
+            "python3.11": "3.11.2 Linux-x86_64 none optimised",
+        }
+    )
+
+    assert done.stderr.startswith("Making .venv with Python 3.11.2 ... (python3.11, built with optimisation)")
+
+
+def test_a_python_that_is_named_is_taken_as_it_was_built(
+    set_up: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """The one who names it has a reason; what it costs is said."""
+    commands = {"python3": "3.13.0 Linux-x86_64 none optimised", "python3.12": "3.12.1 Linux-x86_64 none plain"}
+    done = set_up(commands=commands, PYTHON="python3.12")
+
+    assert done.stderr.startswith("Making .venv with Python 3.12.1 ... (python3.12, built without optimisation: ")
