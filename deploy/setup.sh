@@ -5,7 +5,7 @@
 #   sh deploy/setup.sh dev    that and the tools of the tests
 #
 # PYTHON names the interpreter; empty: the present .venv's, else the first that will do and was built with optimisation
-# (a worker needs a fifth less CPU by it), else the first that will do. It says which it took.
+# (a worker needs a tenth less CPU by it), else the first that will do. It says which it took.
 # .venv is made anew when the lock file, the interpreter's version or the folder has changed:
 # .venv/made-for-KIND holds what it was made for. It is a link to a folder of .venvs, where the new one is built beside
 # the present one: processes that run from it go on, and can be started again, until one rename puts the new one there.
@@ -118,7 +118,7 @@ else
     case "$python" in .venv/*) python=$(.venv/bin/python -c 'import sys; print(sys._base_executable)') ;; esac
     case "$build" in
     optimised) say "Making .venv with Python $version ... ($python, built with optimisation)" ;;
-    plain) say "Making .venv with Python $version ... ($python, built without optimisation: a worker needs a quarter more CPU)" ;;
+    plain) say "Making .venv with Python $version ... ($python, built without optimisation: a worker needs a tenth more CPU)" ;;
     *) say "Making .venv with Python $version ..." ;;
     esac
     place=.venvs/$$

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import HEAD, Figure, as_json, table
-from tests.bench.rows import accept, ack, backup, ceilings, console, drain, growth, latency, ledger, path, start
+from tests.bench.rows import accept, ack, backup, ceilings, console, drain, growth, latency, ledger, path, peers, start
 from tests.bench.scale import Scale
 
 ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
@@ -28,6 +28,8 @@ ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
     "drain-one": drain.drain_one,
     "drain-two": drain.drain_two,
     "path": path.path,
+    "bullmq": peers.bullmq,
+    "taskiq": peers.taskiq,
     "idle-latency": latency.idle,
     "slow-vendor": drain.slow_vendor,
     "isolation": latency.isolation,
@@ -62,16 +64,17 @@ def main() -> int:
     if options.pairs < LEAST_PAIRS:
         parser.error(f"--pairs: a median needs at least {LEAST_PAIRS}")
     scale = Scale(pairs=options.pairs, share=options.share, calls=options.calls)
+    chosen = [name for name in ROWS if name == options.only or (options.only not in ROWS and options.only in name)]
+    if not chosen:
+        parser.error(f"--only: no row's name holds {options.only}")
     about, figures = machine(), []
     print(", ".join(f"{name} {value}" for name, value in about.items()), f"pairs {scale.pairs}", sep=", ", flush=True)
     print(f"\n{HEAD}\n|{' --- |' * HEAD.count(' | ')} --- |", flush=True)
-    for name, measure in ROWS.items():
-        if name == options.only or (options.only not in ROWS and options.only in name):
-            made = measure(scale)
-            figures += made
+    for name in chosen:
+        made = ROWS[name](scale)
+        figures += made
+        if made:
             print(*(figure.line() for figure in made), sep="\n", flush=True)
-    if not figures:
-        parser.error(f"--only: no row's name holds {options.only}")
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps({"about": about, "rows": as_json(figures)}, indent=1) + "\n")
     options.json.with_suffix(".md").write_text(table(figures) + "\n")
