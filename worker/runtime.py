@@ -62,7 +62,7 @@ class DestinationPump(Protocol):
         ...
 
     async def ended(self) -> None:
-        """Wait until a run that began without a message has ended."""
+        """Wait until what runs here without a message has ended."""
         ...
 
     def stop(self) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 from redis import RedisError
@@ -14,6 +16,9 @@ log = structlog.get_logger(__name__)
 
 RETRY_S = 0.5  # between tries while Redis is away; the vendor has answered, so the verdict is worth the wait
 BATCH = 128  # ends a write
+GATHER_S = 0.002
+"""How long an end waits for others while attempts are under way: those of one call come together, and are one write."""
+
 UNCONFIRMED = 10_000  # ends kept until a replica has them: some 10 MB
 
 
@@ -30,8 +35,18 @@ class FinishWriter:
         self._ledger = ledger
         self._waiting: list[tuple[Finish, asyncio.Future[Finished]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._attempts = 0
         self._unconfirmed: deque[Finish] = deque(maxlen=UNCONFIRMED)
         self._confirming: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Know of an attempt, whose end will be written."""
+        self._attempts += 1
+        try:
+            yield
+        finally:
+            self._attempts -= 1
 
     async def write(self, end: Finish) -> Finished:
         """Write one finish; return whether it was applied."""
@@ -44,6 +59,8 @@ class FinishWriter:
     async def _write_all(self) -> None:
         try:
             while self._waiting:
+                if len(self._waiting) < min(self._attempts, BATCH):
+                    await asyncio.sleep(GATHER_S)
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
                 answers = await self._persist([end for end, _ in batch])
                 for (_, future), answer in zip(batch, answers, strict=True):

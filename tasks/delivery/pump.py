@@ -134,18 +134,18 @@ class Pump:
         task = asyncio.ensure_future(begin)
         self._beginning.add(task)
         task.add_done_callback(self._beginning.discard)
-        self._ensure_run()
 
     def _ensure_run(self) -> None:
-        """Run without a message: what was handed over must not end with the process while it is under way."""
+        """Run without a message, for there is something to claim."""
         if not self._running and (self._own_run is None or self._own_run.done()):
             self._own_run = asyncio.ensure_future(self._run_once())
             self._own_run.add_done_callback(self._tell_fault)
 
     async def ended(self) -> None:
-        """Wait until a run that began without a message has ended."""
-        if self._own_run is not None:
-            await asyncio.wait([self._own_run])
+        """Wait until what runs here without a message has ended: a run of its own, and what planning handed over."""
+        while (run := self._own_run) is not None and not run.done():
+            await asyncio.wait([run])
+        await self._end()
 
     def stop(self) -> None:
         """Claim nothing more; the run ends when its attempts have."""
@@ -301,6 +301,8 @@ class Pump:
         self._tell_fault(task)
         if not task.cancelled() and task.exception() is None and task.result():
             self._more = True
+            if not self._stopping:
+                self._ensure_run()
         self._note_change()
 
     def _tell_fault(self, task: asyncio.Task[Any]) -> None:

@@ -63,6 +63,10 @@ class Runner:
 
         Returns whether the end made another delivery to the destination due.
         """
+        with self._finish_writer.attempt():
+            return await self._deliver(claimed)
+
+    async def _deliver(self, claimed: Claimed) -> bool:
         began = monotonic()
         started = self._now()
         at_ms = int(started.timestamp() * 1000)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -120,3 +121,28 @@ async def test_what_was_written_can_be_read_again(driver: Driver):
 
     delivery = await driver.delivery("c1")
     assert (key_of("c1"), (attempt,), ("cut",)) == (delivery.key, delivery.history.attempts, delivery.history.notes)
+
+
+async def test_ends_of_attempts_that_go_on_together_are_one_write(driver: Driver):
+    """The three deliveries of a call end within a moment; the last one waits for nobody."""
+    writes: list[int] = []
+
+    class Counting(type(driver.ledger)):  # type: ignore[misc]
+        async def finish(self, ends: Any) -> Any:
+            writes.append(len(ends))
+            return await super().finish(ends)
+
+    await driver.make("c1", "c2", "c3")
+    held = await driver.take()
+    writer = FinishWriter(Counting(driver.redis, clock_ms=driver.time))
+
+    async def attempt(number: int) -> None:
+        with writer.attempt():
+            for _ in range(number * 3):
+                await asyncio.sleep(0)
+            assert (await writer.write(delivered(held[number]))).applied
+
+    await asyncio.gather(*map(attempt, range(3)))
+
+    assert [3] == writes
+    assert ["delivered"] * 3 == await driver.states("c1", "c2", "c3")

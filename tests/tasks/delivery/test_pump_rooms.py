@@ -70,7 +70,7 @@ async def test_fresh_calls_take_half_the_slots_while_older_ones_are_due(driver: 
     fake.hold("old-0", "old-1", "old-2", *names)
     handed = [await plan(driver, pump, name) for name in names]
     assert [1, 1, 0, 0, 0, 0] == handed
-    await pump.run()
+    run = asyncio.create_task(pump.run())
     await fake.until(under_way=4)
 
     assert {"old-0", "old-1", *names[:2]} == fake.under_way
@@ -79,8 +79,7 @@ async def test_fresh_calls_take_half_the_slots_while_older_ones_are_due(driver: 
     assert "old-2" in fake.under_way
     fake.let_go()
     await fake.until(delivered=9)
-    pump.stop()
-    await finished(asyncio.create_task(pump.ended()))
+    await finished(run)
 
 
 async def test_nothing_is_kept_for_planning_where_claims_must_look(fake: FakeDeliverer):
