@@ -1,6 +1,7 @@
 """The finder of calls: by the index where it knows what is asked for, else one by one, and on from where it ended."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -81,9 +82,16 @@ async def test_a_call_fits_by_its_newest_service(driver):
     await driver.accept("b1", 'c{"PLA_CID":"X9"}')
     await driver.accept("b1", 'e{"PLA_Duration":"5"}')
     [stored] = await driver.ledger.load(["b1"])
-    line = {"call_id": "b1", "caller": None, "state": "ready", "result": None, "service_name": "Law", "deliveries": []}
+    line: dict[str, Any] = {
+        "call_id": "b1",
+        "caller": None,
+        "state": "ready",
+        "result": None,
+        "service_name": "Law",
+        "deliveries": [],
+    }
 
-    def fits(**asked: str) -> bool:
+    def fits(**asked: Any) -> bool:
         return CallFinder(driver.ledger, CallQuery(**asked), part=True, default_region="AU").fits(line, stored)
 
     assert fits(service="x9")
