@@ -20,7 +20,12 @@ from worker.ledger.audit import Action
 from worker.ledger.queries import QuarantinedBody
 from worker.ledger.records import Accepted, Incoming
 
-_OUTCOMES = {Accepted.NEW: "stored", Accepted.SAME: "stored before", Accepted.REMEMBERED: "its call is over"}
+_OUTCOMES = {
+    Accepted.NEW: "stored",
+    Accepted.WAITS: "stored",
+    Accepted.SAME: "stored before",
+    Accepted.REMEMBERED: "its call is over",
+}
 
 
 async def replay(session: Session, keys: Sequence[DeliveryKey], *, by: Action) -> list[bool]:

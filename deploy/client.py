@@ -129,7 +129,7 @@ def deliver_event(body: bytes | Mapping[str, Any], *, redis_url: str = "") -> Ev
         return (await ledger.accept([incoming]))[0]
 
     match _with_ledger(work, redis_url):
-        case Accepted.NEW:
+        case Accepted.NEW | Accepted.WAITS:
             return EventFate.STORED
         case Accepted.SAME | Accepted.REMEMBERED:
             return EventFate.KNOWN

@@ -74,6 +74,7 @@ class _Waiting:
 
 _OUTCOMES = {
     Accepted.NEW: EventOutcome.STORED,
+    Accepted.WAITS: EventOutcome.STORED,
     Accepted.SAME: EventOutcome.SAME,
     Accepted.REMEMBERED: EventOutcome.REMEMBERED,
     Accepted.QUARANTINED: EventOutcome.QUARANTINED,
@@ -85,7 +86,7 @@ class Inbox:
     """Group commit before the answer.
 
     ``spool``: where a group goes that Redis does not take; without one its events are refused.
-    ``wake`` is told the ids of what is new, after the answers; it must neither block nor raise.
+    ``wake`` is told the ids of calls that are to be looked at, after the answers; it must neither block nor raise.
     ``journal`` is handed every event that was acknowledged as new, or kept; it must neither block nor raise.
     ``now_us`` is the wall clock in microseconds.
     """
@@ -187,6 +188,7 @@ class Inbox:
             await self._put_aside(group)
             return
         new: list[Incoming] = []
+        to_wake: list[str] = []
         failed: list[_Waiting] = []
         for waiting, outcome in zip(group, accepted, strict=True):
             if outcome is Accepted.FAILED:
@@ -194,9 +196,13 @@ class Inbox:
                 continue
             _answer(waiting, _OUTCOMES[outcome])
             if outcome is Accepted.NEW:
+                to_wake.append(waiting.item.call_id)
                 new.append(waiting.item)
+            elif outcome is Accepted.WAITS:
+                new.append(waiting.item)
+        if to_wake:
+            self._wake(to_wake)
         if new:
-            self._wake([item.call_id for item in new])
             self._journal(new)
         if failed:
             log.error("ledger.failed", events=len(failed))

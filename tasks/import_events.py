@@ -26,6 +26,7 @@ class Fate(StrEnum):
 
 _FATES_OF = {
     Accepted.NEW: Fate.NEW,
+    Accepted.WAITS: Fate.NEW,
     Accepted.SAME: Fate.KNOWN,
     Accepted.REMEMBERED: Fate.KNOWN,
     Accepted.QUARANTINED: Fate.FAILED,

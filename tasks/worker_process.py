@@ -15,6 +15,7 @@ from tasks.delivery.finish_writer import FinishWriter
 from tasks.delivery.observer import Observer
 from tasks.delivery.pump import Pump
 from tasks.delivery.runner import Runner
+from tasks.dispatch.planner import Planner
 from tasks.vendors.registry import VENDORS, list_ages
 from worker.concurrency import SWITCH_S
 from worker.config.environment import Environment
@@ -115,6 +116,7 @@ def _start_runtime(*, sender: Any, **_: Any) -> None:
     if environment.metrics_port is not None:
         metrics.serve(environment.metrics_host, environment.metrics_port, healthy=lambda: made.pulse.is_well)
     made.list_ages = list_ages(settings.destinations)
+    made.patience = Planner(settings=settings, vendors=VENDORS).patience
     if settings.alerts:
         made.chores["alerts"] = "tasks.alerts.watch"
     if settings.delacon is not None:

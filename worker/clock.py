@@ -16,7 +16,7 @@ from worker.ledger.ledger import Ledger
 from worker.ledger.retention import Retention, rescue, sweep
 from worker.ledger.schema import fault_of
 from worker.ledger.search import fill
-from worker.ledger.sign_ins import SignIn
+from worker.ledger.sign_ins import Patience, SignIn
 from worker.metrics import Metrics, refresh_gauges
 from worker.runtime import runtime
 
@@ -43,6 +43,7 @@ class Clock:
     ``shows_gauges``: somebody reads this process's metrics. ``list_ages``: the destinations that ask for a do-not-call
     list, and how old it may be in seconds.
     ``bar`` is told ``True`` when this version may not work with the ledger any more, and ``False`` when it may again.
+    ``patience``: how long its planner lets calls wait.
     """
 
     def __init__(  # noqa: PLR0913  it looks after every part
@@ -60,6 +61,7 @@ class Clock:
         shows_gauges: bool = True,
         list_ages: Mapping[str, float] | None = None,
         bar: Callable[[bool], None] = lambda _: None,
+        patience: Patience | None = None,
     ) -> None:
         self._ledger = ledger
         self._settings = settings
@@ -74,6 +76,7 @@ class Clock:
         self._list_ages = list_ages or {}
         self._bar = bar
         self._fault = ""
+        self._patience = patience
         calls = settings.calls
         self._retention = Retention(
             calls_s=calls.retention_s, dead_s=calls.dead_retention_s, remember_s=calls.remember_s
@@ -166,7 +169,7 @@ class Clock:
 
     async def sign_in(self) -> None:
         """Report that this worker lives; leave the planning to a worker with a newer configuration, if there is one."""
-        newest = await self._ledger.sign_in(self._sign_in)
+        newest = await self._ledger.sign_in(self._sign_in, self._patience)
         plans = not self._sign_in.yields_to(newest)
         if plans != self._plans:
             self._plans = plans
@@ -241,6 +244,7 @@ class ClockStep(bootsteps.StartStopStep):  # type: ignore[misc]
             shows_gauges=owned.environment.metrics_port is not None,
             list_ages=owned.list_ages,
             bar=owned.bar,
+            patience=owned.patience,
         )  # fmt: skip
         with suppress(RedisError, OSError):  # the first tick says so
             owned.run(clock.sign_in())  # before anything is consumed

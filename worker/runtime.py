@@ -20,6 +20,7 @@ from worker.config.settings import Settings
 from worker.http.client import HttpClient
 from worker.ledger.ledger import Ledger, Timings
 from worker.ledger.records import Claimed, Room, Slots
+from worker.ledger.sign_ins import Patience
 from worker.metrics import Metrics
 from worker.sentinels import following
 from worker.traces import Traces, writing
@@ -131,6 +132,8 @@ class Runtime:
         self.traces: Traces | None = None
         self.list_ages: Mapping[str, float] = {}
         """The destinations that ask for a do-not-call list, and how old it may be in seconds."""
+        self.patience: Patience | None = None
+        """How long its planner lets calls wait."""
         self.pulse = Pulse()
         self.stopping = False
         self.may_work = threading.Event()

@@ -1,4 +1,4 @@
-"""``switchboard check``: reads the configuration and says what is wrong with it, and nothing more."""
+"""``switchboard check``: says what is wrong with the environment and the configuration, and nothing more."""
 
 import click
 
@@ -17,12 +17,12 @@ from worker.config.lint import warnings
 )  # fmt: skip
 @json_option
 def check(*, role: str | None, as_json: bool) -> None:
-    """Check the configuration: every fault at once.
+    """Check the environment and the configuration: every fault at once.
 
-    Each fault has its place in the file; with one the status is 2. Warnings leave the status at 0.
+    Each fault of the file has its place there; with one the status is 2. Warnings leave the status at 0.
     """
     try:
-        environment, settings = read_settings(role=role)
+        environment, settings = read_settings(redis_required=True, role=role)
     except Misconfigured as error:
         if as_json:
             emit({"ok": False, "faults": error.faults, "warnings": []})

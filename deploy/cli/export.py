@@ -60,7 +60,7 @@ def export_calls(*, form: str, output: str | None, as_json: bool, **given: Any) 
         async for found in search.calls(session, await call_filter(session, given)):
             done = [one.key.destination for one in found.stored.deliveries.values() if one.state == "delivered"]
             yield {
-                **found.call.canonical(), "call_state": found.stored.state, "revision": found.stored.revision,
+                **found.call.canonical(), "call_state": found.stored.state, "revision": found.stored.revision or 1,
                 "delivered_to": " ".join(dict.fromkeys(done)),
             }  # fmt: skip
 

@@ -99,7 +99,7 @@ def call_line(stored: StoredCall, gates: Gates) -> dict[str, Any]:
         "service_name": call.service_name,
         "result": call.result,
         "duration": call.duration,
-        "revision": stored.revision,
+        "revision": stored.revision or 1,
         "deliveries": [
             {"destination": record.key.destination, "action": record.key.action, "state": gates.state_of(record)[0]}
             for record in in_order(stored, gates.session)

@@ -11,6 +11,7 @@ from tasks.vendors.protocol import Vendor
 from worker.config.routes import destinations_of, mark
 from worker.config.settings import Settings
 from worker.ledger.records import About, FollowUp, NewDelivery, Plan, StoredCall, merged
+from worker.ledger.sign_ins import Patience
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,14 @@ class Planner:
         return self._merge(stored).caller_digits or ""
 
     @cached_property
+    def patience(self) -> Patience:
+        """Say how long a call waits for its other event: what ``accept`` need not have looked at before."""
+        calls = self.settings.calls
+        return Patience(
+            end_ms=round(calls.end_wait_s * 1000), start_ms=round(calls.start_wait_s * 1000), early=bool(self._early)
+        )
+
+    @cached_property
     def _early(self) -> frozenset[str]:
         """Return the destinations that take a call when it has started."""
         destinations = self.settings.destinations
@@ -85,9 +94,9 @@ class Planner:
         if arrivals.whole or stored.state in {"ready", "unrouted"}:
             return True, 0
         if arrivals.first_start_us is not None:
-            deadline_ms = arrivals.first_start_us // 1000 + round(self.settings.calls.end_wait_s * 1000)
+            deadline_ms = arrivals.first_start_us // 1000 + self.patience.end_ms
             return (True, 0) if now_ms >= deadline_ms else (False, deadline_ms)
-        deadline_ms = (arrivals.first_end_us or 0) // 1000 + round(self.settings.calls.start_wait_s * 1000)
+        deadline_ms = (arrivals.first_end_us or 0) // 1000 + self.patience.start_ms
         return False, 0 if now_ms >= deadline_ms else deadline_ms
 
     def _deliveries(

@@ -5,10 +5,12 @@ import pytest
 from schemas.zones import zones
 from tests.cli.conftest import CONFIG
 
+NO_REPLICAS = "REDIS_MIN_REPLICAS must be a number of replicas between 0 and 9"
+
 
 def test_a_good_configuration_is_ok(cli):
-    """Status 0, and no Redis is needed."""
-    checked = cli.json("check", REDIS_URL="")
+    """Status 0, also while no Redis answers at its address."""
+    checked = cli.json("check", REDIS_URL="redis://127.0.0.1:1")
 
     assert {"ok": True, "faults": [], "warnings": [], "time_zones": zones().shape()} == checked
     assert "ok" in cli.run("check").stdout
@@ -43,6 +45,29 @@ def test_a_faulty_address_of_redis_is_told_with_the_faults_of_the_file(cli):
     assert 2 == len(shown["faults"])
     assert "two databases" in str(shown["faults"])
     assert "secretword" not in str(shown)
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"REDIS_URL": ""}, "REDIS_URL is required"),
+        ({"REDIS_URL": "  "}, "REDIS_URL is required"),
+        *(({"REDIS_MIN_REPLICAS": value}, NO_REPLICAS) for value in ("-1", "1.5", "10", "one", "٣")),
+    ],
+)
+@pytest.mark.parametrize("role", [(), ("--for", "receiver"), ("--for", "worker")], ids=["all", "receiver", "worker"])
+def test_what_would_end_a_process_at_its_start_is_a_fault(cli, given, fault, role):
+    """Status 2 (contract, section 3): a platform must not go on to a version that cannot start."""
+    shown = cli.json("check", *role, status=2, **given)
+
+    assert {"ok": False, "faults": [f"environment: {fault}"], "warnings": []} == shown
+
+
+def test_an_address_of_redis_that_nobody_set_is_a_fault(cli, monkeypatch):
+    """As an empty one is."""
+    monkeypatch.delenv("REDIS_URL", raising=False)
+
+    assert "environment: REDIS_URL is required" in cli.run("check", status=2).stderr
 
 
 def test_a_missing_file_is_a_fault(cli):

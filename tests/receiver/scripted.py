@@ -50,6 +50,7 @@ class FakeLedger:
     failing: str = ""
     foreign: str = ""
     full: str = ""
+    waiting: str = ""
     remembered: frozenset[str] = frozenset()
     look: Look = field(default_factory=Look)
     free: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,7 +79,7 @@ class FakeLedger:
         if item.record in records:
             return Accepted.SAME
         records.append(item.record)
-        return Accepted.NEW
+        return Accepted.WAITS if item.call_id == self.waiting else Accepted.NEW
 
     async def quarantine(self, body: bytes, *, reason: str, path_kind: str, received_us: int) -> str:
         """Keep a body."""

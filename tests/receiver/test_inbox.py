@@ -77,6 +77,18 @@ async def test_an_event_that_its_call_has_no_room_for_is_answered_and_wakes_nobo
     assert ["2"] == woken
 
 
+async def test_an_event_whose_call_waits_for_another_is_stored_and_wakes_nobody():
+    """It is acknowledged and journaled as every new event is."""
+    ledger, woken, journaled = FakeLedger(waiting="1"), list[str](), list[Incoming]()
+    async with running(ledger, wake=woken.extend, journal=journaled.extend) as inbox:
+        assert EventOutcome.STORED is await inbox.put("1", "s1")
+        assert [] == woken
+        assert EventOutcome.STORED is await inbox.put("2", "s2")
+
+    assert ["2"] == woken
+    assert ["1", "2"] == [item.call_id for item in journaled]
+
+
 async def test_what_arrives_during_a_write_goes_as_one_group():
     """The first event goes alone, everything that came meanwhile goes together, in order."""
     ledger = FakeLedger()

@@ -50,6 +50,7 @@ UNROUTED_KEY = "sb:unrouted"
 WAKE_CALLS_KEY = "sb:wakecalls"
 WORKERS_KEY = "sb:workers"
 SIGN_INS_KEY = "sb:signins"
+PATIENCE_KEY = "sb:patience"
 SUPPRESSED_KEY = "sb:suppressed"
 LIST_KEY = "sb:donotcall"
 QUARANTINE_KEY = "sb:quarantine"
@@ -287,6 +288,13 @@ KEYS = (
         holds="what each worker process says of itself at its ticks",
         lifetime="each field as long as its worker's place among them",
         fields=MappingProxyType({"{worker}": "`p` where it plans calls, then what orders configurations"}),
+    ),
+    Key(
+        name=PATIENCE_KEY,
+        type="string",
+        holds="how long calls wait, as they are planned: `end_ms start_ms 1-when-starts-are-delivered configuration`",
+        lifetime="10 s after the last sign-in of a planning worker with the newest configuration",
+        expires=True,
     ),
     Key(
         name=SUPPRESSED_KEY,

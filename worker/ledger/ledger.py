@@ -37,7 +37,7 @@ from worker.ledger.records import (
 )
 from worker.ledger.scripts import NotConfirmedError, Scripts
 from worker.ledger.sender_mark import foreign
-from worker.ledger.sign_ins import SignIn
+from worker.ledger.sign_ins import Patience, SignIn
 from worker.ledger.suppressed import Standing, Suppressed
 
 log = structlog.get_logger(__name__)
@@ -184,9 +184,15 @@ class Ledger:
         _, confirmed = await self._confirmed("quarantine", *args)
         return confirmed
 
-    async def sign_in(self, worker: SignIn) -> SignIn:
-        """Note that a worker process lives and ticks; return the planning one whose configuration is the newest."""
-        text = await self.scripts.run("sign_in", worker.name, worker.dump(), WORKER_ALIVE_MS, WORKER_FORGOTTEN_MS)
+    async def sign_in(self, worker: SignIn, patience: Patience | None = None) -> SignIn:
+        """Note that a worker process lives and ticks; return the planning one whose configuration is the newest.
+
+        ``patience`` is how this worker plans: of those with the newest configuration, ``accept`` goes by it.
+        """
+        text = await self.scripts.run(
+            "sign_in", worker.name, worker.dump(), WORKER_ALIVE_MS, WORKER_FORGOTTEN_MS,
+            "" if patience is None else patience.dump(),
+        )  # fmt: skip
         return SignIn.parse("", text)
 
     async def leave_calls(self) -> None:

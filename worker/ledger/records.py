@@ -40,6 +40,8 @@ class Accepted(StrEnum):
     """What ``accept`` did with an event."""
 
     NEW = "N"
+    WAITS = "W"
+    """New, and its call waits for another event: nobody need look at it before the clock does."""
     SAME = "S"
     REMEMBERED = "R"
     """The call was removed by its retention: known, and not delivered again."""

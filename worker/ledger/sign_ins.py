@@ -1,4 +1,4 @@
-"""The sign-in of a worker at each tick, so that others and the operator know whose configuration is newest."""
+"""The sign-in of a worker: whose configuration is the newest, and how long its planner lets calls wait."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -44,6 +44,22 @@ class SignIn:
             name=name, config=config, changed_ms=int(changed_ms), version=version,
             queues=tuple(filter(None, queues.split(","))),
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a call waits for its other event before it is planned, in milliseconds."""
+
+    end_ms: int
+    """A call that has started, for its end."""
+    start_ms: int
+    """An end, for its start."""
+    early: bool
+    """Some destination takes a call when it has started: a start waits for nothing."""
+
+    def dump(self) -> str:
+        """Write it for the ledger."""
+        return f"{self.end_ms} {self.start_ms} {int(self.early)}"
 
 
 def differing(sign_ins: Iterable[SignIn], config: str = "") -> dict[str, list[str]]:

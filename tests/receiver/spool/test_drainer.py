@@ -39,6 +39,17 @@ async def test_moves_everything_in_order_and_tells_whom_to_wake(spool):
     assert 0 == (await spool.status()).events
 
 
+async def test_a_spooled_event_whose_call_waits_for_another_wakes_nobody(spool):
+    """It is moved all the same; what the ledger had before is looked at, for nobody may have been told of it."""
+    ledger = FakeLedger(waiting="1")
+    moved: list[str] = []
+    await spool.put([event(1), event(2), event(2)])
+
+    assert 3 == await drain(spool, ledger=ledger, now_us=lambda: 0, moved=moved.extend)
+    assert ["2", "2"] == moved
+    assert 0 == (await spool.status()).events
+
+
 async def test_a_batch_that_was_moved_before_a_kill_is_known_the_second_time(spool):
     """Equal records are one event, so moving twice is harmless."""
     ledger = FakeLedger()

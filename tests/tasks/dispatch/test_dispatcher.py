@@ -1,6 +1,7 @@
 """Dispatch: batches of calls planned against a real ledger, and whom to wake."""
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.tasks.dispatch.planned import END, HOUR_MS, START, record
 from tests.worker.config.configured import CONTRACT, load
 from worker.ledger.keys import CALL_KEY
 from worker.ledger.records import Plan, StoredCall
+from worker.ledger.sign_ins import SignIn
 
 WHOLE = record("c", START | END)
 
@@ -241,3 +243,38 @@ async def test_without_such_a_route_nothing_is_asked_before(driver: Driver, plan
 
     assert ["plan"] == asked
     assert "yes" == (await driver.call("c1")).first_call
+
+
+VALUES = {
+    "s": START,
+    "e": END,
+    "p": {"PLA_RecordingFile": "https://recordings.example.com/1"},
+    "q": START | {"PLA_Answering_Point": "front desk"},
+    "c": START | END,
+}
+EARLY = CONTRACT.replace('vendor = "kapture"\n', 'vendor = "kapture"\nwhen = "start"\n')
+
+
+@pytest.mark.parametrize("text", [CONTRACT, EARLY], ids=["end", "start"])
+async def test_no_event_is_put_off_that_the_planner_would_act_on(driver: Driver, tmp_path: Path, text: str):
+    """Every order of up to three events: one that waits changes no plan but for the wait, and is looked at in time.
+
+    And the planner is asked of no first event that it would let wait.
+    """
+    planner = Planner(settings=load(tmp_path, text), vendors=VENDORS)
+    said = SignIn(name="one", config="aaa", changed_ms=1, queues=("calls",))
+    await driver.ledger.sign_in(said, planner.patience)
+    assert (text is EARLY) == planner.patience.early
+    orders = ["".join(kinds) for kinds in product("sepqc", repeat=3)]
+    for length in (1, 2, 3):
+        for kinds in orders:
+            kind = kinds[length - 1]
+            answer = await driver.accept(kinds, record(kind, VALUES[kind] | {"PLA_City": str(length)}))
+            plan = planner.plan(await driver.call(kinds), now_ms=driver.time.ms)
+            waits = plan.state == "w" and not plan.deliveries
+            assert waits or answer == "N", kinds[:length]
+            if answer == "W":
+                assert float(await driver.redis.zscore("sb:waits", kinds) or 0) <= plan.wait_until_ms
+            elif length == 1:
+                assert not waits, kind
+        driver.time.pass_s(1)

@@ -11,6 +11,7 @@ from tests.ledgers import NOON, Driver, open_driver, room
 from tests.worker.ledger.model import Model
 from tests.worker.ledger.seen import check, look
 from worker.ledger.records import Claimed, FollowUp, NewDelivery, Room
+from worker.ledger.sign_ins import Patience, SignIn
 
 SLOTS = ("c1", "c2", "c:3", "c4")
 """Places for calls: a call that was removed is followed by a new one with a new id."""
@@ -54,19 +55,33 @@ class Arrivals(RuleBasedStateMachine):
     def begin(self) -> None:
         """Begin with two calls of one caller, so that short runs meet each other."""
         for slot in SLOTS:
-            self.accept(slot, 0, removed=False)
+            self.accept(slot, "s0", removed=False)
             if slot != "c4":
                 self.plan_creates(slot, both=True, stale=False, rooms={}, forget=False)
 
-    @rule(slot=SLOT, event=st.integers(0, 3), removed=st.booleans())
-    def accept(self, slot: str, event: int, removed: bool) -> None:
-        """Let an event come, new or again."""
+    @rule(
+        slot=SLOT, event=st.sampled_from([f"{kind}{number}" for kind in "sseepqc" for number in range(4)]),
+        removed=st.booleans(), late_s=st.sampled_from([0, 0, 1, 45]),
+    )  # fmt: skip
+    def accept(self, slot: str, event: str, removed: bool, late_s: int = 0) -> None:
+        """Let an event come, new or again, perhaps out of a spool."""
         call_id = min(self.model.remembered, default="") if removed else ""
         call_id = call_id or self.names[slot]
-        record = f's{{"a":"{event}"}}'
-        expected = self.model.accept(call_id, record)
+        record = f'{event[0]}{{"a":"{event[1]}"}}'
+        received_ms = self.driver.time.ms - late_s * 1000
+        expected = self.model.accept(call_id, record, received_ms)
 
-        assert expected == str(self.run(self.driver.accept(call_id, record)))
+        assert expected == str(self.run(self.driver.accept(call_id, record, received_us=received_ms * 1000)))
+
+    @rule(patience=st.sampled_from([None, (40_000, 20_000, False), (40_000, 20_000, False), (40_000, 20_000, True)]))
+    def workers_say_how_long_calls_wait(self, patience: tuple[int, int, bool] | None) -> None:
+        """Let a worker sign in with this patience, or let all be gone."""
+        self.model.patience = patience
+        self.run(self.driver.redis.delete("sb:patience", "sb:workers", "sb:signins"))
+        if patience is not None:
+            end_ms, start_ms, early = patience
+            said = SignIn(name="one", config="aaa", changed_ms=1, queues=("calls",))
+            self.run(self.driver.ledger.sign_in(said, Patience(end_ms=end_ms, start_ms=start_ms, early=early)))
 
     def plan(
         self, call_id: str, *deliveries: NewDelivery, stale: bool = False, rooms: Mapping[str, Room] | None = None,
@@ -84,10 +99,11 @@ class Arrivals(RuleBasedStateMachine):
         if call is None or stale:
             assert () == planned.taken
             if call is not None:
-                call.planned = False  # looked at again at once
+                call.planned, call.wait_ms = False, self.model.now_ms  # looked at again at once
             return False
         call.planned, call.state = True, changes.get("state", "r")
         taken = {(call_id, claimed.key.destination, claimed.key.action): claimed for claimed in planned.taken}
+        call.wait_ms = changes.get("wait_until_ms")
         for new in deliveries:
             key = (call_id, new.destination, new.action)
             known = key in self.model.deliveries

@@ -7,6 +7,7 @@ from tests.ledgers import LEASE_MS, NOON
 from tests.worker.ledger.gate_model import Gate
 
 FINAL = frozenset("DXSC")
+GRACE_MS = 1500  # what is accepted and not planned by then is looked at by the clock
 
 Key = tuple[str, str, str]
 """Call, destination, action."""
@@ -35,6 +36,8 @@ class Call:
     events: list[str] = field(default_factory=list)
     planned: bool = False
     state: str = ""
+    wait_ms: int | None = None
+    """When the clock has it looked at: set by what came in and was not planned, alone."""
 
 
 @dataclass
@@ -49,10 +52,12 @@ class Model:
     remembered: set[str] = field(default_factory=set)
     follow_ups: dict[tuple[str, bool], int] = field(default_factory=dict)
     """When a call of the one caller started, by call and whether it was answered."""
+    patience: tuple[int, int, bool] | None = None
+    """As workers plan: milliseconds a start waits for its end, an end for its start; a start alone is delivered."""
     sent: dict[Key, int] = field(default_factory=dict)
     """How often each delivery was ended as delivered since it was last put back."""
 
-    def accept(self, call_id: str, record: str) -> str:
+    def accept(self, call_id: str, record: str, received_ms: int) -> str:
         """Return the letter of the answer."""
         if call_id in self.remembered:
             return "R"
@@ -60,8 +65,25 @@ class Model:
         if record in call.events:
             return "S"
         call.events.append(record)
+        deadline = self._waits_until("".join(one[0] for one in call.events), call.state, received_ms)
+        if deadline is None:
+            call.wait_ms = self.now_ms + GRACE_MS
+        else:
+            call.wait_ms = deadline if call.wait_ms is None else min(deadline, call.wait_ms)
         call.planned = False
-        return "N"
+        return "N" if deadline is None else "W"
+
+    def _waits_until(self, kinds: str, state: str, received_ms: int) -> int | None:
+        """Return until when the planner would wait for another event of a call with events of these kinds."""
+        lone_end = len(kinds) == 1 and kinds == "e"
+        if self.patience is None or len(kinds) > 3 or state not in {"", "w"} or ("e" in kinds and not lone_end):
+            return None
+        end_ms, start_ms, early = self.patience
+        starts = "s" in kinds or "q" in kinds
+        if "c" in kinds or (starts and early):
+            return None
+        deadline = received_ms + (end_ms if starts else start_ms)
+        return deadline if deadline > self.now_ms + GRACE_MS else None
 
     def make(self, key: Key, *, group: str = "", after_create: bool = False) -> None:
         """Make a delivery that is not there."""

@@ -20,7 +20,8 @@ class Seen:
     deliveries: Mapping[Key, DeliveryRecord]
     places: dict[Key, list[str]]
     """Where each delivery is: ``due``, ``leases``, ``parked``, ``waiting``."""
-    waits: set[str]
+    waits: Mapping[str, int]
+    """When each is looked at, in milliseconds."""
     open_counts: Mapping[str, int]
     gates: Mapping[str, Mapping[str, str]]
 
@@ -29,7 +30,7 @@ async def look(driver: Driver, call_ids: Sequence[str]) -> Seen:
     """Read the calls, the lines and the gates."""
     async with driver.redis.pipeline(transaction=False) as pipe:
         pipe.zrange("sb:leases", 0, -1)
-        pipe.zrange("sb:waits", 0, -1)
+        pipe.zrange("sb:waits", 0, -1, withscores=True)
         for name in DESTINATIONS:
             pipe.zrange(f"sb:due:{name}", 0, -1)
             pipe.hgetall(f"sb:gate:{name}")
@@ -57,7 +58,7 @@ async def look(driver: Driver, call_ids: Sequence[str]) -> Seen:
         for (name, action), record in call.deliveries.items() if call else ():
             deliveries[call_id, name, action] = record
     counts = {call_id: int(fields.get("o", 0)) for call_id, fields in hashes.items()}
-    return Seen(deliveries, places, set(waits), counts, gates)
+    return Seen(deliveries, places, {name: int(at) for name, at in waits}, counts, gates)
 
 
 def _key(call_id: str, destination: str, action: str) -> Key:
@@ -90,8 +91,8 @@ def _check_deliveries(model: Model, seen: Seen) -> None:
 
 
 def _check_calls(model: Model, seen: Seen) -> None:
-    """Find among the waits what was accepted and not dispatched, and in the count what is open."""
-    waiting = {name for name, call in model.calls.items() if not call.planned or call.state == "w"}
+    """Find among the waits what was accepted and not dispatched, with its time, and in the count what is open."""
+    waiting = {name: call.wait_ms for name, call in model.calls.items() if not call.planned or call.state == "w"}
     assert waiting == seen.waits
     for name in model.calls:
         is_open = [d for key, d in model.deliveries.items() if key[0] == name and d.state not in FINAL]

@@ -1,7 +1,7 @@
 -- accept(now, grace_ms, max_events, max_bytes, max_taken, size, [id, received_us, record(, digest(, shape))]...)
--- -> one letter an item: N new, S same, R remembered, F failed; O beyond max_events: to be given again with a digest
--- and a shape; M too many events, L too large: not stored, for its call has no room; T not stored, for its
--- sender does not speak for the call.
+-- -> one letter an item: N new, W new and its call waits for another event, S same, R remembered, F failed; O beyond
+-- max_events: to be given again with a digest and a shape; M too many events, L too large: not stored, for its call has
+-- no room; T not stored, for its sender does not speak for the call.
 -- All items have one size (3 to 5), so that the usual one is short. The digest may be empty: SHA-1 takes Redis 3 us for
 -- an event, but 250 us for one of 60 KB, which has it made before.
 -- The work an item is constant. Which events are in is known by digests (fields h:0 to h:f of the call), how much they
@@ -10,7 +10,8 @@
 -- keys: it overrides every value of the others, so they are not needed. `x:KIND` is the first receipt of the kind, as an
 -- event without keys; xn counts the events that were folded so.
 local now = now_ms()
-local now_text, wait_until = int(now), int(now + tonumber(ARGV[2]))
+local soon = now + tonumber(ARGV[2])
+local now_text, wait_until = int(now), int(soon)
 local MAX_EVENTS, MAX_BYTES, MAX_TAKEN = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local SIZE = tonumber(ARGV[6])
 local FOLDING = SIZE == 5
@@ -19,6 +20,13 @@ local MARK = 16
 -- Redis keeps a hash of short values as one list and searches it (up to 512 entries, of 4 KB as the docs advise): with
 -- hundreds of events each look-up takes 2 us instead of 0.2. One longer value, in `hp`, makes it a table for good.
 local LARGE, PAD = 16, 4100
+
+-- As workers plan now (sign_in.lua): how long a start waits for its end, an end for its start, and whether a start alone
+-- is delivered. By the letter of an event; where none says so, each event is for the planner to look at.
+local patience = redis.pcall('GET', PATIENCE)
+local end_wait, start_wait, early = string.match(type(patience) == 'string' and patience or '', '^(%d+) (%d+) (%d) ')
+if early == '1' then end_wait = nil end
+local WAIT_OF = { [115] = end_wait, [113] = end_wait, [101] = start_wait, [112] = start_wait } -- s, q, e, p
 
 -- What stands behind the time of the receipt; a pattern would take three times as long.
 local function record_of(stored)
@@ -116,6 +124,19 @@ local function fold(id, key, received, record, digest, shape)
   return 'N'
 end
 
+-- Until when the planner would let a call wait that has these kinds of events, and now one more, received then; nil
+-- where it is to look now: the call has what it waited for, or may have been planned as ready.
+local function end_of_wait(key, kinds, kind, received)
+  local wait = WAIT_OF[kind]
+  if kinds ~= '' then
+    if not wait or kind == 101 or string.find(kinds, '[ec]') then return nil end
+    if (call('HGET', key, 'st') or 'w') ~= 'w' then return nil end
+    if string.find(kinds, '[sq]') then wait = end_wait end
+  end
+  local deadline = wait and math.floor(received / 1000) + wait
+  return deadline and deadline > soon and int(deadline) or nil
+end
+
 local function take(id, key, received, record, digest, shape)
   local answer = FOLDING and fold(id, key, received, record, digest, shape)
   if answer then return answer end
@@ -136,10 +157,15 @@ local function take(id, key, received, record, digest, shape)
   local why = no_room(bytes + #record, not string.find(kinds, string.sub(record, 1, 1), 1, true))
   if why then return why end
   if n == 0 then call('ZADD', CALLS, now_text, id) end
-  call('ZADD', WAITS, wait_until, id)
+  local deadline = end_of_wait(key, kinds, string.byte(record), received)
+  if deadline and n > 0 then
+    call('ZADD', WAITS, 'LT', deadline, id) -- the event that was received first counts, whichever came in first
+  else
+    call('ZADD', WAITS, deadline or wait_until, id)
+  end
   local place = text_of(n + 1)
   call('HSET', key, 'n', place, 'e' .. place, received .. ' ' .. record)
-  return 'N'
+  return deadline and 'W' or 'N'
 end
 
 -- The service of a call: as its marked events said, else as one of its first events says.
@@ -165,7 +191,7 @@ local function accept(id, received, record, digest, shape)
     return 'T'
   end
   local answer = take(id, key, received, bare, digest, shape)
-  if mark == 64 and answer == 'N' then call('HSETNX', key, 'sv', string.sub(services, 2, -2)) end
+  if mark == 64 and (answer == 'N' or answer == 'W') then call('HSETNX', key, 'sv', string.sub(services, 2, -2)) end
   return answer
 end
 

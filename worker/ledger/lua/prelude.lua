@@ -20,7 +20,7 @@ local function parked_key(dest, group) return 'sb:park:' .. dest .. ':' .. group
 local function memory_key(dest, group) return 'sb:memo:' .. dest .. ':' .. group end
 local function remembered_key(id) return 'sb:m:' .. id end
 local CALLS, WAITS, LEASES, DESTS = 'sb:calls', 'sb:waits', 'sb:leases', 'sb:dests'
-local NO_START, UNROUTED, WAKE_CALLS = 'sb:nostart', 'sb:unrouted', 'sb:wakecalls'
+local NO_START, UNROUTED, WAKE_CALLS, PATIENCE = 'sb:nostart', 'sb:unrouted', 'sb:wakecalls', 'sb:patience'
 local FINAL = { D = true, X = true, S = true, C = true }
 local KNOWN = { q = true, f = true, r = true, D = true, X = true, S = true, C = true }
 
