@@ -14,7 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import HEAD, Figure, as_json, table
-from tests.bench.rows import accept, ack, backup, ceilings, console, drain, growth, latency, ledger, path, peers, start
+from tests.bench.rows import (
+    accept,
+    ack,
+    backup,
+    calm,
+    ceilings,
+    console,
+    drain,
+    growth,
+    latency,
+    ledger,
+    path,
+    peers,
+    start,
+)
 from tests.bench.scale import Scale
 
 ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
@@ -31,6 +45,7 @@ ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
     "bullmq": peers.bullmq,
     "taskiq": peers.taskiq,
     "idle-latency": latency.idle,
+    "calm": calm.calm,
     "slow-vendor": drain.slow_vendor,
     "isolation": latency.isolation,
     "ledger-bytes": ledger.ledger_bytes,
