@@ -66,6 +66,7 @@ def test_what_would_end_a_process_at_its_start_is_a_fault(cli, given, fault, rol
 def test_an_address_of_redis_that_nobody_set_is_a_fault(cli, monkeypatch):
     """As an empty one is."""
     monkeypatch.delenv("REDIS_URL", raising=False)
+    del cli.environ["REDIS_URL"]
 
     assert "environment: REDIS_URL is required" in cli.run("check", status=2).stderr
 
