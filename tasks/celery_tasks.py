@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
+from threading import BoundedSemaphore
 from typing import Any
 
 import structlog
@@ -20,7 +21,7 @@ from tasks.delivery.observer import Observer
 from tasks.dispatch.planner import Planner
 from tasks.dispatch.process_dispatcher import ProcessDispatcher
 from tasks.vendors.registry import QUEUES, VENDORS
-from tasks.worker_process import CALLCAP_THREADS, CHORE_THREADS, connect_signals
+from tasks.worker_process import CALLCAP_THREADS, CHORE_THREADS, PUMP_THREADS, connect_signals
 from worker.broker import direct_queue
 from worker.celery import app
 from worker.clock import begin_chore
@@ -127,10 +128,17 @@ def _wake(task: str, args: list[Any], queue: str) -> None:
         log.warning("wake.failed", queue=queue, error=type(error).__name__)
 
 
+# Hundreds of destinations that hang must not hold the threads that the calls need.
+_pump_threads = BoundedSemaphore(PUMP_THREADS)
+
+
 def _make_deliver(vendor: str) -> None:
     @app.task(name=f"tasks.{vendor}.deliver")  # type: ignore[untyped-decorator]
     def deliver(destination: str, keys: list[str]) -> None:
-        """Run the destination's pump until nothing is left, or hand it these keys."""
+        """Run the destination's pump until nothing is left, or hand it these keys.
+
+        With more destinations at work than ``PUMP_THREADS``, the pump runs on without this thread.
+        """
         owned = runtime()
         pump = owned.pumps.get(destination)
         if pump is None:
@@ -138,7 +146,14 @@ def _make_deliver(vendor: str) -> None:
             return
         if not owned.may_work.is_set():
             return  # what is due stays due, and the clock wakes it
-        owned.run(pump.run([DeliveryKey.parse(key) for key in keys]))
+        parsed = [DeliveryKey.parse(key) for key in keys]
+        if not _pump_threads.acquire(blocking=False):
+            owned.loop.call_soon_threadsafe(pump.wake, parsed)
+            return
+        try:
+            owned.run(pump.run(parsed))
+        finally:
+            _pump_threads.release()
 
 
 for _vendor in VENDORS:

@@ -31,7 +31,10 @@ LINGER_S = 2.0
 """How long a pump without work stays. While it does, the dispatch of its process hands it deliveries without a message:
 three of a call's four, and the threads, round trips and waits that each of them takes."""
 
-DISPATCH_THREADS = 4  # the rest of the pool: one thread a destination
+PUMP_THREADS = 32
+"""Runs of pumps that a thread waits for, one a destination; those of further destinations go on without a thread."""
+
+DISPATCH_THREADS = 4
 CHORE_THREADS = 1  # chores are done one after the other
 CALLCAP_THREADS = 2  # requests to Callcap under way at once; the others wait in line and hold no thread
 
@@ -102,7 +105,8 @@ def _read_configuration(*, conf: Any, **_: Any) -> None:
         raise SystemExit(2) from None
     configure_logging(environment.log_format, environment.log_level, secrets=settings.secrets)
     callcap_threads = CALLCAP_THREADS if settings.callcap else 0
-    conf.worker_concurrency = len(settings.destinations) + DISPATCH_THREADS + CHORE_THREADS + callcap_threads
+    pump_threads = min(len(settings.destinations), PUMP_THREADS)
+    conf.worker_concurrency = pump_threads + DISPATCH_THREADS + CHORE_THREADS + callcap_threads
     _configured.append((environment, settings))
 
 

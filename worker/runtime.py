@@ -45,6 +45,10 @@ class DestinationPump(Protocol):
         """Deliver until nothing is left."""
         ...
 
+    def wake(self, keys: Sequence[DeliveryKey] = ()) -> None:
+        """Begin such a run beside whoever asks."""
+        ...
+
     def hand(self, keys: Sequence[DeliveryKey], *, start: bool = False) -> bool:
         """Hand keys to a run under way or, with ``start``, to one that begins; ``False``: there is no room."""
         ...

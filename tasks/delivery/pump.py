@@ -75,6 +75,12 @@ class Pump:
         self._take(keys)
         await self._run_once()
 
+    def wake(self, keys: Sequence[DeliveryKey] = ()) -> None:
+        """Do the same beside whoever asks, who does not wait for its end."""
+        self._woken = True
+        self._take(keys)
+        self._ensure_run()
+
     async def _run_once(self) -> None:
         if self._running:
             return

@@ -46,6 +46,7 @@ ROWS: Mapping[str, Callable[[Scale], list[Figure]]] = {
     "taskiq": peers.taskiq,
     "idle-latency": latency.idle,
     "calm": calm.calm,
+    "crowd": crowd.crowd,
     "slow-vendor": drain.slow_vendor,
     "isolation": latency.isolation,
     "ledger-bytes": ledger.ledger_bytes,

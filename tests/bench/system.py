@@ -54,18 +54,19 @@ class System:
     """A Redis with AOF everysec, a vendor, and as much of the product as a row starts.
 
     ``common`` goes into every destination's table, ``appendfsync`` to Redis; ``binary``: another server than the usual.
+    ``config`` is the file, in place of the three destinations.
     """
 
     def __init__(
         self, folder: Path, *, appendfsync: str = "everysec", common: str = "concurrency = 64",
-        binary: Path | None = None,
+        binary: Path | None = None, config: str = CONFIG,
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.redis = RedisServer(folder / "redis", binary=binary or find_binary(os.environ), appendfsync=appendfsync)
         self.redis.start()
         self.client = redis_client.Redis.from_url(self.redis.url, decode_responses=True)
         self.vendor = Vendor()
-        self.stack = Stack(folder, redis_url=self.redis.url, standins_url=self.vendor.url, config=CONFIG, common=common)
+        self.stack = Stack(folder, redis_url=self.redis.url, standins_url=self.vendor.url, config=config, common=common)
         self._cpu: dict[str, float] = {}
 
     def start_receiver(self, *options: str) -> None:

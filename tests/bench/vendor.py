@@ -2,7 +2,7 @@
 
 ``python -m tests.bench.vendor`` prints the port that it listens on. ``POST /control`` with
 ``{"delay_s": {"kapture": 2.0}, "trace": true, "fail_rate": 0.01}`` sets it back to nothing received; a delay below 0
-never answers, and a share of ``fail_rate`` is answered 503 and not counted.
+never answers, and a share of ``fail_rate`` is answered 503 and not counted, as everything is for ``refuse``d names.
 ``GET /control`` gives what came since.
 """
 
@@ -44,6 +44,8 @@ class Vendors:
         self.delay_s = {name.encode(): float(seconds) for name, seconds in orders.get("delay_s", {}).items()}
         self.trace = bool(orders.get("trace", False))
         self.fail_rate = float(orders.get("fail_rate", 0))
+        self.refuse = frozenset(name.encode() for name in orders.get("refuse", ()))
+        self.refused = 0
         self.rng = Random(1)
         self.count = 0
         self.bytes = 0
@@ -60,7 +62,8 @@ class Vendors:
                 doubled[name.decode()] += 1
             times.setdefault(int(number), at)
         return {
-            "count": self.count, "first_s": self.first_s, "last_s": self.last_s, "doubled": doubled,
+            "count": self.count, "refused": self.refused,
+            "first_s": self.first_s, "last_s": self.last_s, "doubled": doubled,
             "cpu_s": time.process_time(), "seen": {name: list(times.items()) for name, times in by_number.items()},
         }  # fmt: skip
 
@@ -99,6 +102,10 @@ class Connection(asyncio.Protocol):
                 vendors.reset(orjson.loads(request[body_at:]))
             reply = answer(orjson.dumps(vendors.report(), option=orjson.OPT_NON_STR_KEYS))
             self._transport.write(reply)
+            return
+        if name in vendors.refuse:
+            vendors.refused += 1
+            self._transport.write(UNAVAILABLE)
             return
         if vendors.fail_rate and vendors.rng.random() < vendors.fail_rate:
             self._transport.write(UNAVAILABLE)

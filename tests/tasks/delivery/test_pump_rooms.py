@@ -220,3 +220,16 @@ async def test_a_room_is_given_back_whole_where_the_plan_failed(fake: FakeDelive
     pump.adopt(room, (), confirmed=True, beside_older=False)
 
     assert Slots(3, 3) == pump.slots
+
+
+async def test_a_run_that_is_woken_needs_nobody_who_waits(driver: Driver, fake: FakeDeliverer):
+    """It takes the keys and what else is due, answers the wake-up, and its end can be waited for."""
+    pump = make_pump(fake)
+    await driver.make("c1", "c2")
+    assert ("crm",) == await driver.tick()
+    pump.wake([key_of("c2")])
+    pump.wake([])
+    await finished(asyncio.create_task(pump.ended()))
+
+    assert {"c1", "c2"} == set(fake.delivered)
+    assert not await driver.redis.exists("sb:wake:crm")
