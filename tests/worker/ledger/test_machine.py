@@ -128,7 +128,7 @@ class LedgerMachine(Arrivals):
     def replace(self, slot: str, rooms: Mapping[str, Room], forget: bool, missed: bool) -> None:
         """Let a new call come in a call's place, planned at once by a worker that has room for it."""
         self.erase(slot)
-        self.accept(slot, 0, removed=False)
+        self.accept(slot, "s0", removed=False)
         if missed:
             self.plan_follow_up(slot, answered=False, started_s=30, rooms=rooms)
         else:
