@@ -21,6 +21,7 @@ from tests.bench.rows import (
     calm,
     ceilings,
     console,
+    crowd,
     drain,
     growth,
     latency,
