@@ -25,12 +25,15 @@ tokens = ["{TOKEN}"]
 """
 
 
+KEPT = {"PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG"}  # the last one: measured as every process is
+
+
 def receiver_environ(folder: Path, redis_url: str, *, config: str = CONFIG, **changes: str) -> dict[str, str]:
     """Write a configuration file and return the environment of a receiver that reads it."""
     path = folder / "switchboard.toml"
     path.write_text(config)
     return {
-        **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}},
+        **{name: value for name, value in os.environ.items() if name in KEPT},
         "PYTHONPATH": str(ROOT),
         "REDIS_URL": redis_url,
         "SWITCHBOARD_CONFIG": str(path),

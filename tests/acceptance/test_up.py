@@ -22,6 +22,8 @@ from deploy.cli.main import main
 from deploy.local.samples import read_expected
 from tests.acceptance.local_stack import ROOT, Up
 
+pytestmark = pytest.mark.xdist_group("up")  # two at once would ask for the same usual ports
+
 READY = "Ctrl-C stops everything."
 CONFIG = """
 [destinations.mine]
@@ -74,7 +76,7 @@ def test_the_sample_lands_and_nothing_is_left(make_up: Callable[..., Up]) -> Non
     assert read_expected() == fates
     assert "Callcap offers " in up.stderr
     assert {} == up.children()
-    assert {"receiver.log", "worker.log", "flower.log", "stand-ins.log", "redis.log"} == set(logs)
+    assert {"receiver.log", "worker.log", "console.log", "flower.log", "stand-ins.log", "redis.log"} == set(logs)
     assert [] == [name for name, text in logs.items() if re.search(r"491570\d{3}|2125550\d{3}|444444444", text)]
     assert [] == [name for name, text in logs.items() if "Traceback" in text]
 
