@@ -26,6 +26,7 @@ REASONS = {
     "tasks/vendors/registry.py": "the one line of each vendor",
     "worker/build.py": "read by every process",
     "worker/celery.py": "celery -A worker finds the app here",
+    "worker/ledger/ledger.py": "every operation of the ledger, a script each",
     "worker/ledger/records.py": "every record that goes in or comes out, and how it is read",
     "worker/ledger/sender_mark.py": "the form that accept.lua and the receiver share",
 }
