@@ -159,7 +159,7 @@ def test_a_collector_that_is_away_harms_nobody(make_stack, collector):
 
 
 def test_without_the_variable_nothing_of_it_is_imported():
-    """Neither the receiver nor a worker knows the SDK's traces then; its metrics redis-py imports where it is installed."""
+    """No receiver and no worker knows the SDK's traces then; redis-py imports its metrics where it is installed."""
     script = (
         "import sys; import receiver.lifecycle, tasks.celery_tasks;"
         "sys.exit(any(name.startswith(('opentelemetry.sdk.trace', 'opentelemetry.exporter')) for name in sys.modules))"
