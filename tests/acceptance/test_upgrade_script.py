@@ -171,7 +171,7 @@ async def test_a_version_with_a_fault_changes_nothing(server):
     assert (1, True) == (status, "does not pass its checks" in said)
     assert ("first", 0) == (await asyncio.to_thread(server.says), server.receiver.log().count("receiver.reloaded"))
 
-    server.release("broken", file="receiver/app.py", text="raise SystemExit(1)\n")
+    server.release("broken", file="receiver/lifecycle.py", text="raise SystemExit(1)\n")
     status, said = await server.upgrade("broken", WITHIN_S="8")
 
     assert (1, True, "first") == (status, "going back" in said, server.present)
