@@ -176,7 +176,7 @@ async def test_a_version_with_a_fault_changes_nothing(server):
 
     assert (1, True, "first") == (status, "going back" in said, server.present)
     assert first == await asyncio.to_thread(server.says)
-    assert 2 == len(serving(server.receiver))
+    await until(lambda: len(serving(server.receiver)) == 2, seconds=60)
 
 
 @pytest.mark.load
