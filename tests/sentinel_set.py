@@ -104,7 +104,7 @@ class SentinelSet:
             self._wait(lambda: self.primary() is not old)
             until = time.monotonic() + seconds
             self._wait(lambda: time.monotonic() > until)
-            self._log_in(old)
+        self._wait(lambda: self._log_in(old))  # again where a Sentinel cuts the connection, to make a replica of it
         for proxy in self._proxies:
             proxy.restore()
         return old, self.primary()
@@ -153,14 +153,15 @@ class SentinelSet:
         proxy.start()
         self._proxies.append(proxy)
 
-    def _log_in(self, server: RedisServer) -> None:
-        """Give a server the logins of Sentinels and replicas, and its own at its primary."""
+    def _log_in(self, server: RedisServer) -> bool:
+        """Give a server the logins of Sentinels and replicas, and its own at its primary; return ``True``."""
         with self._client(server) as client:
             for name, rules in _LOGINS.items():
                 client.execute_command("ACL", "SETUSER", name, *rules)
             client.config_set("masteruser", "replica")
             client.config_set("masterauth", "replica-pw")
             client.config_set("repl-diskless-sync-delay", 0)
+        return True
 
     @staticmethod
     def _client(server: RedisServer) -> Redis:
