@@ -10,7 +10,7 @@ PYTEST ?= $(VENV)/python -m pytest
 STACKS = tests/acceptance/test_up.py tests/acceptance/test_receiver_master.py
 UNIT = tests/schemas tests/worker/config tests/tasks tests/receiver
 
-.PHONY: help setup run test unit coverage stacks covered load lint artefacts sbom matrix bench chaos soak lock release clean
+.PHONY: help setup run test unit coverage stacks covered load shots lint artefacts sbom matrix bench chaos soak lock release clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -43,6 +43,10 @@ covered: ## print what the last measured run covered, and fail where that is les
 
 load: setup ## run the tests that take minutes: outages, floods, kills by the hundred
 	@$(PYTEST) -n $(JOBS) --dist loadgroup -m load $(ARGS)
+
+shots: setup ## photograph every page of the console, narrow and wide, light and dark, into var/shots
+	@rm -rf var/shots && mkdir -p var/shots
+	@CONSOLE_SHOTS="$(CURDIR)/var/shots" $(VENV)/python -m pytest -q -n 0 tests/console/test_browser.py -k fits $(ARGS)
 
 lint: setup ## ruff, mypy strict and the import contracts
 	@$(VENV)/ruff check .

@@ -19,6 +19,7 @@ from worker.config.settings import CallcapSettings
 from worker.http.client import HttpClient
 
 _CALLS = Path(__file__).with_name("calls.jsonl")
+_STORIES = Path(__file__).with_name("stories.jsonl")
 _EXPECTED = Path(__file__).with_name("expected.json")
 
 _ANSWER = aiohttp.ClientTimeout(total=10)
@@ -31,6 +32,11 @@ _THEIR_FAULT = 500
 def read_samples(*, now_ms: int) -> list[Webhook]:
     """Read the sample calls, their times counted back from ``now_ms``."""
     return read_file(_CALLS.read_text(encoding="utf-8"), now_ms=now_ms)
+
+
+def read_stories(*, now_ms: int) -> list[Webhook]:
+    """Read the calls that come to grief, so that there is something to mend in the console."""
+    return read_file(_STORIES.read_text(encoding="utf-8"), now_ms=now_ms)
 
 
 def read_expected() -> dict[str, dict[str, str]]:
@@ -92,15 +98,15 @@ async def land_sample(running: Running, display: Display) -> Board:
     kept = {stored.call_id for stored in await running.ledger.load(call_ids) if stored.state != "waiting"}
     if kept:
         display.say(f"{len(kept)} of {len(call_ids)} sample calls are in the ledger already and are not sent again")
+    expected = read_expected()
+    named = {name for outcomes in expected.values() for name in outcomes}
     lookout = Lookout(
         ledger=running.ledger, session=running.session, standins_url=preparation.ports.standins_url,
-        destinations=preparation.settings.destinations, default_region=preparation.settings.calls.default_region,
-        call_ids=call_ids, expected=read_expected(), since_ms=running.since_ms,
+        destinations={name: one for name, one in preparation.settings.destinations.items() if name in named},
+        default_region=preparation.settings.calls.default_region, call_ids=call_ids, expected=expected,
+        since_ms=running.since_ms,
     )  # fmt: skip
-    player = Player(
-        url=preparation.ports.receiver_url, token=preparation.environment["DELACON_TOKEN"],
-        session=running.session, mend=running.stack.mend,
-    )  # fmt: skip
+    player = _player(running)
     started = loop.time()
     with display.watching():
         await player.play(webhooks, leave_out=kept)
@@ -120,6 +126,25 @@ async def land_sample(running: Running, display: Display) -> Board:
             await asyncio.sleep(_LOOK_S)
     display.conclude(board, seconds=loop.time() - started)
     return board
+
+
+def _player(running: Running) -> Player:
+    preparation = running.preparation
+    return Player(
+        url=preparation.ports.receiver_url, token=preparation.environment["DELACON_TOKEN"],
+        session=running.session, mend=running.stack.mend,
+    )  # fmt: skip
+
+
+async def play_stories(running: Running) -> str:
+    """Send the calls that come to grief, unless they are in the ledger already, and say where to look."""
+    webhooks = read_stories(now_ms=await running.ledger.now_ms())
+    kept = {stored.call_id for stored in await running.ledger.load(list({one.call_id for one in webhooks}))}
+    await _player(running).play(webhooks, leave_out=kept)
+    return (
+        "Two more calls come to grief, for you to mend in the console: second-firm refuses everything, and a lead for"
+        " callbacks is given up. SB-1013 tells of a lead that was withdrawn because the caller got through."
+    )
 
 
 AREA_CODE = "316"

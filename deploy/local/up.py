@@ -14,7 +14,7 @@ from deploy.local.board import Arrivals, Board
 from deploy.local.display import Display, address_lines, command_name
 from deploy.local.folder import Folder
 from deploy.local.processes import StackFault
-from deploy.local.samples import land_sample, search_line
+from deploy.local.samples import land_sample, play_stories, search_line
 from deploy.local.stack import Preparation, Running, Stack, check_redis, programs, start_server
 from worker.broker import open_redis
 from worker.ledger.ledger import Ledger
@@ -89,6 +89,8 @@ async def up(preparation: Preparation, *, folder: Folder, display: Display) -> B
                 display.say("Everything is ready; sample calls are for the bundled configuration alone.")
             elif preparation.settings.callcap is not None:
                 display.say(await search_line(preparation.settings.callcap))
+            if board is not None and not preparation.wanted.once:
+                display.say(await play_stories(running))
             if not preparation.wanted.once:
                 for line in _addresses(running, folder):
                     display.say(line)

@@ -99,13 +99,18 @@ def test_it_stays_up_until_ctrl_c(make_up: Callable[..., Up]) -> None:
     os.kill(up.child("-A worker worker"), signal.SIGKILL)
     urllib.request.urlopen(webhook[2], data=webhook[1].encode(), timeout=10).close()
     up.wait_for("my-first-call  crm  delivered")
+    up.wait_for("SB-2002-given-up-lead  callbacks  dead")
     listing = subprocess.run(
         ["sh", "-c", f". var/up/env; exec {sys.executable} -m deploy.cli calls list --json"],
         cwd=up.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=True,
     )  # fmt: skip
 
     assert "worker: was killed by SIGKILL; started again" in up.stdout
-    assert len(read_expected()) + 1 == len(json.loads(listing.stdout))
+    calls = {call["call_id"]: call["deliveries"] for call in json.loads(listing.stdout)}
+    fates = {(call_id, one["destination"]): one["state"] for call_id, of in calls.items() for one in of}
+    assert len(read_expected()) + 2 + 1 == len(calls)
+    assert "held" == fates["SB-2001-refused-firm", "second-firm"]
+    assert "dead" == fates["SB-2002-given-up-lead", "callbacks"]
     assert (401, 200) == (get(flower[1]), get(flower[1], f"{flower[2]}:{flower[3]}"))
 
     up.process.send_signal(signal.SIGINT)
