@@ -150,8 +150,11 @@ async def destination(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound(text="There is no such destination, or not for you.")
     zone = request.app[PAGES].zone_of(request)
     measures = await Measures.read(ledger, [name], now_ms=await ledger.now_ms())
+    stopped = found[0]["state"] not in {"ok", "paused"}
+    refusal = await queries_of(request).last_refusal(name) if stopped else None
     return request.app[PAGES].render(
-        request, "destination.html", one=found[0], configured=request.app[SESSION].settings.destinations.get(name),
+        request, "destination.html", one=found[0], refusal=refusal,
+        configured=request.app[SESSION].settings.destinations.get(name),
         counts=measures.whole(name), chart=measures.chart([name], zone=zone),
         latencies=measures.latencies(name, zone=zone),
     )  # fmt: skip

@@ -17,6 +17,7 @@ from worker.ledger.records import StoredCall
 AUDIT_PAGE = 100
 AUDIT_LOOKED_AT = 200
 """Newest records of the audit that are searched for a call."""
+REFUSALS_LOOKED_AT = 20
 MOST_LOOKED_AT = 2_000
 """Dead letters looked at for one page."""
 
@@ -100,6 +101,25 @@ class Queries:
             for status in overview.destinations
             if self._visitor.user.sees(status.name)
         ]
+
+    async def last_refusal(self, name: str) -> dict[str, Any] | None:
+        """Return what a vendor said last to a delivery that still waits: the words, the HTTP status, when, which call.
+
+        It looks at the calls that have waited longest; ``None`` when none of them was tried.
+        """
+        tried = []
+        async for ids in queries.calls_with_open_work(self._session.ledger, [name]):
+            for stored in await self._session.ledger.load(ids[:REFUSALS_LOOKED_AT]):
+                tried += [
+                    (attempts[-1], stored.call_id)
+                    for (destination, _), record in stored.deliveries.items()
+                    if destination == name and (attempts := record.history.attempts)
+                ]
+            break
+        if not tried:
+            return None
+        attempt, call_id = max(tried, key=lambda one: one[0].at_ms)
+        return {"words": attempt.reply, "status": attempt.status, "at_ms": attempt.at_ms, "call_id": call_id}
 
     async def dead(self, *, most: int = MOST_LOOKED_AT) -> tuple[list[dict[str, Any]], bool]:
         """Return the dead letters in groups of one cause, and whether all were looked at.

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from deploy.local.redis_server import RedisServer
 from tests.console.chromium import signed_in
 from tests.console.conftest import Console, Start
 from tests.console.test_changes import died, states
 from worker.ledger import admin
+from worker.ledger.records import Verdict
 
 PAGES = (
     "/", "/calls", "/calls/shown", "/destinations", "/destinations/dialler", "/dead", "/quarantine", "/numbers",
@@ -54,6 +55,41 @@ async def test_a_person_finds_the_cause_and_mends_it(chromium: Chromium, console
     await expect(page.get_by_text("Done", exact=True)).to_be_visible()
 
     assert set(await states(console, *calls)) == {"queued"}
+
+
+async def test_a_newcomer_gets_missed_calls_called_back(chromium: Chromium, console: Console) -> None:
+    """Told only that they are not: the first page names the destination that stands still, four clicks mend it.
+
+    One that the vendor blocked shows the vendor's words, and who can mend it.
+    """
+    await console.book.call("missed", result="Unanswered")
+    await console.book.call("missed-too", result="Unanswered", caller="+61491570157")
+    await admin.pause(console.session.ledger, "dialler", by=console.session.actor.does("destinations.pause", "dialler"))
+    page = await signed_in(chromium, console)
+    await shoot(page, "newcomer-1-now")
+    await page.get_by_role("link", name="dialler is paused; 2 wait for it").click()
+    await expect(page.get_by_text("An operator paused it.")).to_be_visible()
+    await shoot(page, "newcomer-2-destination")
+    await page.get_by_role("button", name="Resume").click()
+    await shoot(page, "newcomer-3-sure")
+    await page.get_by_role("button", name="Resume").click()
+    await expect(page.get_by_role("status")).to_have_text("dialler is resumed.")
+
+    blocked = Verdict.HOLD
+    await console.book.end(
+        "dialler", blocked, reason="unauthorized", reply="Invalid Key", effect="block:soon:unauthorized"
+    )
+    await page.get_by_role("link", name="Now").click()
+    await page.get_by_role("link", name="dialler refuses everything").click()
+    await expect(page.get_by_text("Invalid Key")).to_be_visible()
+    await expect(page.get_by_text("It is mended: resume")).to_have_count(2)
+    await shoot(page, "newcomer-4-blocked")
+
+
+async def shoot(page: Page, name: str) -> None:
+    """Keep what a page looks like, where somebody asks for it."""
+    if shots := os.environ.get("CONSOLE_SHOTS"):
+        await page.screenshot(path=Path(shots) / f"{name}.png", full_page=True)
 
 
 async def test_a_call_is_found_by_half_a_number(chromium: Chromium, console: Console) -> None:
