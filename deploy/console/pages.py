@@ -14,7 +14,7 @@ from deploy.console.access import Visitor
 from deploy.console.call_finder import CallQuery, Cursor
 from deploy.console.measures import Measures, calls_today
 from deploy.console.queries import Queries
-from deploy.console.rendering import ACCESS, PAGES, SESSION, VISITOR
+from deploy.console.rendering import ACCESS, PAGES, SESSION, VISITOR, many
 from deploy.console.story import story, why
 from tasks.vendors.registry import list_ages
 from worker.ledger import alerts, queries
@@ -29,6 +29,12 @@ STATES = ("waiting", "ready", "unrouted", "no_start")
 RESULTS = ("answered", "unanswered", "busy")
 _LETTERS_SHOWN, _CAUSES_SHOWN = 20, 30
 _ALERTS = ("drift", "silence", "spooled", "refused", "overdue", "audit")  # what the other lines do not tell
+_MEANWHILE = {
+    "comunik8": ": missed callers are not called back meanwhile",
+    "captorra": ": the firm does not see its calls meanwhile",
+    "kapture": ": no customer is added or updated meanwhile",
+}
+"""What it means to people that a vendor gets nothing."""
 _NUMBERS_SHOWN = 200
 _LATEST = 1e11  # seconds
 _FRESH_S = 2.0  # how often a page that is open is told of what has changed
@@ -246,26 +252,24 @@ def _needs(found: list[dict[str, Any]], overview: Any, *, every: bool) -> list[t
     """Return what needs a person: how bad, a sentence, and a link."""
     needs = []
     for one in found:
-        name = one["destination"]
+        name, place = one["destination"], f"/destinations/{one['destination']}"
+        waits = many(one["queued"], "delivery waits", "deliveries wait")
+        so = _MEANWHILE.get(one["vendor"], "")
         if one["state"] == "blocked":
-            needs.append(
-                (
-                    "bad",
-                    f"{name} refuses everything ({why(one['reason'])}); {one['queued']} wait for it",
-                    f"/destinations/{name}",
-                )
-            )
+            text = f"{name} refuses everything ({why(one['reason'])}); {waits} for it{so}"
+            needs.append(("bad", text, place))
         elif one["state"] != "ok":
-            needs.append(("warn", f"{name} is {one['state']}; {one['queued']} wait for it", f"/destinations/{name}"))
+            needs.append(("warn", f"{name} is {one['state']}; {waits} for it{so}", place))
         if one["dead"]:
             needs.append(("bad", f"{one['dead']} given up for {name}", f"/dead#{name}"))
     if every:
+        unrouted, no_start, unread = overview.unrouted, overview.no_start, overview.quarantined
         needs += [
             (tone, text, place)
             for count, tone, text, place in (
-                (overview.unrouted, "bad", f"{overview.unrouted} calls match no route", "/calls?state=unrouted"),
-                (overview.no_start, "warn", f"{overview.no_start} ends without their start", "/calls?state=no_start"),
-                (overview.quarantined, "warn", f"{overview.quarantined} webhooks could not be read", "/quarantine"),
+                (unrouted, "bad", many(unrouted, "call matches", "calls match") + " no route", "/calls?state=unrouted"),
+                (no_start, "warn", many(no_start, "end") + " without a start", "/calls?state=no_start"),
+                (unread, "warn", many(unread, "webhook") + " could not be read", "/quarantine"),
                 (not overview.workers, "bad", "no worker runs: nothing is sent", "/destinations"),
             )
             if count

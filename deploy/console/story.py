@@ -23,7 +23,14 @@ _DOINGS = {
     "send.test": "sent this test call",
     "quarantine.retry": "had the webhook read again",
 }
+_WORDS_SHOWN = 200
 _REASONS = {
+    "unauthorized": "it does not accept our key",
+    "forbidden": "it does not let us in",
+    "redirected": "it sends us to another address",
+    "key_expired": "our key has expired",
+    "unknown_account": "it does not know the account's id",
+    "unknown_type": "it does not know the type of lead",
     "timeout": "no answer in time",
     "connect": "no connection",
     "dns": "its address was not found",
@@ -127,7 +134,7 @@ def _attempts(delivery: Mapping[str, Any]) -> Iterable[Chapter]:
             at=attempt["time"],
             title=_title(attempt, where=where, what=what),
             tone=_TONES.get(attempt["outcome"], "plain"),
-            text=why(attempt["reason"]) if attempt["reason"] else "",
+            text=_cause(attempt),
             details=tuple(
                 (name, value)
                 for name, value in (
@@ -139,6 +146,14 @@ def _attempts(delivery: Mapping[str, Any]) -> Iterable[Chapter]:
                 if value
             ),
         )  # fmt: skip
+
+
+def _cause(attempt: Mapping[str, Any]) -> str:
+    """Say why an attempt came to nothing, with the vendor's words."""
+    if not attempt["reason"]:
+        return ""
+    words = attempt["reply"][:_WORDS_SHOWN]
+    return f"{why(attempt['reason'])}: “{words}”" if words else why(attempt["reason"])
 
 
 def _title(attempt: Mapping[str, Any], *, where: str, what: str) -> str:

@@ -36,7 +36,8 @@ def running_chromium(folder: Path) -> Iterator[str]:
         missing("chromium")
     command = [
         str(binary), "--headless=new", "--no-sandbox", "--remote-debugging-port=0", f"--user-data-dir={folder}",
-        "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-dev-shm-usage", "about:blank",
+        "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
+        "--disable-dev-shm-usage", "about:blank",
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -67,7 +67,7 @@ async def test_a_newcomer_gets_missed_calls_called_back(chromium: Chromium, cons
     await admin.pause(console.session.ledger, "dialler", by=console.session.actor.does("destinations.pause", "dialler"))
     page = await signed_in(chromium, console)
     await shoot(page, "newcomer-1-now")
-    await page.get_by_role("link", name="dialler is paused; 2 wait for it").click()
+    await page.get_by_role("link", name="dialler is paused; 2 deliveries wait for it").click()
     await expect(page.get_by_text("An operator paused it.")).to_be_visible()
     await shoot(page, "newcomer-2-destination")
     await page.get_by_role("button", name="Resume").click()
