@@ -1,8 +1,10 @@
 """The rendering of pages: templates, times in the viewer's zone, masked numbers, plain words."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from unicodedata import category
 from urllib.parse import quote, unquote, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -25,6 +27,8 @@ ZONE_COOKIE: Final = "zone"
 ZONE_KEPT_S: Final = 400 * 86_400
 SAID_COOKIE: Final = "said"
 _LONGEST_SAID: Final = 600  # characters
+_MARK: Final = "".join(c for c in map(chr, range(0x300, 0x2100)) if category(c) in {"Mn", "Me"})
+_MARKS: Final = re.compile(f"([{_MARK}]{{4}})[{_MARK}]+")
 
 _WORDS: Final = {
     "queued": "waiting to be sent",
@@ -130,8 +134,13 @@ def _shown(value: Any) -> Any:
 
 
 def plain(text: str) -> str:
-    """Return a text without characters that a screen cannot show, and without those that turn its direction."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+    """Return a text without characters that a screen cannot show, and without those that turn its direction.
+
+    Of marks that stand upon the letter before them (accents) four are kept: a line breaks at none of them.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _MARKS.sub(r"\1", "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text))
 
 
 def cut(text: object, most: int) -> object:

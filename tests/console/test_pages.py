@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from deploy.console.rendering import plain
 from tests.cli.conftest import CALLER
 from tests.console.conftest import Console, Start
 from worker.build import LEDGER_FORMAT
@@ -264,3 +265,10 @@ async def test_what_happened_to_the_ledger_needs_a_person(console: Console, fiel
     await note(console.book.ledger, **fields)
     await browser.get("/")
     assert said in browser.last
+
+
+def test_texts_of_others_are_plain() -> None:
+    """Accents stay; what turns the direction, moves the cursor or piles up on one letter does not."""
+    assert plain("Müller é法律") == "Müller é法律"
+    assert plain("a\u202eb\x1b[31m\u00ad") == "a\ufffdb\ufffd[31m\ufffd"
+    assert plain("a" + "\u0e47" * 80) == "a" + "\u0e47" * 4
