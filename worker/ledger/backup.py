@@ -19,6 +19,11 @@ from worker.ledger import do_not_call
 from worker.ledger.archive import ArchiveReader, ArchiveWriter
 from worker.ledger.invariants import KEYS_A_SLICE, scan
 from worker.ledger.keys import (
+    ALERT_DUE_KEY,
+    ALERT_HEAD_KEY,
+    ALERT_LINE_KEY,
+    ALERTS_KEY,
+    ALERTS_SENT_KEY,
     BITS_KEY,
     CALL_KEY,
     CALLS_KEY,
@@ -31,7 +36,9 @@ from worker.ledger.keys import (
     FACETS_KEY,
     FILLED_KEY,
     FILLING_KEY,
+    FORMS_KEY,
     GONE_KEY,
+    HEARD_KEY,
     HOLDERS_KEY,
     INDEXED_KEY,
     LEASES_KEY,
@@ -39,6 +46,8 @@ from worker.ledger.keys import (
     PARKED_KEY,
     PROBE_KEY,
     RATE_KEY,
+    RECEIVERS_KEY,
+    REPORTED_KEY,
     RESCUE_KEY,
     RESCUING_KEY,
     SCHEMA_KEY,
@@ -47,6 +56,7 @@ from worker.ledger.keys import (
     SHELF_WHY_KEY,
     SIGN_INS_KEY,
     SWEEP_KEY,
+    TICK_KEY,
     TRACE_KEY,
     UNROUTED_KEY,
     WAITS_KEY,
@@ -69,8 +79,13 @@ _INDEX = (INDEXED_KEY, BITS_KEY, DIGITS_KEY, CHUNK_KEY, CHUNKS_KEY, GONE_KEY, FI
 """A worker fills it again by itself."""
 _OF_THE_MOMENT = (
     WAKE_KEY, WAKE_CALLS_KEY, RATE_KEY, WORKERS_KEY, SIGN_INS_KEY, SWEEP_KEY, RESCUE_KEY, RESCUING_KEY, PROBE_KEY,
-    SHELF_KEY, SHELF_WHY_KEY, SCHEMA_KEY, SESSION_KEY, WRONG_KEY, TRACE_KEY,
+    SHELF_KEY, SHELF_WHY_KEY, SCHEMA_KEY, SESSION_KEY, WRONG_KEY, TRACE_KEY, RECEIVERS_KEY, REPORTED_KEY, TICK_KEY,
 )  # fmt: skip
+_SAID_WITHOUT_CALLS = (
+    *_OF_THE_MOMENT, *_INDEX, HEARD_KEY, FORMS_KEY, ALERTS_KEY, ALERT_DUE_KEY, ALERTS_SENT_KEY, ALERT_LINE_KEY,
+    ALERT_HEAD_KEY,
+)  # fmt: skip
+"""What receivers, workers and consoles write beside a ledger that holds no call."""
 _LEFT_OUT = (*_REBUILT, *_INDEX, *_OF_THE_MOMENT)
 
 UNKNOWABLE = (
@@ -197,9 +212,9 @@ async def put_back(
 
 
 async def is_empty(ledger: Ledger) -> bool:
-    """Return whether there is no ledger yet; sign-ins of processes do not count."""
+    """Return whether there is no ledger yet; what processes say of themselves does not count."""
     async for keys in scan(ledger, EVERY, KEYS_A_SLICE):
-        if any(not key.startswith(_OF_THE_MOMENT) for key in keys):
+        if any(not key.startswith(_SAID_WITHOUT_CALLS) for key in keys):
             return False
     return True
 

@@ -32,3 +32,27 @@ def test_a_script_gets_what_it_uses_and_what_that_uses():
 async def test_every_script_is_read_by_redis(redis, name: str):
     """With its parts."""
     assert re.fullmatch(r"[0-9a-f]{40}", await redis.script_load(source(name)))
+
+
+RIGHTS = (Path(__file__).parents[3] / "docs" / "operate.md").read_text()
+OF_LEDGER_COMMANDS = ("check_", "dump", "restore", "renumber", "regroup")
+"""How the scripts begin that `switchboard ledger` alone runs."""
+
+
+def _allowed(pattern: str) -> set[str]:
+    [line] = re.findall(pattern, RIGHTS, re.MULTILINE)
+    return {word[1:] for word in line.split() if word.startswith("+")}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+async def test_a_script_runs_with_the_rights_that_the_docs_name(redis, name: str):
+    """Each command that stands in a script is in the list of docs/operate.md, whether it was reached or not."""
+    code = re.sub(r"--.*$", "", source(name), flags=re.MULTILINE)
+    known = set(map(str.lower, await redis.command()))
+    used = {word.lower() for word in re.findall(r"'([A-Z]+)'", code)} & known
+
+    allowed = _allowed(r"^(ACL SETUSER switchboard .*)$")
+    if name.startswith(OF_LEDGER_COMMANDS):
+        allowed |= _allowed(r"needs more for `switchboard ledger`[^:]*: `([^`]+)`")
+
+    assert used <= allowed
