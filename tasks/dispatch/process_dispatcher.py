@@ -26,10 +26,11 @@ LOOK_S = 0.003  # between two looks at the room, while plans wait for it
 
 
 class ProcessDispatcher:
-    """Plans the calls whose ids are in ``ids``, each as soon as any of its destinations has room in this process.
+    """Plans the calls whose ids are in ``ids``, each once its destinations have room in this process.
 
-    A plan that finds room hands its deliveries over already claimed; what finds none becomes due, as do updates and
-    withdrawals. A flood is so planned at the pace of its deliveries, while the calls for other destinations go past it.
+    ``WaitingPlans.take`` says how long a plan waits for room. A plan that finds room hands its deliveries over already
+    claimed; what finds none becomes due, as do updates and withdrawals. A flood is so planned at the pace of its
+    deliveries, while the calls for other destinations go past it.
     ``serves``: whether this process takes messages for a destination, and so may deliver to it.
     """
 
