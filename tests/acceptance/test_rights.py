@@ -147,10 +147,15 @@ async def test_the_console_signs_people_in_with_the_documented_rights(admin: Red
 
 def run(stack: Stack, *arguments: str, status: int = 0) -> Any:
     """Run a command; return its JSON value."""
+    return json.loads(told(stack, *arguments, "--json", status=status))
+
+
+def told(stack: Stack, *arguments: str, status: int = 0) -> str:
+    """Run a command; return what it wrote."""
     ran.update(names for names in commands() if names == arguments[: len(names)])
-    done = CliRunner().invoke(main, [*arguments, "--json"], env=stack.environ)
+    done = CliRunner().invoke(main, arguments, env=stack.environ)
     assert (status, arguments) == (done.exit_code, arguments), done.output
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def _operate(stack: Stack) -> None:
@@ -167,15 +172,17 @@ def _operate(stack: Stack) -> None:
         ("numbers", "list"), ("numbers", "search", "--area-code", "316"),
         ("import", str(stack.folder / "calls.jsonl")), ("erase", "--caller", "0491570158", "--yes"),
         ("send", "--count", "1", "--url", f"http://127.0.0.1:{stack.port}", "--token", TOKEN),
-        ("calls", "tail", "--once"), ("deliveries", "retry", "--all", "--yes"), ("dead", "show", "kept:law:create"),
+        ("deliveries", "retry", "--all", "--yes"), ("dead", "show", "kept:law:create"),
         ("deliveries", "cancel", "--all", "--yes"),
         ("deliveries", "redeliver", "--all", "--state", "delivered", "--yes"), ("destinations", "test", "law"),
         ("dead", "drop", "kept:law:create", "--yes"), ("delacon", "audit", "--fix"), ("alerts", "list"),
-        ("alerts", "test"), ("report",), ("audit", "list"), ("export", "calls"), ("export", "deliveries"),
+        ("alerts", "test"), ("report",), ("audit", "list"),
         ("numbers", "provision", "--account", "L-3", "--phone-number", "3165550142"),
         ("numbers", "update", "3165550142", "--memo1", "456"), ("kapture", "select"),
     ):  # fmt: skip
         run(stack, *arguments)
+    for arguments in (("calls", "tail", "--once", "--since", "1h"), ("export", "calls"), ("export", "deliveries")):
+        assert told(stack, *arguments)
     [customer, *_] = [str(record["id"]) for record in stack.records("kapture")]
     run(stack, "kapture", "search", customer)
     run(stack, "kapture", "update", customer, "name=Smith")
