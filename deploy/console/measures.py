@@ -49,6 +49,11 @@ class Measures:
         """Return what was counted for a destination in all the hours."""
         return added(self.by_destination.get(name, []))
 
+    def skipped(self) -> dict[str, int]:
+        """Return how many deliveries of all destinations were skipped, by reason, the most first."""
+        found = added(one for counts in self.by_destination.values() for one in counts).skipped
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
     def chart(self, names: Iterable[str], *, zone: ZoneInfo) -> Markup:
         """Draw the ends of deliveries by the hour and outcome."""
         columns = [

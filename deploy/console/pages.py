@@ -112,6 +112,7 @@ async def now(request: web.Request) -> web.StreamResponse:
     return request.app[PAGES].render(
         request, "now.html", overview=overview, every=every, destinations=found, empty=not overview.calls, came=came,
         address=_webhook_address(request), needs=needs, measures=measures,
+        skipped=[(why(reason) or "of a reason that was not noted", n) for reason, n in measures.skipped().items()],
         chart=measures.chart(names, zone=zone),
     )  # fmt: skip
 

@@ -158,6 +158,19 @@ async def test_a_user_of_one_destination_sees_that_one(console: Console) -> None
     await browser.json("/api/v1/calls/theirs", status=404)
 
 
+async def test_the_first_page_says_what_was_not_sent(console: Console) -> None:
+    """Where all was skipped nothing was sent: it is said with the reasons, and to each of their own destinations."""
+    await console.book.call("mine", result="Unanswered")
+    await console.book.end("law", Verdict.SKIPPED, reason="too_old")
+    browser, of_dialler = await console.browser("ann"), await console.browser("dora")
+
+    await browser.get("/")
+    assert "Not sent in the last 24 hours" in browser.last
+    assert "1 because the call was too old by then" in browser.last
+    await of_dialler.get("/")
+    assert "Not sent in the last" not in of_dialler.last
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_what_others_wrote_is_text(console: Console, text: str) -> None:
     """Nothing that Delacon or a vendor wrote is markup on any page, and no page grows beyond its 200 KB."""
