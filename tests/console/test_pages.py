@@ -160,7 +160,7 @@ async def test_a_user_of_one_destination_sees_that_one(console: Console) -> None
 
 async def test_the_first_page_says_what_was_not_sent(console: Console) -> None:
     """Where all was skipped nothing was sent: it is said with the reasons, and to each of their own destinations."""
-    await console.book.call("mine", result="Unanswered")
+    await console.book.call("theirs", result="Answered")
     await console.book.end("law", Verdict.SKIPPED, reason="too_old")
     browser, of_dialler = await console.browser("ann"), await console.browser("dora")
 
