@@ -15,7 +15,7 @@ from worker.build import LEDGER_FORMAT, code_version
 from worker.ledger import migrate as migrations
 from worker.ledger.archive import ArchiveReader, ArchiveWriter, BadArchiveError, Header
 from worker.ledger.audit import note as audit
-from worker.ledger.backup import UNKNOWABLE, back_up, is_empty, put_back
+from worker.ledger.backup import UNCOUNTED, UNKNOWABLE, back_up, is_empty, put_back
 from worker.ledger.invariants import FAULTS, check
 from worker.ledger.keys import SHELF_KEY
 from worker.ledger.schema import at_time, begin, changed_in_words, note, read_schema
@@ -240,7 +240,7 @@ def restore(*, file: Path, passphrase_file: Path | None, merge: bool, as_json: b
         await audit(ledger_, session.does("ledger.restore", file.name), count=max(1, copied.calls))
         return {
             "calls": copied.calls, "kept": copied.kept, "other_keys": copied.others, "doubtful": copied.doubtful,
-            "taken": at_time(header.taken_ms), "cannot_know": list(UNKNOWABLE),
+            "taken": at_time(header.taken_ms), "cannot_know": [*UNKNOWABLE, *([UNCOUNTED] if merge else [])],
         }  # fmt: skip
 
     found = with_ledger(work, any_format=True)
@@ -251,7 +251,7 @@ def restore(*, file: Path, passphrase_file: Path | None, merge: bool, as_json: b
         f"{counted(found['calls'], 'call')} restored, as they were {found['taken']}; {found['kept']} were there already"
     )
     say("It cannot know:")
-    for sentence in UNKNOWABLE:
+    for sentence in found["cannot_know"]:
         say(f"- {sentence}")
     if found["doubtful"]:
         say(f"{counted(found['doubtful'], 'open delivery', 'open deliveries')} may have been made since.")

@@ -179,6 +179,7 @@ def test_a_full_redis_takes_no_backup_by_accident(cli):
     again = cli.json("ledger", "restore", file, "--merge")
 
     assert (merged["calls"], merged["kept"]) == (2, 0)
+    assert "`report`" in merged["cannot_know"][-1]
     assert (again["calls"], again["kept"]) == (0, 2)
 
 

@@ -97,6 +97,10 @@ UNKNOWABLE = (
     "whether requests about Callcap's numbers that were open have been sent: they are `unknown`, and not sent again",
 )
 """What a restored ledger cannot know, and what becomes of it."""
+UNCOUNTED = (
+    "what `report` had counted before: a merge leaves it out, because the ledger counts anew; all calls are there"
+)
+"""What a merge leaves out beside that."""
 
 
 @dataclass(slots=True)
