@@ -59,7 +59,7 @@ def test_each_outcome_of_an_attempt_has_its_words(outcome, title):
     [chapter] = story(shape)
 
     assert title in chapter.title
-    assert "made up" == chapter.text
+    assert "made up: “no”" == chapter.text
     assert {"try": "1", "answer": "HTTP 200", "took": "12 ms", "its words": "no"} == dict(chapter.details)
 
 
