@@ -76,6 +76,7 @@ class Scripts:
         self.min_replicas = min_replicas
         self._clock_ms = clock_ms
         self._loaded: dict[str, AsyncScript] = {}
+        self._sent: set[str] = set()
 
     async def run(self, name: str, *args: str | float) -> Any:
         """Run a script; raises ``redis.RedisError``."""
@@ -96,6 +97,9 @@ class Scripts:
         if not self.min_replicas:
             return await self.run(name, *args), True
         script = self._script(name)
+        if name not in self._sent:  # or WAIT would wait twice: once for the write of a script that is not there
+            await self.redis.script_load(script.script)
+            self._sent.add(name)
         now = "" if self._clock_ms is None else self._clock_ms()
         stood = standing()
         for _ in range(2):
