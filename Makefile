@@ -34,8 +34,8 @@ coverage: setup ## run make test and make stacks under coverage.py, then make co
 	@$(MAKE) --no-print-directory test stacks PYTEST="$(VENV)/coverage run -m pytest"
 	@$(MAKE) --no-print-directory covered
 
-stacks: setup ## run the tests of switchboard up and of several receivers on one port, which make test leaves out
-	@$(PYTEST) -n $(JOBS) --dist loadgroup -m load $(or $(ARGS),$(STACKS))
+stacks: setup ## run, one after the other, the tests of switchboard up and of several receivers on one port, which make test leaves out
+	@$(PYTEST) -n 0 -m load $(or $(ARGS),$(STACKS))
 
 covered: ## print what the last measured run covered, and fail where that is less than 85 % of a file
 	@$(VENV)/coverage combine --quiet
