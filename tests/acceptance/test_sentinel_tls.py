@@ -1,6 +1,5 @@
 """Redis and its Sentinels speak TLS alone, and ask for certificates: everything runs on ``sentinels://``."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from deploy.local.redis_server import RedisServer, RedisServerError, free_port
 from tests.acceptance.looks import Flower, command
 from tests.acceptance.stack import end_of, start_of
 from tests.acceptance.test_sentinel import wait_for
+from tests.certificate import make_certificate
 
 AGREED_S = 30.0
 
@@ -122,16 +122,7 @@ class TlsSentinels:
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """Return a certificate that is its own authority, and its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl, to make a certificate with")
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-keyout", key, "-out", cert],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return cert, key
+    return make_certificate(tmp_path)
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 """The one Redis is reached by whatever REDIS_URL names it, and the same by the ledger and by kombu."""
 
-import shutil
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from kombu.exceptions import OperationalError
@@ -12,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from deploy.local.redis_server import RedisServer
+from tests.certificate import make_certificate
 from tests.chaos.proxy import Proxy
 from worker.amqp import LastingConnection
 from worker.broker import broker_settings, open_redis
@@ -75,17 +73,8 @@ async def test_both_speak_the_protocol_asked_for(make_redis_server: Callable[...
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Return a certificate that is its own authority, and its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl, to make a certificate with")
-    folder: Path = tmp_path_factory.mktemp("tls")
-    cert, key = str(folder / "cert.pem"), str(folder / "key.pem")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-keyout", key, "-out", cert],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return cert, key
+    cert, key = make_certificate(tmp_path_factory.mktemp("tls"))
+    return str(cert), str(key)
 
 
 @pytest.fixture

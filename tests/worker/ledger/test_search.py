@@ -12,7 +12,7 @@ from worker.ledger.search import Facets
 
 @pytest.fixture
 async def driver(redis_url: str) -> AsyncIterator[Driver]:
-    """Give a driver on a real Redis: the index reads bitmaps, which a fake one keeps in another way."""
+    """Return a driver on a real Redis: the index reads bitmaps, which a fake one keeps in another way."""
     async with open_driver(redis_url) as made:
         yield made
 

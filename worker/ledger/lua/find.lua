@@ -41,7 +41,7 @@ for _, number in ipairs(asked.numbers or {}) do
   patterns[#patterns + 1] = { bytes = string.sub(text, skip + 1), skip = skip, digit = digit }
 end
 
--- Gives the places of a chunk whose callers have one of the numbers, as a set.
+-- Returns the places of a chunk whose callers have one of the numbers, as a set.
 local function called_by(chunk)
   local places, text = {}, call('GET', digits_key(chunk)) or ''
   budget = budget - 500
@@ -81,7 +81,7 @@ local function look_at_callers(chunk, start, texts)
   return nil
 end
 
--- Gives the eight places from 8 * at on that have all facets, as a byte.
+-- Returns the eight places from 8 * at on that have all facets, as a byte.
 local function byte_of(texts, at)
   local byte = 255
   for _, text in ipairs(texts) do

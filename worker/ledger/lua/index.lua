@@ -103,7 +103,7 @@ local function read_place(ix)
   return chunk, tonumber(place), service, result
 end
 
--- Gives a call its place in the newest chunk.
+-- Returns a call its place in the newest chunk.
 local function new_place(id, digits, now)
   if added and added.first + #added.ids >= CHUNK_SIZE then end_indexing(now) end
   if not added then add_to(call('GET', CHUNK) or '0') end
