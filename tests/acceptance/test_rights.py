@@ -197,9 +197,9 @@ def _operate(stack: Stack) -> None:
 
 def test_what_was_not_acknowledged_goes_back_with_the_documented_rights(admin: Redis) -> None:
     """Kombu gives a message back when its taker ends, and looks for those of takers that were killed."""
-    queue = direct_queue("calls")
+    queue = direct_queue("callcap")
     with connect(url_of(admin)) as connection, connection.channel() as channel:
-        Producer(channel).publish("x", exchange="", routing_key="calls", declare=[queue])
+        Producer(channel).publish("x", exchange="", routing_key="callcap", declare=[queue])
         consumer = Consumer(connection.default_channel, [queue], callbacks=[lambda *_: None])
         consumer.consume()
         with suppress(TimeoutError):
@@ -209,7 +209,7 @@ def test_what_was_not_acknowledged_goes_back_with_the_documented_rights(admin: R
             connection.default_channel.qos.restore_visible(num=1)
         connection.default_channel.close()
 
-    assert (0, 1) == (admin.hlen("unacked"), admin.llen("calls"))
+    assert (0, 1) == (admin.hlen("unacked"), admin.llen("callcap"))
     assert set() == denied(admin)
 
 
