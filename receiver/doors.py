@@ -100,6 +100,11 @@ class Doors:
         if not self._counts[visitor.address]:
             del self._counts[visitor.address]
 
+    @property
+    def strangers(self) -> int:
+        """How many connections have sent no whole request yet."""
+        return len(self._strangers)
+
     def sweep(self) -> None:
         """Close some connections that are strangers for too long or do not read; call it regularly."""
         now = self._monotonic()

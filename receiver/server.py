@@ -25,6 +25,7 @@ MAX_HEADERS = 64
 MAX_UNSENT_BYTES = 1024
 POLL_S = 0.02
 SWEEP_S = 0.1
+CALM_SWEEP_S = 0.4  # while every connection has sent a request
 TRACEBACK_EVERY_S = 60.0
 
 
@@ -122,7 +123,7 @@ class Server(web.Server):
     async def watch(self) -> None:
         """Close connections that are silent or do not read, until cancelled."""
         while True:
-            await asyncio.sleep(SWEEP_S)
+            await asyncio.sleep(SWEEP_S if self.doors.strangers else CALM_SWEEP_S)
             self.doors.sweep()
             self._each_sweep()
 
