@@ -16,12 +16,12 @@ from worker.traces import Traces
 
 READ = 64  # calls read in one round trip: merging them keeps the loop for some 5 ms
 PLANNED = 64  # calls planned in one round trip: some 3 ms of Redis
-KEPT = 4_000
+KEPT = 20_000
 """Plans that wait for room, some 3 KB each. Beyond it the oldest are written without: their deliveries become due, and
-whichever process has room claims them."""
+whichever process has room claims them, at half as much again of CPU a call."""
 
 PATIENCE_S = 2.0  # the same for plans whose destinations had no room for so long: they hang here, and not elsewhere
-LONGEST_S = 10.0  # the same for a plan that waited so long, for what is due is what operators see
+LONGEST_S = 30.0  # the same for a plan that waited so long, for what is due at a destination is what operators see
 LOOK_S = 0.003  # between two looks at the room, while plans wait for it
 
 
