@@ -19,6 +19,7 @@ TOP = FOLDERS | {"pyproject.toml", "README.md", "Makefile", "Procfile", "LICENSE
 LONG, SHORT = 400, 40  # lines: a file beyond holds a second noun, one below is a helper of another
 REASONS = {
     "deploy/cli/schema.py": "a command",
+    "deploy/cli/startup.py": "what a command without a ledger needs, half the price of a session",
     "deploy/cli/spreadsheet.py": "the CSV of the report and of the export",
     "worker/ledger/keys.py": "the table of all keys",
     "tasks/delivery/spans.py": "the runner needs nothing of it where traces are off",

@@ -3,7 +3,7 @@
 import click
 
 from deploy.cli.output import Misconfigured, counted, emit, json_option, say
-from deploy.cli.session import read_settings
+from deploy.cli.startup import read_settings
 from schemas.destination import Destination
 from schemas.zones import zones
 from tasks.vendors.registry import VENDORS, list_ages

@@ -8,7 +8,8 @@ import click
 from deploy import actions
 from deploy.cli.output import Failed, as_option, emit, json_option, print_table
 from deploy.cli.rendering import Gates
-from deploy.cli.session import Session, put_on_record, read_settings, with_ledger
+from deploy.cli.session import Session, put_on_record, with_ledger
+from deploy.cli.startup import read_settings
 from deploy.cli.values import iso
 from worker.ledger import admin, queries
 

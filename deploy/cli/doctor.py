@@ -6,7 +6,7 @@ import click
 
 from deploy.cli.findings import Findings, address_of, look_at_flower, look_at_receiver, look_at_redis, look_at_spool
 from deploy.cli.output import Failed, Misconfigured, emit, json_option, say, shown
-from deploy.cli.session import read_environment, read_settings
+from deploy.cli.startup import read_environment, read_settings
 from schemas.zones import zones
 from tasks.vendors.registry import list_ages
 from worker.config.settings import Settings

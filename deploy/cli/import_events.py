@@ -17,7 +17,8 @@ import orjson
 
 from deploy.cli.import_columns import Columns
 from deploy.cli.output import Failed, Misconfigured, as_option, emit, json_option, progress, say, shown
-from deploy.cli.session import Session, read_environment, with_ledger
+from deploy.cli.session import Session, with_ledger
+from deploy.cli.startup import read_environment
 from receiver.journal import Lines as JournalLines
 from receiver.journal import batches, files_in
 from schemas.delacon.call_keys import CALL_ID

@@ -21,7 +21,8 @@ from deploy.cli.kapture_account import (
     until_option,
 )
 from deploy.cli.output import Failed, as_option, emit, json_option, print_table, progress, say
-from deploy.cli.session import Session, put_on_record, read_settings, with_ledger
+from deploy.cli.session import Session, put_on_record, with_ledger
+from deploy.cli.startup import read_settings
 from deploy.cli.values import iso
 from schemas.destination import Destination
 from schemas.kapture.listing import Customer

@@ -13,7 +13,8 @@ from deploy.cli import number_options as options
 from deploy.cli.number_options import faults_of, given
 from deploy.cli.number_shapes import number_rows, open_requests, owned, request_shape, search_shape
 from deploy.cli.output import Failed, Misconfigured, as_option, emit, json_option, print_table, say
-from deploy.cli.session import Session, read_settings, with_ledger
+from deploy.cli.session import Session, with_ledger
+from deploy.cli.startup import read_settings
 from schemas.callcap.requests import Kind, NumberOutcome, NumberRequest, RequestState, read_key, read_request
 from schemas.callcap.wire import provision_request, search_request, shown, update_request
 from tasks.callcap.exchange import search as search_numbers

@@ -10,7 +10,7 @@ from typing import IO, Any
 import click
 
 from deploy.cli.output import Failed, emit, json_option, shown
-from deploy.cli.session import read_settings
+from deploy.cli.startup import read_settings
 from schemas.blanking import BLANK, blank
 from schemas.call import Call
 from schemas.delacon.events import StoredEvent, UnusableBody, merge, read_event

@@ -13,7 +13,7 @@ import aiohttp
 import click
 
 from deploy.cli.output import Failed, Misconfigured, emit, json_option, progress, say
-from deploy.cli.session import read_settings
+from deploy.cli.startup import read_settings
 from deploy.cli.values import Rate
 from deploy.local.webhooks import BadWebhooks, Webhook, generate, read_file
 

@@ -12,16 +12,15 @@ import click
 from redis import RedisError
 
 from deploy.cli.output import ACTING_AS, Failed, Misconfigured, say
+from deploy.cli.startup import read_settings
 from schemas.destination import Destination
-from tasks.vendors.registry import VENDORS
 from worker.broker import open_redis
 from worker.config.environment import Environment
-from worker.config.settings import Settings, read_startup
+from worker.config.settings import Settings
 from worker.errors import SettingsError
 from worker.ledger.audit import Action, Actor, note
 from worker.ledger.ledger import Ledger
 from worker.ledger.schema import require_known_format
-from worker.log import configure_logging
 
 T = TypeVar("T")
 
@@ -57,28 +56,6 @@ class Session:
         """Return the vendor's name; ``None`` when the destination is not configured."""
         found: Destination | None = self.settings.destinations.get(destination)
         return found.vendor if found else None
-
-
-def read_environment(*, redis_required: bool = True) -> Environment:
-    """Read the environment alone; raises ``Misconfigured``."""
-    try:
-        environment = Environment.read(os.environ, redis_required=redis_required)
-    except SettingsError as error:
-        raise Misconfigured(error.faults) from None
-    _configure_logging(environment, frozenset())
-    return environment
-
-
-def read_settings(*, redis_required: bool = False, role: str | None = None) -> tuple[Environment, Settings]:
-    """Read environment and configuration file, for a role or for all; raises ``Misconfigured``."""
-    environ = os.environ if role is None else {**os.environ, "SWITCHBOARD_ROLE": role}
-    specs = [vendor.spec for vendor in VENDORS.values()]
-    try:
-        environment, settings = read_startup(environ, specs=specs, redis_required=redis_required)
-    except SettingsError as error:
-        raise Misconfigured(error.faults) from None
-    _configure_logging(environment, settings.secrets)
-    return environment, settings
 
 
 def with_ledger(work: Callable[[Session], Awaitable[T]], *, any_format: bool = False, unopened: str = "") -> T:
@@ -118,9 +95,3 @@ def put_on_record(what: str, which: str) -> None:
         with_ledger(work)
     except Failed as error:
         say(f"This is not put on record in the audit: {error.message}")
-
-
-def _configure_logging(environment: Environment, secrets: frozenset[str]) -> None:
-    # Sentences are the command's own; the log is for what the parts beneath have to say.
-    level = environment.log_level if os.environ.get("LOG_LEVEL") else "warning"
-    configure_logging(environment.log_format, level, secrets=secrets)

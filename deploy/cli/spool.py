@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from deploy.cli.output import Failed, as_option, counted, emit, json_option
-from deploy.cli.session import Session, read_environment, with_ledger
+from deploy.cli.session import Session, with_ledger
+from deploy.cli.startup import read_environment
 from receiver.spool.drainer import DrainStopped, drain
 from receiver.spool.file import SpoolError, SpoolFile
 from receiver.spool.spool import Spool

@@ -156,7 +156,7 @@ def read_alerts(document: Mapping[str, Any], faults: Faults) -> tuple[AlertRule,
 
 
 def _read_rule(path: Path, table: object, *, names: Collection[str], faults: Faults) -> AlertRule:
-    read = read_table(AlertTable(), table, path, faults)
+    read = read_table(AlertTable, table, path, faults)
     for index, name in enumerate(read["destinations"]):
         if name not in names:
             faults.add((*path, "destinations", index), f"there is no destination {name!r}")

@@ -71,7 +71,7 @@ def read_console(document: Mapping[str, Any], faults: Faults) -> ConsoleSettings
     """Read ``[console]``; without it there are no users, and the console serves loopback alone."""
     path: Path = ("console",)
     table = document.get("console", {})
-    read = read_table(ConsoleTable(), table, path, faults, beside=("users",))
+    read = read_table(ConsoleTable, table, path, faults, beside=("users",))
     names = document.get("destinations")
     users = _users(table, faults, destinations=names.keys() if isinstance(names, dict) else ())
     header = read["trusted_header"]
@@ -101,7 +101,7 @@ def _users(table: object, faults: Faults, *, destinations: Collection[str]) -> d
         path: Path = ("console", "users", name)
         if not USER_NAME.fullmatch(name):
             faults.add_name(path, "the name must be 1 to 100 of letters, digits and . _ @ -")
-        read = read_table(UserTable(), one, path, faults)
+        read = read_table(UserTable, one, path, faults)
         if read["password"] is not None and not read["password"].startswith("$argon2id$"):
             faults.add((*path, "password"), "must be an argon2id hash; `switchboard console password` makes it")
         seen: tuple[str, ...] | None = read["destinations"]

@@ -42,7 +42,7 @@ def read_delacon(document: Mapping[str, Any], faults: Faults) -> DelaconSettings
     """Read ``[delacon]``; ``None`` where there is none."""
     if "delacon" not in document:
         return None
-    read = read_table(DelaconTable(), document["delacon"], _PLACE, faults)
+    read = read_table(DelaconTable, document["delacon"], _PLACE, faults)
     address = read["report_url"]
     try:
         values.url(address, allow_http=read["allow_http"])

@@ -13,7 +13,7 @@ from schemas.mapping import mapping_in_force
 from schemas.template import Template
 from worker.config import values
 from worker.config.faults import Faults, Path
-from worker.config.tables import DestinationTable, read_table
+from worker.config.tables import DestinationTable, read_table, schema_of
 
 _NAME = re.compile(r"[a-z0-9-]{1,40}")
 
@@ -38,9 +38,9 @@ def read_destination(
     path: Path = ("destinations", name)
     named = _look_at_name(name, path, faults)
     spec = _spec_of(table, specs)
-    own = {} if spec is None else spec.options().fields
+    own = {} if spec is None else schema_of(spec.options).fields
     beside = own if spec is not None or not isinstance(table, dict) else table  # an unknown vendor's keys are its own
-    generic = read_table(DestinationTable(), table, path, faults, beside=(*_BESIDE, *beside))
+    generic = read_table(DestinationTable, table, path, faults, beside=(*_BESIDE, *beside))
     if not isinstance(table, dict):
         return None
     url = read_url(table, path, faults, allow_http=generic["allow_http"])
@@ -99,7 +99,7 @@ def _spec_of(table: object, specs: Mapping[str, VendorSpec]) -> VendorSpec | Non
 
 def _read_options(spec: VendorSpec, table: Mapping[str, Any], path: Path, faults: Faults) -> Any:
     """Load the vendor's own keys into its dataclass."""
-    schema = spec.options()
+    schema = schema_of(spec.options)
     try:
         return schema.load({key: value for key, value in table.items() if key in schema.fields})
     except ValidationError as error:

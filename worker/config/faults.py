@@ -5,6 +5,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import cached_property
 
 from schemas.blanking import blank
 from worker.errors import SettingsError
@@ -101,11 +102,11 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Faults:
-    """Collects faults by place; of several at one place, or inside it, the first is told."""
+    """Collects faults of a file's text by place; of several at one place, or inside it, the first is told."""
 
-    def __init__(self, file: str, lines: Mapping[Path, int]) -> None:
+    def __init__(self, file: str, text: str) -> None:
         self._file = file
-        self._lines = lines
+        self._text = text
         self._found: dict[Path, str] = {}
         self._names: dict[Path, str] = {}
         self._hidden: set[str] = set()
@@ -156,6 +157,10 @@ class Faults:
         line = self._line(path)
         place = self._file if line is None else f"{self._file}:{line}"
         return f"{place}: {dotted(path)}: {blank(text, self._hidden)}"
+
+    @cached_property
+    def _lines(self) -> Mapping[Path, int]:
+        return lines_of(self._text)
 
     def _line(self, path: Path) -> int | None:
         """Return the line of the place, or of the nearest thing around it that has one."""

@@ -48,7 +48,7 @@ class ReceiverSettings:
 def read_receiver(document: Mapping[str, Any], faults: Faults) -> ReceiverSettings:
     """Read ``[receiver]`` and its senders, and note every broken rule."""
     table = document.get("receiver", {})
-    read = read_table(ReceiverTable(), table, _TABLE, faults, beside=("senders",))
+    read = read_table(ReceiverTable, table, _TABLE, faults, beside=("senders",))
     senders = _read_senders(table.get("senders", []) if isinstance(table, dict) else [], faults)
     if read["tokens"] and senders:
         faults.add((*_TABLE, "tokens"), "must not stand beside senders: give each token to its sender")
@@ -83,7 +83,7 @@ def _read_senders(tables: object, faults: Faults) -> tuple[SenderSettings, ...]:
         return ()
     senders: list[SenderSettings] = []
     for index, table in enumerate(tables):
-        read = read_table(SenderTable(), table, (*path, index), faults)
+        read = read_table(SenderTable, table, (*path, index), faults)
         name = read.get("name", "")
         if name and not _NAME.fullmatch(name):
             faults.add((*path, index, "name"), "must be 1 to 40 of a-z, 0-9 and -")

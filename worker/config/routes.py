@@ -84,7 +84,7 @@ def read_routes(document: Mapping[str, Any], *, default_region: str, faults: Fau
 
 
 def _read_route(path: Path, table: object, *, names: Collection[str], default_region: str, faults: Faults) -> Route:
-    read = read_table(RouteTable(), table, path, faults)
+    read = read_table(RouteTable, table, path, faults)
     to: tuple[str, ...] = read.get("to", ())
     for index, name in enumerate(to):
         if name not in names:

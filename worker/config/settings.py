@@ -106,9 +106,9 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
     calls = _calls(document, faults)
     loaded = _destinations(document, by_name, calls.default_region, faults)
     routes = read_routes(document, default_region=calls.default_region, faults=faults)
-    dead_letters = read_table(DeadLettersTable(), document.get("dead_letters", {}), ("dead_letters",), faults)
+    dead_letters = read_table(DeadLettersTable, document.get("dead_letters", {}), ("dead_letters",), faults)
     callcap = _callcap(document, faults)
-    imports = read_table(ImportTable(), document.get("import", {}), ("import",), faults, beside=("columns",))
+    imports = read_table(ImportTable, document.get("import", {}), ("import",), faults, beside=("columns",))
     columns = _import_columns(document, faults)
     console = read_console(document, faults)
     alerts = read_alerts(document, faults)
@@ -142,7 +142,7 @@ def load_settings(path: Path, environ: Mapping[str, str], *, specs: Iterable[Ven
 
 
 def _calls(document: Mapping[str, Any], faults: Faults) -> CallSettings:
-    table = read_table(CallsTable(), document.get("calls", {}), ("calls",), faults)
+    table = read_table(CallsTable, document.get("calls", {}), ("calls",), faults)
     region = table.pop("default_region")
     return CallSettings(default_region=region, **{f"{name}_s": seconds for name, seconds in table.items()})
 
@@ -166,7 +166,7 @@ def _callcap(document: Mapping[str, Any], faults: Faults) -> CallcapSettings | N
     if "callcap" not in document:
         return None
     table = document["callcap"]
-    read = read_table(CallcapTable(), table, ("callcap",), faults, beside=("url",))
+    read = read_table(CallcapTable, table, ("callcap",), faults, beside=("url",))
     url = read_url(table, ("callcap",), faults, allow_http=read["allow_http"]) if isinstance(table, dict) else ""
     return CallcapSettings(url=url, api_key=read.get("api_key", ""), encoding=read["encoding"])
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from worker.config.faults import Faults, Path, lines_of
+from worker.config.faults import Faults, Path
 from worker.errors import SettingsError
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -35,7 +35,7 @@ def read_toml(
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError([_syntax_fault(file, str(error))]) from error
-    faults = Faults(str(file), lines_of(text.replace("\r\n", "\n")))
+    faults = Faults(str(file), text.replace("\r\n", "\n"))
     return {
         key: _put_in(value, (key,), _Filled(environ) if key in of_others else environ, faults)
         for key, value in document.items()
