@@ -69,7 +69,10 @@ def test_work_that_nobody_takes_is_told_though_every_process_lives(make_redis_se
     status, found = command(stack, "doctor")
     assert second["oldest_due_seconds"] > first["oldest_due_seconds"]
     assert (1, 1) == (status, found["workers"])
-    assert ["oldest_due_seconds"] == [problem.partition(":")[0] for problem in found["problems"]]
+    queues = ("calls", "comunik8", "kapture")
+    unserved = {f"queues: no worker takes from {name!r}: what is due there waits" for name in queues}
+    problems = {problem for problem in found["problems"] if not problem.startswith("oldest_due_seconds:")}
+    assert (unserved, len(unserved) + 1) == (problems, len(found["problems"]))
 
     stack.start_worker("worker1")
     stack.wait_for(lambda: landed(stack, 1), 20, "three records")
