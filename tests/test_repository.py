@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -290,3 +291,13 @@ def test_every_process_of_the_procfile_is_known() -> None:
     assert lines["console"] == "python -m deploy.console"
     assert lines["flower"].startswith("celery -A worker flower")
     assert lines["release"].endswith("switchboard check")
+
+
+def test_a_test_is_not_kept_apart_for_the_name_of_its_file() -> None:
+    """The conftest of one room is handed the tests of all: so hundreds of other rooms were once in no run of CI."""
+    files = ["tests/acceptance/test_follow_up.py", "tests/worker/ledger/test_follow_up.py"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-m", "load", *files]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {"tests/acceptance/test_follow_up.py"} == {
+        line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line
+    }

@@ -10,6 +10,7 @@ import pytest
 from tests.acceptance.receiver_process import ReceiverProcess
 from tests.acceptance.stack import Stack
 
+HERE = Path(__file__).parent
 LONG = frozenset(
     {
         "test_alerts.py",
@@ -47,9 +48,12 @@ LONG = frozenset(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes long as ``load``."""
+    """Mark what takes long as ``load``.
+
+    Pytest hands over the tests of every room, and some of their files have the same names.
+    """
     for item in items:
-        if item.path.name in LONG:
+        if item.path.parent == HERE and item.path.name in LONG:
             item.add_marker(pytest.mark.load)
 
 
