@@ -95,7 +95,7 @@ def _keep_our_logging(**_: Any) -> None:
     """Keep Celery from setting up its own logging; ours was set up when the configuration was read."""
 
 
-def _read_configuration(*, conf: Any, **_: Any) -> None:
+def _read_configuration(*, instance: Any, conf: Any, **_: Any) -> None:
     """Read the configuration before anything is consumed; every fault is told and the process ends with status 2."""
     try:
         environment, settings = read_startup(os.environ, specs=[vendor.spec for vendor in VENDORS.values()])
@@ -106,6 +106,7 @@ def _read_configuration(*, conf: Any, **_: Any) -> None:
     configure_logging(environment.log_format, environment.log_level, secrets=settings.secrets)
     callcap_threads = CALLCAP_THREADS if settings.callcap else 0
     pump_threads = min(len(settings.destinations), PUMP_THREADS)
+    instance.quiet = True  # the banner is no log line, and where it cannot be written Celery ends
     conf.worker_concurrency = pump_threads + DISPATCH_THREADS + CHORE_THREADS + callcap_threads
     _configured.append((environment, settings))
 

@@ -5,8 +5,9 @@ import logging.config
 import sys
 import time
 from collections.abc import Iterable, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 import orjson
 import structlog
@@ -21,7 +22,22 @@ _LINE_PER_REQUEST = ("aiohttp.access", "tornado.access")
 """They write URLs, in which tokens stand; the metrics count requests."""
 
 
-_quick: list[BinaryIO] = []
+class _LastingStream:
+    """A stream whose faults cost lines and nothing else: a full disk, or a reader that is gone."""
+
+    def __init__(self, stream: TextIO | BinaryIO) -> None:
+        self._stream: Any = stream
+
+    def write(self, line: Any) -> None:
+        with suppress(OSError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
+_quick: list[_LastingStream] = []
 """The streams of quick lines; empty: they go through the logger, or nowhere."""
 
 
@@ -58,14 +74,16 @@ def configure_logging(
     stream = sys.stderr if stream is None else stream
     secrets = tuple(secrets)
     number = logging.getLevelNamesMapping()[level.upper()]
+    lasting = _LastingStream(stream)
     first: list[Processor] = [structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info]
     last: list[Processor]
     factory: Any
     # Our own lines go straight to the stream: the way through the logging module costs twice as much.
     if log_format == "json":
         last = [_as_json]
-        factory = structlog.BytesLoggerFactory(file=stream.buffer)
-        _quick[:] = [stream.buffer] if number <= logging.INFO else []
+        lines = _LastingStream(stream.buffer)
+        factory = structlog.BytesLoggerFactory(file=cast("BinaryIO", lines))
+        _quick[:] = [lines] if number <= logging.INFO else []
     else:
         _quick.clear()
         last = [
@@ -73,7 +91,7 @@ def configure_logging(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback),
         ]
-        factory = structlog.WriteLoggerFactory(file=stream)
+        factory = structlog.WriteLoggerFactory(file=cast("TextIO", lasting))
     structlog.configure(
         processors=[*first, redactor(secrets, trusts_event=True), *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -81,7 +99,7 @@ def configure_logging(
         cache_logger_on_first_use=False,  # a second call must reach every logger
     )
     chain = [structlog.stdlib.add_logger_name, *first, redactor(secrets, trusts_event=False)]
-    logging.config.dictConfig(_foreign_config(chain, last, number=number, stream=stream))
+    logging.config.dictConfig(_foreign_config(chain, last, number=number, stream=lasting))
     logging.captureWarnings(capture=True)
 
 
@@ -96,7 +114,9 @@ def _as_text(_logger: Any, _method: str, line: Any) -> str:
     return line.decode() if isinstance(line, bytes) else str(line)
 
 
-def _foreign_config(chain: list[Processor], last: list[Processor], *, number: int, stream: TextIO) -> dict[str, Any]:
+def _foreign_config(
+    chain: list[Processor], last: list[Processor], *, number: int, stream: _LastingStream
+) -> dict[str, Any]:
     """Return the one configuration of the logging module, through which Celery, kombu, redis and aiohttp write."""
     quiet = number if number <= logging.DEBUG else max(number, logging.WARNING)
     return {

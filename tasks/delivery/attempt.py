@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 class Wire:
     """Hands requests on and keeps the last one and its reply, for the attempt log.
 
-    All requests of an attempt together get ``timeout_s``.
+    All requests of an attempt together get ``timeout_s``, less what is taken of it before the first.
     """
 
     http: Http
@@ -33,13 +33,13 @@ class Wire:
 
     async def send(self, request: Request, *, timeout_s: float | None = None) -> Response:
         """Send as ``Http`` does, within what is left of the attempt's time; raises ``Transient`` as it does."""
-        left_s = self.timeout_s
         if self.request is None:
-            self._until = monotonic() + left_s
+            self._until = monotonic() + self.timeout_s
+            left_s = self.timeout_s
         else:
             left_s = self._until - monotonic()
-            if left_s <= 0:
-                raise errors.Transient("timeout", "no time left for another request", unknown=True)
+        if left_s <= 0:
+            raise errors.Transient("timeout", "no time left for a request", unknown=self.request is not None)
         self.request, self.response = request, None
         self.response = await self.http.send(request, timeout_s=min(left_s, timeout_s or left_s))
         return self.response

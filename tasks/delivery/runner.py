@@ -79,6 +79,7 @@ class Runner:
                 if until is not None and not ready.skip:
                     return (await self._finish_writer.write(put_off(claimed, until=until, now=started))).more_due
                 skip = ready.skip or await self._look_up(ready, now=started)
+                wire.timeout_s -= monotonic() - began  # the lease covers one timeout, whatever Redis took of it
                 if skip == NO_FRESH_LIST:
                     end = put_off(claimed, until=started + LIST_LOOK, now=started, reason=skip)
                     return (await self._finish_writer.write(end)).more_due

@@ -114,7 +114,7 @@ def main() -> int:
 
 
 def _warnings(system: System) -> Counter[str]:
-    """Count what the processes warned of, by event; Celery's banner is no log line."""
+    """Count what the processes warned of, by event."""
     texts = (text for name in system.stack.processes for text in system.stack.log(name).splitlines())
     lines = (json.loads(text) for text in texts if text.startswith("{"))
     return Counter(line["event"].splitlines()[0][-60:] for line in lines if line["level"] not in {"debug", "info"})

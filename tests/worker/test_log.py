@@ -160,3 +160,20 @@ def test_quick_lines_are_lines_like_the_others(stream: Stream, log_format: str, 
         first = json.loads(text.splitlines()[0])
         wanted = {"timestamp": "2026-03-02T12:00:00.500000Z", "level": "info", "event": "webhook.taken"}
         assert {**wanted, "call_id": "c1"} == first
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_stream_that_takes_nothing_harms_nobody(stream, form):
+    """A full disk, or a reader that is gone; the lines are lost."""
+
+    class Full(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    configure_logging(form, stream=io.TextIOWrapper(io.BufferedWriter(Full(), 16), encoding="utf-8"))
+    structlog.get_logger("ours").info("call.planned", call_id="1122334")
+    logging.getLogger("celery").warning("theirs")
+    write_quick("webhook.taken", [(1.0, {"call_id": "1122334"})])

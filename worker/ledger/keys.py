@@ -280,7 +280,7 @@ KEYS = (
         name=WORKERS_KEY,
         type="zset",
         holds="names of worker processes, by their last tick",
-        lifetime="each a day after its last tick",
+        lifetime="each an hour after its last tick",
     ),
     Key(
         name=SIGN_INS_KEY,

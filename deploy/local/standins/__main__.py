@@ -23,7 +23,7 @@ def main() -> int:
         "--records", type=Path, help="a file to keep the records in; default: they end with the process"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the chance in fail_rate")
-    parser.epilog = "Accepted keys and accounts: STANDINS_KAPTURE_KEYS=one,two and the like; see accounts.py."
+    parser.epilog = "Accepted keys and accounts: STANDINS_KAPTURE_KEYS=one,two and the like; see store.py."
     options = parser.parse_args()
     store = Store(seed=options.seed)
     if options.records is not None:

@@ -62,7 +62,7 @@ class Fault:
     ``mode``: ``drop`` resets the connection without having done anything, ``hang`` answers nothing for ``hang_s`` and
     then drops; ``store_then_...`` does the same after the request was carried out; ``close`` answers as ever, with
     keep-alive, and closes the connection behind the answer. ``status``, ``body`` and ``headers`` are an answer of the
-    fault's own, given instead of the vendor's, and ``says`` names one of the vendor's document (see ``sayings.py``);
+    fault's own, given instead of the vendor's, and ``says`` names one of the vendor's document (``SAYINGS`` below);
     with ``store`` the request is carried out all the same.
     """
 
