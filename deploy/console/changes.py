@@ -129,11 +129,18 @@ class Changes:
 
         async def run() -> Outcome:
             was = await admin.resume(self._session.ledger, name, by=self._does("destinations.resume", name))
-            text = f"{name} is sent to again." if was else f"{name} was sent to all the time."
+            text = (
+                f"{name} is sent to again: what waits goes out now, and this page follows it."
+                if was
+                else f"{name} was sent to all the time."
+            )
             return Outcome(text=text, count=int(bool(was)))
 
         return Proposal(
-            question=f"Send to {name} again?", button="Resume", run=run, warning="What waits for it is sent at once."
+            question=f"Send to {name} again?",
+            button="Resume",
+            run=run,
+            warning="What waits for it is sent at once. If it refuses again, it is blocked again, and nothing is lost.",
         )
 
     async def test(self, fields: Fields) -> Proposal:
@@ -147,7 +154,8 @@ class Changes:
             await note(self._session.ledger, self._does("destinations.test", name))
             tested = await actions.test_destination(destination)
             answer = f"{tested.words or 'an answer'} ({tested.milliseconds} ms)" if tested.ok else tested.words
-            text = f"{name}: {'all is well' if tested.ok else why(tested.reason)}. {tested.did}. {answer}"
+            then = " If it is still blocked or paused, resume it: what waits is sent then." if tested.ok else ""
+            text = f"{name}: {'all is well' if tested.ok else why(tested.reason)}. {tested.did}. {answer}.{then}"
             return Outcome(text=text, count=1, ok=tested.ok, details=tested.shape())
 
         return Proposal(

@@ -77,8 +77,8 @@ class Measures:
             Series("19 of 20 within", "warn", [one.quantile(0.95) for one in columns]),
         ]
         whole = added(columns)
-        told = f"half within {whole.quantile(0.5)} s, 19 of 20 within {whole.quantile(0.95)} s"
-        return lines(self._labels(zone), series, title=f"From call to CRM: {told}", unit="s")
+        told = f"half within {whole.quantile(0.5) or 0:g} s, 19 of 20 within {whole.quantile(0.95) or 0:g} s"
+        return lines(self._labels(zone), series, title=f"From the call's end to the vendor: {told}", unit="s")
 
     def _labels(self, zone: ZoneInfo) -> list[str]:
         return [f"{datetime.fromtimestamp(begin / 1000, UTC).astimezone(zone):%H:%M}" for begin in self.begins_ms]
