@@ -2,10 +2,10 @@
 
 import os
 import subprocess
-import tarfile
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 from typing import ClassVar
 
 from redis import Redis
@@ -121,8 +121,8 @@ class MixedSystem(System):
 
 def earlier_code(folder: Path, commit: str) -> Path:
     """Return a folder with the code of an earlier commit, out of this repository's history."""
-    command = ["git", "-c", f"safe.directory={ROOT}", "archive", commit]
+    command = ["git", "-c", f"safe.directory={ROOT}", "archive", "--format=zip", commit]
     packed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
-    with tarfile.open(fileobj=BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")
+    with ZipFile(BytesIO(packed)) as archive:
+        archive.extractall(folder)
     return folder
