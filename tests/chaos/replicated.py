@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from zipfile import ZipFile
 from typing import ClassVar
+from zipfile import ZipFile
 
 from redis import Redis
 
