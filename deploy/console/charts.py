@@ -86,7 +86,7 @@ def _axes(labels: Sequence[str], most: float, width: float) -> list[Markup]:
     step = max(1, len(labels) // 8)
     return parts + [
         text.format(_LEFT + (place + 0.5) * width, HEIGHT - 6, "middle", labels[place])
-        for place in range(0, len(labels), step)
+        for place in range(step // 2, len(labels), step)  # not at the edge, where the axis has its 0
     ]
 
 
