@@ -71,7 +71,7 @@ def configure_logging(
 
     May be called again, such as once the settings' ``secrets`` are known; they are blanked wherever they appear.
     """
-    stream = sys.stderr if stream is None else stream
+    stream = _own(sys.stderr if stream is None else stream)
     secrets = tuple(secrets)
     number = logging.getLevelNamesMapping()[level.upper()]
     lasting = _LastingStream(stream)
@@ -101,6 +101,14 @@ def configure_logging(
     chain = [structlog.stdlib.add_logger_name, *first, redactor(secrets, trusts_event=False)]
     logging.config.dictConfig(_foreign_config(chain, last, number=number, stream=lasting))
     logging.captureWarnings(capture=True)
+
+
+def _own(stream: TextIO) -> TextIO:
+    """Return another object for the same file: what cannot be written stays in it, and is no fault at the exit."""
+    try:
+        return open(stream.fileno(), "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    except OSError:
+        return stream
 
 
 def _as_json(_logger: Any, method: str, event: MutableMapping[str, Any]) -> bytes:

@@ -129,19 +129,13 @@ class Changes:
 
         async def run() -> Outcome:
             was = await admin.resume(self._session.ledger, name, by=self._does("destinations.resume", name))
-            text = (
-                f"{name} is sent to again: what waits goes out now, and this page follows it."
-                if was
-                else f"{name} was sent to all the time."
-            )
-            return Outcome(text=text, count=int(bool(was)))
+            again = f"{name} is sent to again: what waits goes out now, and this page follows it."
+            return Outcome(text=again if was else f"{name} was sent to all the time.", count=int(bool(was)))
 
         return Proposal(
-            question=f"Send to {name} again?",
-            button="Resume",
-            run=run,
+            question=f"Send to {name} again?", button="Resume", run=run,
             warning="What waits for it is sent at once. If it refuses again, it is blocked again, and nothing is lost.",
-        )
+        )  # fmt: skip
 
     async def test(self, fields: Fields) -> Proposal:
         """Ask a destination something that creates nothing."""
