@@ -4,13 +4,13 @@
 PYTHON ?=
 ARGS =
 VERSION =
-JOBS = 2
+JOBS = 3
 VENV = .venv/bin
 PYTEST ?= $(VENV)/python -m pytest
-STACKS = tests/acceptance/test_up.py tests/acceptance/test_receiver_master.py
+STACKS = tests/acceptance/test_up.py tests/acceptance/test_receiver_master.py tests/acceptance/test_drift.py tests/acceptance/test_switch.py
 UNIT = tests/schemas tests/worker/config tests/tasks tests/receiver
 
-.PHONY: help setup run test unit coverage stacks covered load shots lint artefacts sbom matrix bench chaos soak lock release clean
+.PHONY: help setup run test unit coverage stacks browser covered load shots lint artefacts sbom matrix bench chaos soak lock release clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is to make
@@ -29,13 +29,16 @@ test: setup ## run the tests, but for those that take minutes
 unit: setup ## run the tests that need no server and no process of their own, in half a minute
 	@$(PYTEST) -n $(JOBS) --dist loadgroup -m "unit and not load" --hypothesis-profile unit $(or $(ARGS),$(UNIT))
 
-coverage: setup ## run make test and make stacks under coverage.py, then make covered
+coverage: setup ## run make test, make stacks and make browser under coverage.py, then make covered
 	@$(VENV)/coverage erase
-	@$(MAKE) --no-print-directory test stacks PYTEST="$(VENV)/coverage run -m pytest"
+	@$(MAKE) --no-print-directory test stacks browser PYTEST="$(VENV)/coverage run -m pytest"
 	@$(MAKE) --no-print-directory covered
 
-stacks: setup ## run, one after the other, the tests of switchboard up and of several receivers on one port, which make test leaves out
+stacks: setup ## run, one after the other, tests of whole stacks that make test leaves out
 	@$(PYTEST) -n 0 -m load $(or $(ARGS),$(STACKS))
+
+browser: setup ## run the console's tests in a real browser, Debian's chromium, which make test leaves out
+	@$(PYTEST) -n $(JOBS) -m load tests/console/test_browser.py $(ARGS)
 
 covered: ## print what the last measured run covered, and fail where that is less than 85 % of a file
 	@$(VENV)/coverage combine --quiet

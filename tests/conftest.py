@@ -21,7 +21,7 @@ from schemas.call import Call
 from tests.redis_pair import RedisPair
 from tests.standins_process import running_standins
 
-settings.register_profile("switchboard", deadline=None)  # no test is about time
+settings.register_profile("switchboard", deadline=None, max_examples=50)  # no test is about time
 settings.register_profile("unit", deadline=None, max_examples=10)  # make unit is for a quick look
 settings.load_profile("switchboard")
 

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from deploy.local.redis_server import RedisServer
 from tests.chaos.proxy import Proxy
@@ -25,6 +27,8 @@ class RedisPair:
         for server in (primary, replica):
             with self._client(server) as client:
                 client.config_set("repl-diskless-sync-delay", 0)  # 5 s where more replicas may come
+                with suppress(ResponseError):  # Redis 6.2 does not wait for its replicas
+                    client.config_set("shutdown-timeout", 0)
         with self._client(replica) as client:
             client.replicaof("127.0.0.1", primary.port)
         self._wait(lambda: self._linked(replica, primary))

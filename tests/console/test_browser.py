@@ -19,6 +19,8 @@ from tests.console.test_changes import died, states
 from worker.ledger import admin
 from worker.ledger.records import Verdict
 
+pytestmark = pytest.mark.load  # make browser, and in CI: make test wants no browser
+
 PAGES = (
     "/", "/calls", "/calls/shown", "/destinations", "/destinations/dialler", "/dead", "/quarantine", "/numbers",
     "/suppressed", "/report", "/audit",

@@ -20,7 +20,9 @@ def connect(url: str) -> LastingConnection:
     """Open kombu's connection to the Redis that a ``REDIS_URL`` names."""
     settings = broker_settings(RedisAddress.parse(url))
     return LastingConnection(
-        settings["broker_url"], ssl=settings["broker_use_ssl"], transport_options=settings["broker_transport_options"]
+        settings["broker_url"],
+        ssl=settings["broker_use_ssl"],
+        transport_options=settings["broker_transport_options"] | {"max_retries": 1, "interval_start": 0},
     )
 
 
