@@ -208,10 +208,12 @@ class Pump:
         """Wait for the attempts under way; once they are cut, not for long."""
         clock = asyncio.get_running_loop().time
         while self._busy:
-            self._changed.clear()
-            if not await self._change(within_s=None if self._cut_until is None else self._cut_until - clock()):
+            if self._cut_until is not None and clock() >= self._cut_until:
                 log.warning("delivery.unrecorded", destination=self.destination.name, count=len(self._under_way))
                 return
+            # Two may wait here, a run and whoever waits for its end: that one of them cleared it says nothing.
+            self._changed.clear()
+            await self._change(within_s=None if self._cut_until is None else self._cut_until - clock())
 
     async def _claim(self, want: int) -> None:
         """Claim and start attempts; note whether there is more to claim, and from when the rate allows it."""

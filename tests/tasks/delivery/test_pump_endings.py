@@ -29,6 +29,28 @@ async def test_stop_claims_nothing_more_and_lets_attempts_end(driver: Driver, fa
     assert ["delivered"] * 3 + ["queued"] == await driver.states("c1", "c2", "c3", "c4")
 
 
+async def test_whoever_waits_for_the_end_sees_the_last_attempt_end(driver: Driver, fake: FakeDeliverer):
+    """Also beside the run, which waits for the same: of two that were woken by one end, one thought its time over."""
+    await driver.make("c1", "c2", "c3")
+    fake.hold("c1", "c2", "c3")
+    pump = make_pump(fake)
+    run = asyncio.create_task(pump.run())
+    await fake.until(under_way=3)
+    pump.stop()
+    ends = [asyncio.create_task(pump.ended()) for _ in range(2)]
+    for count, name in enumerate(("c1", "c2"), start=1):
+        fake.let_go(name)
+        await fake.until(delivered=count)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert [False] * 3 == [one.done() for one in (run, *ends)]
+    fake.let_go()
+    await finished(run)
+    await asyncio.gather(*ends)
+
+    assert ["delivered"] * 3 == await driver.states("c1", "c2", "c3")
+
+
 async def test_stop_ends_a_run_that_waits_for_its_rate(driver: Driver, fake: FakeDeliverer):
     """A slow rate does not hold up a shutdown."""
     await driver.make("c1", "c2")

@@ -113,7 +113,11 @@ async def process(driver: Driver, tmp_path: Path) -> AsyncIterator[Process]:
     """Return a process; nothing of it is under way after a test."""
     made = Process(driver, tmp_path)
     yield made
-    await made.end()
+    try:
+        async with asyncio.timeout(30):
+            await made.end()
+    except TimeoutError:
+        raise AssertionError([vars(pump) for pump in made.pumps.values()]) from None
 
 
 async def accept(driver: Driver, *names: str, service: str = "123") -> None:
