@@ -7,7 +7,7 @@ VERSION =
 JOBS = 2
 VENV = .venv/bin
 PYTEST ?= $(VENV)/python -m pytest
-STACKS = tests/acceptance/test_up.py tests/acceptance/test_receiver_master.py tests/acceptance/test_drift.py tests/acceptance/test_switch.py
+STACKS = tests/acceptance/test_up.py tests/acceptance/test_receiver_master.py tests/acceptance/test_drift.py tests/acceptance/test_switch.py tests/acceptance/test_traces.py
 UNIT = tests/schemas tests/worker/config tests/tasks tests/receiver
 
 .PHONY: help setup run test unit coverage stacks browser covered load shots lint artefacts sbom matrix bench chaos soak lock release clean

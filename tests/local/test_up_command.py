@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from deploy.cli.main import main
 from deploy.local.redis_server import HOW_TO_INSTALL
+from deploy.local.up import Interrupted
 
 OURS = ("REDIS_URL", "SWITCHBOARD_CONFIG", "DELACON_TOKEN", "SPOOL_PATH", "PORT", "HOST", "REDIS_SERVER_BIN")
 
@@ -98,6 +99,41 @@ def test_whoever_asks_for_json_gets_one_value(folder: Path) -> None:
     assert 1 == result.exit_code
     assert not json.loads(result.stdout)["landed"]
     assert json.loads(result.stdout)["error"] in result.stderr
+
+
+class Shown:
+    """A board as the run left it."""
+
+    def __init__(self, *, landed: bool) -> None:
+        self.landed = landed
+
+    def as_json(self) -> dict[str, object]:
+        """Return what the command prints."""
+        return {"landed": self.landed, "counts": {}, "calls": [{"call_id": "SB-1001"}]}
+
+
+@pytest.mark.parametrize(("landed", "status"), [(True, 0), (False, 1)])
+def test_the_status_says_whether_all_landed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, landed: bool, status: int
+) -> None:
+    """With ``--once``, and the board as JSON where it is asked for."""
+    monkeypatch.setattr("deploy.cli.up._run", lambda *_: Shown(landed=landed))
+    plain, said = up("--once"), up("--once", "--json")
+
+    assert [status] * 2 == [plain.exit_code, said.exit_code]
+    assert ("", Shown(landed=landed).as_json()) == (plain.stdout, json.loads(said.stdout))
+
+
+def test_an_interrupted_once_has_not_landed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status 1; without ``--once`` Ctrl-C is how it ends."""
+
+    def interrupted(*_: object) -> None:
+        raise Interrupted
+
+    monkeypatch.setattr("deploy.cli.up._run", interrupted)
+
+    assert [1, 0] == [up("--once").exit_code, up().exit_code]
+    assert "interrupted" == json.loads(up("--once", "--json").stdout)["error"]
 
 
 def test_json_is_for_once_alone(folder: Path) -> None:
