@@ -4,7 +4,7 @@
 PYTHON ?=
 ARGS =
 VERSION =
-JOBS = 2
+JOBS = 3
 VENV = .venv/bin
 PYTEST ?= $(VENV)/python -m pytest
 STACKS = tests/acceptance/test_up.py tests/acceptance/test_receiver_master.py tests/acceptance/test_drift.py tests/acceptance/test_switch.py tests/acceptance/test_traces.py
