@@ -231,7 +231,7 @@ def read_line(line: bytes) -> Incoming | None:
     """Read one line; ``None`` where it is none."""
     try:
         version, received_us, call_id, record, *_ = orjson.loads(line)
-    except ValueError:
+    except (ValueError, TypeError):  # no JSON, or JSON that is no list
         return None
     whole = version == VERSION and isinstance(received_us, int) and isinstance(call_id, str) and isinstance(record, str)
     return Incoming(call_id, received_us, record) if whole else None

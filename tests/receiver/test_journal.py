@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -170,3 +171,9 @@ def test_any_line_is_an_event_or_none(line: bytes):
     assert found is None or isinstance(found, Incoming)
     assert read_line(orjson.dumps([1, 5, "c", "s{}", "more"])) == Incoming("c", 5, "s{}")
     assert read_line(orjson.dumps([2, 5, "c", "s{}"])) is None
+
+
+@pytest.mark.parametrize("line", [b"0", b"null", b"true", b"{}", b'"text"', b"[]", b"[1]", b"nonsense"])
+def test_json_that_is_no_event_is_none(line: bytes):
+    """A torn line may be JSON by itself."""
+    assert None is read_line(line)
