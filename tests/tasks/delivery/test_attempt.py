@@ -198,3 +198,14 @@ async def test_all_requests_of_an_attempt_share_its_time(make_call):
     await tried(Saying(Receipt(), sends=3), order, Timed())
 
     assert 20.0 == budgets[0] > budgets[1] > budgets[2] > 0
+
+
+async def test_what_is_taken_of_the_time_before_the_first_request_is_gone():
+    """Redis was slow: nothing is sent that could outlive the lease, and nobody need wonder whether it landed."""
+    http = FakeHttp()
+    wire = Wire(http, 20.0)
+    wire.timeout_s -= 20.5
+
+    with pytest.raises(errors.Transient) as raised:
+        await wire.send(Request(method="POST", url="https://crm.example.com/"))
+    assert ("timeout", False, None) == (raised.value.reason, raised.value.unknown, wire.request)
