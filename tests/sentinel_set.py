@@ -154,7 +154,7 @@ class SentinelSet:
         self._proxies.append(proxy)
 
     def _log_in(self, server: RedisServer) -> bool:
-        """Give a server the logins of Sentinels and replicas, and its own at its primary; return ``True``."""
+        """Make the logins of Sentinels and replicas at a server, and its own at its primary; return ``True``."""
         with self._client(server) as client:
             for name, rules in _LOGINS.items():
                 client.execute_command("ACL", "SETUSER", name, *rules)

@@ -27,6 +27,7 @@ REASONS = {
     "schemas/record.py": "used by every room",
     "tasks/vendors/registry.py": "the one line of each vendor",
     "worker/build.py": "read by every process",
+    "worker/consumer.py": "workers alone load it",
     "worker/celery.py": "celery -A worker finds the app here",
     "worker/ledger/ledger.py": "every operation of the ledger, a script each",
     "worker/ledger/records.py": "every record that goes in or comes out, and how it is read",

@@ -1,11 +1,9 @@
 """Celery's connection to the broker, made to survive a Redis that goes away or moves, and to ask it for less."""
 
 from contextlib import suppress
-from time import monotonic
 from typing import Any
 
 from celery.app.amqp import AMQP
-from celery.worker.consumer import Consumer
 from kombu import Connection
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
@@ -22,16 +20,12 @@ WAITS = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
 """Seconds between two tries to connect. Kombu's own waits grow to 30, which a worker would sit out after an outage
 of minutes, while the ledger is there again and what is due is not taken."""
 
-EVENTS_S = 2.0
-"""How long Flower waits for what a task did. Celery's own consumer sends each event in the same pass of its loop: at 20
-calls a second, four tenths of what its thread did."""
-
 
 class _QoS(kombu_redis.QoS):  # type: ignore[misc]
     """Notes in Redis only those messages that nobody else would send again.
 
-    All but Callcap's are wake-ups: hints, and where one is lost the clock sends the next. To note and to acknowledge
-    each takes two round trips.
+    All but Callcap's are wake-ups: hints, and where one is lost the clock sends the next. To note one is a round trip,
+    and to acknowledge it another.
     """
 
     def append(self, message: Any, delivery_tag: str) -> None:
@@ -119,16 +113,3 @@ class LastingAMQP(AMQP):  # type: ignore[misc]
     """Celery's own class for ``Celery(amqp=...)``, with our connection."""
 
     Connection = LastingConnection
-
-
-class CalmConsumer(Consumer):  # type: ignore[misc]
-    """Celery's own consumer, that gathers task events and sends them together."""
-
-    _flush_by = 0.0
-
-    def on_send_event_buffered(self) -> None:
-        """Have what is gathered sent soon; Celery sends it at once when there are 24. Tasks' threads call this too."""
-        now = monotonic()
-        if self.hub and now >= self._flush_by:  # no flag: a lost connection clears what the loop has to do
-            self._flush_by = now + EVENTS_S
-            self.hub.call_soon(self.hub.call_later, EVENTS_S, self._flush_events)

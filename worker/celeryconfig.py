@@ -35,13 +35,13 @@ task_create_missing_queues = False  # a typo fails instead of vanishing
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 task_send_sent_event = False
 
-worker_consumer = "worker.amqp:CalmConsumer"
+worker_consumer = "worker.consumer:CalmConsumer"
 worker_pool = "threads"
 worker_prefetch_multiplier = 1
 worker_disable_prefetch = True  # a message waits in Redis for a free worker, not behind a busy one
 worker_hijack_root_logger = False  # structlog owns logging
 worker_redirect_stdouts = False
-worker_send_task_events = True  # Flower's eye; worker.amqp sends them together
+worker_send_task_events = True  # Flower's eye; worker.consumer sends them together
 worker_cancel_long_running_tasks_on_connection_loss = False  # attempts are fenced: let them finish
 
 broker_connection_retry_on_startup = True

@@ -1,16 +1,19 @@
 """How Celery gets back to its broker."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-from kombu import Consumer, Exchange, Producer, Queue
+from kombu import Connection, Consumer, Exchange, Producer, Queue
 
 from deploy.local.redis_server import RedisServer
-from worker.amqp import EVENTS_S, WAITS, CalmConsumer, LastingConnection
+from worker.amqp import WAITS, LastingConnection
 from worker.broker import direct_queue
 from worker.celery import app
+from worker.consumer import EVENTS_S, CalmConsumer
+
+BOTH = ("calls", "callcap")
 
 
 class EnoughSeenError(Exception):
@@ -68,19 +71,24 @@ def test_it_closes_when_redis_died_under_a_message_and_a_poll(make_redis_server)
     assert not connection.connected
 
 
-def test_a_wake_up_is_taken_without_a_note_and_a_request_of_callcap_with_one(redis_server: RedisServer):
-    """For the clock sends the next wake-up, and nobody the request. Both are gone when they are acknowledged."""
-    queues = [direct_queue("calls"), direct_queue("callcap")]
+@contextmanager
+def both_taken(url: str) -> Iterator[tuple[Connection, list[Any], Any]]:
+    """Take a wake-up and a request of Callcap; yields the connection, both messages, and a client of Redis."""
+    queues = [direct_queue(name) for name in BOTH]
     taken: list[Any] = []
-    with app.connection_for_read(redis_server.url) as connection, connection.channel() as channel:
+    with app.connection_for_read(url) as connection, connection.channel() as channel:
         for queue in queues:
             Producer(channel).publish(queue.name, exchange="", routing_key=queue.name, declare=[queue])
-        client = channel.client
         Consumer(connection.default_channel, queues, callbacks=[lambda _, message: taken.append(message)]).consume()
-        while len(taken) < 2:
+        while len(taken) < len(queues):
             with suppress(TimeoutError):
                 connection.drain_events(timeout=1)
+        yield connection, taken, channel.client
 
+
+def test_a_wake_up_is_taken_without_a_note_and_a_request_of_callcap_with_one(redis_server: RedisServer):
+    """For the clock sends the next wake-up, and nobody the request. Both are gone when they are acknowledged."""
+    with both_taken(redis_server.url) as (_, taken, client):
         assert [1, 1] == [client.hlen("unacked"), client.zcard("unacked_index")]
         for message in taken:
             message.ack()
@@ -89,18 +97,10 @@ def test_a_wake_up_is_taken_without_a_note_and_a_request_of_callcap_with_one(red
 
 def test_a_request_of_callcap_that_was_not_acknowledged_goes_back(redis_server: RedisServer):
     """A wake-up does not: its calls are due."""
-    queues = [direct_queue("calls"), direct_queue("callcap")]
-    taken: list[Any] = []
-    with app.connection_for_read(redis_server.url) as connection, connection.channel() as channel:
-        for queue in queues:
-            Producer(channel).publish(queue.name, exchange="", routing_key=queue.name, declare=[queue])
-        Consumer(connection.default_channel, queues, callbacks=[lambda _, message: taken.append(message)]).consume()
-        while len(taken) < 2:
-            with suppress(TimeoutError):
-                connection.drain_events(timeout=1)
+    with both_taken(redis_server.url) as (connection, _, client):
         connection.default_channel.close()
 
-        assert [0, 1] == [channel.client.llen(queue.name) for queue in queues]
+        assert [0, 1] == [client.llen(name) for name in BOTH]
 
 
 class Hub:
@@ -120,7 +120,7 @@ class Hub:
 def test_events_are_sent_together(monkeypatch: pytest.MonkeyPatch):
     """Those of two seconds at once, whatever became of the loop that was to send the last."""
     now = 100.0
-    monkeypatch.setattr("worker.amqp.monotonic", lambda: now)
+    monkeypatch.setattr("worker.consumer.monotonic", lambda: now)
     consumer = CalmConsumer.__new__(CalmConsumer)
     consumer.hub = hub = Hub()
     for after_s in (0, 0.1, EVENTS_S - 0.1, EVENTS_S, EVENTS_S + 0.1):
