@@ -147,9 +147,10 @@ class Changes:
         async def run() -> Outcome:
             await note(self._session.ledger, self._does("destinations.test", name))
             tested = await actions.test_destination(destination)
-            answer = f"{tested.words or 'an answer'} ({tested.milliseconds} ms)" if tested.ok else tested.words
+            said = "; ".join(filter(None, [tested.did, tested.words]))
+            passed = f"the test passed ({tested.milliseconds} ms)"
             then = " If it is still blocked or paused, resume it: what waits is sent then." if tested.ok else ""
-            text = f"{name}: {'all is well' if tested.ok else why(tested.reason)}. {tested.did}. {answer}.{then}"
+            text = f"{name}: {passed if tested.ok else why(tested.reason)}: {said}.{then}"
             return Outcome(text=text, count=1, ok=tested.ok, details=tested.shape())
 
         return Proposal(

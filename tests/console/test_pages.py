@@ -133,6 +133,20 @@ async def test_a_viewer_sees_no_number(console: Console) -> None:
     assert NATIONAL in operator.last
 
 
+async def test_a_blocked_destination_says_what_its_reader_can_do(console: Console) -> None:
+    """Who may act presses Test first; a viewer tells somebody."""
+    await console.book.call("refused", result="Unanswered")
+    await console.book.end("dialler", Verdict.HOLD, reason="unauthorized", effect="block:soon:unauthorized")
+    operator, viewer = await console.browser("ann"), await console.browser("vic")
+
+    await operator.get("/destinations/dialler")
+    await viewer.get("/destinations/dialler")
+    assert "Press “Test”" in operator.last
+    assert "If not, tell whoever looks after Switchboard" in operator.last
+    assert "Press “Test”" not in viewer.last
+    assert "Nothing is lost meanwhile. Tell whoever looks after Switchboard" in viewer.last
+
+
 async def test_a_user_of_one_destination_sees_that_one(console: Console) -> None:
     """Another destination's calls, deliveries and dead letters are not there, nor is what belongs to nobody."""
     await console.book.call("theirs", result="Answered")
