@@ -108,6 +108,7 @@ def test_a_worker_of_the_calls_alone_delivers_nothing_itself(make_stack):
         assert stack.post("create", start_of(f"q-{number}", f"+614915702{number:02}"))[0] == 200
         assert stack.post("update", end_of(f"q-{number}"))[0] == 200
     stack.wait_for(lambda: landed(stack, 5), 60, "all records")
+    # A line is written after its vendor's answer is noted.
+    stack.wait_for(lambda: stack.log("delivers").count("delivery.attempted") == 15, 60, "all lines")
 
     assert "delivery.attempted" not in stack.log("plans")
-    assert 15 == stack.log("delivers").count("delivery.attempted")

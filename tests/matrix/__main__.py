@@ -107,13 +107,12 @@ def main() -> int:
     missing = [one for one in SERVERS if options.only in one.name and one.name not in binaries]
     for one in missing:
         print(f"{one.name} is not here: {one.package} brings it", file=sys.stderr)
-    found: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     parts = [options.part] if options.part else PARTS
     holding = not missing
     if "speed" in parts:  # by turns, in one run
         compared = {name: one for name, one in binaries.items() if name in wanted or name == COMPARED}
         for name, rates in speed(compared).items():
-            found.setdefault(name, {})["speed"] = rates
+            _keep(name, "speed", rates)
     for name, binary in wanted.items():
         for part in parts:
             if part == "tests":
@@ -124,16 +123,22 @@ def main() -> int:
                 made = dict(differences(binary))
             else:
                 continue
-            found.setdefault(name, {})[part] = made
+            _keep(name, part, made)
             holding = holding and bool(made.get("holds", True))
-            _keep(found)
-    _keep(found)
-    print(f"\n{table(found, binaries)}")
+    print(f"\n{table(_kept(), binaries)}")
     return int(not holding)
 
 
-def _keep(found: dict[str, Any]) -> None:
+def _kept() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    return found
+
+
+def _keep(server: str, part: str, made: dict[str, Any]) -> None:
+    """Add what was found to what is kept now: another run may have added its own meanwhile."""
     KEPT.parent.mkdir(parents=True, exist_ok=True)
+    found = _kept()
+    found.setdefault(server, {})[part] = made
     KEPT.write_text(json.dumps(found, indent=1) + "\n")
 
 
