@@ -96,20 +96,21 @@ class Notifier:
 
     def _run(self) -> None:
         publish = self._connect()
-        before = time.monotonic()
-        while batch := self._next():
+        before = not_before = time.monotonic()
+        while batch := self._next(not_before):
             now, begun = time.monotonic(), time.thread_time()
             try:
                 sent = publish(batch)
             except Exception as error:  # noqa: BLE001  the clock wakes these calls instead
                 log.warning("wake.failed", error=type(error).__name__, calls=len(batch))
                 sent = True
+            rest = MAX_PAUSE_S
             if sent:
-                self._pause(pause_s(worked_s=time.thread_time() - begun, ids=len(batch), within_s=now - before))
+                rest = pause_s(worked_s=time.thread_time() - begun, ids=len(batch), within_s=now - before)
                 before = now
             else:
                 self._put_back(batch)
-                self._pause(MAX_PAUSE_S)
+            not_before = time.monotonic() + rest
 
     def _put_back(self, call_ids: list[str]) -> None:
         """Put ids back before those that came meanwhile; while the notifier ends, drop them."""
@@ -117,14 +118,13 @@ class Notifier:
             if not self._closed:
                 self._ids = dict.fromkeys(call_ids) | self._ids
 
-    def _pause(self, seconds: float) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed, seconds)
-
-    def _next(self) -> list[str]:
+    def _next(self, not_before: float) -> list[str]:
+        """Wait for ids, and until that time where they come sooner: who is not waited for costs no turn of a thread."""
         with self._changed:
             while not self._ids and not self._closed:
                 self._changed.wait()
+            if (pause := not_before - time.monotonic()) > 0:
+                self._changed.wait_for(lambda: self._closed, pause)
             batch = list(self._ids)[:MAX_MESSAGE]
             for call_id in batch:
                 del self._ids[call_id]

@@ -102,12 +102,12 @@ class Stack:
 
     def start_receiver(self, *options: str) -> None:
         """Start the receiver."""
-        self._spawn("receiver", [sys.executable, "-m", "receiver", *options])
+        self.spawn("receiver", [sys.executable, "-m", "receiver", *options])
 
     def start_worker(self, name: str, *options: str, app: str = "worker") -> None:
         """Start one worker process."""
         command = [sys.executable, "-m", "celery", "-A", app, "worker", "-n", f"{name}@test"]
-        self._spawn(name, [*command, "--without-gossip", "--without-mingle", *options])
+        self.spawn(name, [*command, "--without-gossip", "--without-mingle", *options])
 
     def stop(self) -> None:
         """Stop everything, receiver first; what has not ended after 25 s is killed."""
@@ -181,7 +181,8 @@ class Stack:
         with urllib.request.urlopen(f"{self.standins_url}/control/{path}", timeout=10) as reply:
             return json.load(reply)
 
-    def _spawn(self, name: str, command: list[str]) -> None:
+    def spawn(self, name: str, command: list[str]) -> None:
+        """Start a process of the stack by its command."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command,

@@ -88,11 +88,12 @@ class Proxy:
             await asyncio.gather(self._pipe(reader, out), back)
 
     async def _pipe_late(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hand each chunk on when its time has come; what is on its way when the other end goes is lost."""
+        """Hand each chunk on when its time has come, and the end too; what is on its way when that ends is lost."""
         with suppress(OSError):
             while chunk := await reader.read(65536):
                 self._loop.call_later(self._delay_s, self._write_late, writer, chunk)
-            writer.close()
+            # Redis 8.2 sends a replica the whole set over a second connection, and closes that when it has written it.
+            self._loop.call_later(self._delay_s, writer.close)
 
     @staticmethod
     def _write_late(writer: asyncio.StreamWriter, chunk: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.chaos.system import System
 from tests.sentinel_set import SentinelSet
 
 LAG_S = 3.0
+FOLLOWS_S = 60.0
 
 
 class SentinelSystem(System):
@@ -62,6 +64,11 @@ class LaggingSystem(System):
             client.config_set("repl-diskless-sync-delay", 0)
         with Redis.from_url(self.replica.url) as client:
             client.replicaof("127.0.0.1", self._between.port)
+            # Each step of the handshake takes LAG_S, and Redis 8.2 needs more of them than others.
+            deadline = time.monotonic() + FOLLOWS_S
+            while client.info("replication")["master_link_status"] != "up":
+                assert time.monotonic() < deadline, "the replica does not follow"
+                time.sleep(0.2)
         return url
 
     def lose_primary(self) -> None:
