@@ -33,13 +33,13 @@ async def _open() -> tuple["redis.Redis", ClientSession]:
     return redis.Redis.from_url(os.environ["REDIS_URL"]), ClientSession()
 
 
-@worker_init.connect  # type: ignore[untyped-decorator]
+@worker_init.connect
 def _start(**_: Any) -> None:
     threading.Thread(target=loop.run_forever, daemon=True).start()
     app.opened = asyncio.run_coroutine_threadsafe(_open(), loop).result()
 
 
-@app.task(name="calm.deliver")  # type: ignore[untyped-decorator]
+@app.task(name="calm.deliver")
 def deliver(call_id: str) -> None:
     """Take a call and post it three times."""
     asyncio.run_coroutine_threadsafe(_deliver(call_id, *app.opened), loop)
