@@ -25,6 +25,7 @@ _STATUS_LINE = re.compile(rb"[Hh][Tt][Tt][Pp]/(1\.[01]|2(?:\.0)?) +([1-9]\d\d)(?
 _HEAD_END = re.compile(rb"\n\r?\n")
 _LENGTH = re.compile(rb"[ \t]*\+?(\d+)")
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}(?![0-9a-fA-F])")
+_TRAILER = re.compile(rb"[ \t]|[^:]*:")  # the value of one may go on in the next line, as in a head
 _READ_HEADERS = frozenset(
     {b"connection", b"content-encoding", b"content-length", b"location", b"retry-after", b"transfer-encoding"}
 )
@@ -224,7 +225,7 @@ class HttpReply:
         if self._in_trailers:
             self._headers_left -= 1
             self._header_bytes_left -= len(line)
-            if line and (min(self._headers_left, self._header_bytes_left) < 0 or b":" not in line):
+            if min(self._headers_left, self._header_bytes_left) < 0 or (line and not _TRAILER.match(line)):
                 raise BrokenReply
             return not line
         if self._after_chunk:

@@ -45,7 +45,7 @@ _HUGE = (
     b"HTTP/1.1 200 OK\r\nX-A: %b\r\n\r\n" % (b"s" * 70_000), b"HTTP/1.1 200 OK\r\n%b\r\n" % (b"X-A: b\r\n" * 600),
     b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 300_000, b"HTTP/1.1 100 C\r\n\r\n" * 6_000,
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 60_000,
-    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(bytes(5_000_000)),
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(bytes(5_000_000), mtime=0),
 )  # fmt: skip
 
 
@@ -58,6 +58,11 @@ class Generated:
     stray: bytes
     """What it writes when the reply has been read."""
     closes: bool
+
+    @property
+    def raw(self) -> bytes:
+        """Return what is written, in one."""
+        return b"".join(self.pieces)
 
 
 def generate(dice: random.Random, number: int) -> Generated:
@@ -84,7 +89,7 @@ def _reply(dice: random.Random, token: bytes) -> bytes:
     match dice.randrange(10):
         case 0:
             lines.append(b"Content-Encoding: gzip")
-            body = gzip.compress(body)
+            body = gzip.compress(body, mtime=0)
         case 1:
             lines.append(b"content-encoding: deflate")
             body = zlib.compress(body)
