@@ -208,6 +208,29 @@ async def test_a_flood_beyond_what_may_wait_becomes_due(
     await dispatching
 
 
+async def test_no_more_calls_are_read_while_those_that_wait_find_room(
+    driver: Driver, process: Process, monkeypatch: pytest.MonkeyPatch
+):
+    """What waits unread is an id. Nothing is handed over here, so that every plan finds room."""
+    for name, value in {"READ": 16, "PLANNED": 4, "AHEAD": 32}.items():
+        monkeypatch.setattr(process_dispatcher, name, value)
+    process.serves.clear()
+    names = [f"c{number:03}" for number in range(200)]
+    await accept(driver, *names)
+    waiting = []
+    take = process.dispatcher._waiting.take
+
+    def taken(*args: Any, **options: Any) -> Any:
+        waiting.append(len(process.dispatcher._waiting))
+        return take(*args, **options)
+
+    monkeypatch.setattr(process.dispatcher._waiting, "take", taken)
+    await process.dispatch(*names)
+
+    assert ["queued"] * 200 == await driver.states(*names, destination="crm")
+    assert 32 < max(waiting) < 32 + 16
+
+
 async def test_what_another_worker_is_to_deliver_is_not_handed_over(driver: Driver, process: Process):
     """It consumes no messages of that vendor (``-Q``), or stopped to; somebody is woken instead."""
     process.serves.remove("crm")
