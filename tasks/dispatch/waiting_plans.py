@@ -12,10 +12,10 @@ Made = tuple[StoredCall, Plan]
 LEAST_TOGETHER = 16
 """As many slots to wait for while a group has so many plans: one script for one slot costs as much as for sixteen."""
 LONGEST_PAUSE_S = 0.03
-"""So long a group waits for slots at all of its destinations; then one is enough, and what has none becomes due.
+"""So long a group waits for a slot at a destination that has none while others of it have. Then it is left out until
+it has one again, and what it would have been handed becomes due.
 
-Written for any room at once, a quarter of a flood's deliveries became due beside destinations of one pace; a claim and
-a message for them cost more than the wait. Where one destination is slower, the others still get 50 slots each 30 ms.
+Of a flood to destinations of one pace so nothing becomes due; a claim and a message cost more than the wait.
 """
 
 
@@ -41,6 +41,8 @@ class WaitingPlans:
         self._clock = clock
         self._groups: dict[tuple[str, ...], _Group] = {}
         self._group_of: dict[str, _Group] = {}
+        self._starved: dict[str, float] = {}
+        """Since when a destination has had no slot while others had some."""
 
     def __len__(self) -> int:
         return len(self._group_of)
@@ -95,15 +97,21 @@ class WaitingPlans:
             del self._groups[group.destinations]
         return taken
 
-    @staticmethod
-    def _with_room(group: _Group, slots: Mapping[str, Slots | None], now: float) -> int:
-        """Say for how many of a group there is room: at all of its destinations or, after a moment, at any."""
-        there = [one for name in group.destinations if (one := slots[name]) is not None]
+    def _with_room(self, group: _Group, slots: Mapping[str, Slots | None], now: float) -> int:
+        """Say for how many of a group there is room at all of its destinations, but for those that are left out."""
+        there = {name: one for name in group.destinations if (one := slots[name]) is not None}
         if len(there) < len(group.destinations) or not there:
             return len(group.plans)
-        free = [one.free for one in there]
-        wanted = min(LEAST_TOGETHER, len(group.plans), *(max(1, one.all // 2) for one in there))
-        return max(free) if now - group.taken_at >= LONGEST_PAUSE_S else min(free) if min(free) >= wanted else 0
+        any_free = any(one.free > 0 for one in there.values())
+        for name, one in there.items():
+            if one.free > 0:
+                self._starved.pop(name, None)
+            elif any_free:
+                self._starved.setdefault(name, now)
+        awaited = [one for name, one in there.items() if now - self._starved.get(name, now) < LONGEST_PAUSE_S]
+        room = max(0, min((one.free for one in awaited), default=0))
+        wanted = min(LEAST_TOGETHER, len(group.plans), *(max(1, one.all // 2) for one in awaited))
+        return room if room >= wanted or now - group.taken_at >= LONGEST_PAUSE_S else 0
 
     @staticmethod
     def _overdue(group: _Group, before: float, most: int) -> int:

@@ -29,44 +29,80 @@ class Waiting:
 
 
 def test_plans_with_room_are_taken_in_their_order():
-    """After a moment as many as the destination with the most room takes: what is left elsewhere becomes due."""
+    """As many as all of their destinations take, after a moment however few."""
     waiting = Waiting(law=2, crm=1)
     for number in range(4):
         waiting.add(f"c{number}", "law", "crm")
     waiting.now += LONGEST_PAUSE_S * 1.01
 
-    assert ["c0", "c1"] == waiting.take()
-    assert 2 == len(waiting.plans)
+    assert ["c0"] == waiting.take()
+    assert 3 == len(waiting.plans)
 
 
 def test_a_group_waits_a_moment_for_room_at_all_of_its_destinations():
-    """So that nothing of it becomes due where they keep one pace; a slower one is left behind after that."""
+    """So that nothing of it becomes due where they keep one pace; a slower one is left out after that."""
     waiting = Waiting(law=0, crm=0)
     for number in range(100):
         waiting.add(f"c{number:02}", "law", "crm")
-    waiting.take()
-    waiting.slots |= {"law": Slots(2, 50), "crm": Slots(2, 50)}
     waiting.now += LONGEST_PAUSE_S * 1.01
-    assert 2 == len(waiting.take())
+    assert [] == waiting.take()
     waiting.slots |= {"law": Slots(50, 50), "crm": Slots(0, 50)}
     assert [] == waiting.take()
     waiting.slots["crm"] = Slots(LEAST_TOGETHER + 1, 50)
     assert LEAST_TOGETHER + 1 == len(waiting.take())
     waiting.slots |= {"law": Slots(50, 50), "crm": Slots(0, 50)}
+    assert [] == waiting.take()
     waiting.now += LONGEST_PAUSE_S * 1.01
 
     assert 50 == len(waiting.take())
 
 
+def test_a_destination_that_was_left_out_is_waited_for_once_it_has_a_slot_again():
+    """Until then nobody waits for it again, whichever plans come."""
+    waiting = Waiting(law=50, hung=0)
+    waiting.add("first", "law", "hung")
+    assert [] == waiting.take()
+    waiting.now += LONGEST_PAUSE_S * 1.01
+    assert ["first"] == waiting.take()
+    waiting.now += 3600
+    waiting.add("second", "law", "hung")
+    assert ["second"] == waiting.take()
+    waiting.slots["hung"] = Slots(1, 50)
+    waiting.add("third", "law", "hung")
+    assert ["third"] == waiting.take()
+    waiting.slots["hung"] = Slots(0, 50)
+    waiting.add("fourth", "law", "hung")
+
+    assert [] == waiting.take()
+
+
+def test_destinations_that_are_all_full_are_waited_for():
+    """However long their vendors take: the first slot that comes free is not used alone."""
+    waiting = Waiting(law=0, crm=0)
+    for number in range(40):
+        waiting.add(f"c{number:02}", "law", "crm")
+    assert [] == waiting.take()
+    waiting.now += 1
+    waiting.slots["law"] = Slots(30, 50)
+    assert [] == waiting.take()
+    waiting.now += LONGEST_PAUSE_S / 2
+    waiting.slots["crm"] = Slots(20, 50)
+
+    assert 20 == len(waiting.take())
+
+
 def test_calls_for_a_destination_without_room_hold_up_no_other():
-    """Whether it hangs alone or beside another one: any room is enough."""
+    """Whether it hangs alone or beside another one: any room is enough, after a moment."""
     waiting = Waiting(hung=0, law=5)
     for number in range(3):
         waiting.add(f"hung{number}", "hung")
         waiting.add(f"both{number}", "hung", "law")
         waiting.add(f"law{number}", "law")
+    taken = waiting.take()
+    waiting.now += LONGEST_PAUSE_S * 1.01
+    taken += waiting.take()
 
-    assert {"both0", "both1", "both2", "law0", "law1", "law2"} >= set(waiting.take())
+    assert {"both0", "both1", "both2", "law0", "law1", "law2"} >= set(taken)
     assert {"hung0", "hung1", "hung2"} <= set(waiting.plans._group_of)
 
 
@@ -171,7 +207,7 @@ def test_a_plan_takes_the_place_of_the_one_before_of_its_call():
     waiting.add("c1", "law", "crm", revision=2)
     assert 1 == len(waiting.plans)
     assert "c1" in waiting.plans
-    waiting.slots["crm"] = Slots(1, 50)
+    waiting.slots |= {"law": Slots(1, 50), "crm": Slots(1, 50)}
     [(_, plan)] = waiting.plans.take(10, patience_s=2, longest_s=10, kept=10)
 
     assert 2 == plan.revision
