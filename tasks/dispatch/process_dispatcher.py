@@ -17,7 +17,10 @@ from worker.traces import Traces
 READ = 64  # calls read in one round trip: merging them keeps the loop for some 5 ms
 PLANNED = 64  # calls planned in one round trip: some 3 ms of Redis
 AHEAD = 512
-"""Plans that wait for room while others find it: further calls are ids until then, a tenth of a plan's memory."""
+"""Plans that wait for room where others find it. Further calls are ids until then: a tenth of a plan's memory, and their
+events are merged once, for a merged call is remembered as long as a thousand others."""
+
+MOVING_S = 0.2  # plans of which none found room for so long hold up the reading of no other call
 
 KEPT = 20_000
 """Plans that wait for room, some 3 KB each. Beyond it the oldest are written without: their deliveries become due, and
@@ -55,8 +58,6 @@ class ProcessDispatcher:
         self._traces = traces
         self._waiting = WaitingPlans(self._slots)
         self._all = False
-        self._reads = True
-        """Whether to read further calls; as long as no plan that waits finds room, others behind them may."""
 
     async def step(self) -> Dispatched | None:
         """Plan until there is somebody to tell, or until nothing is left: ``None``.
@@ -65,9 +66,8 @@ class ProcessDispatcher:
         """
         try:
             while True:
-                read = self._reads and await self._read()
+                read = self._waiting.moving(within_s=MOVING_S) < AHEAD and await self._read()
                 made = self._waiting.take(PLANNED, patience_s=PATIENCE_S, longest_s=LONGEST_S, kept=KEPT)
-                self._reads = not made or len(self._waiting) < AHEAD
                 if made:
                     done = await self._write(made)
                     if done.wake_ups or done.no_start:
@@ -78,7 +78,7 @@ class ProcessDispatcher:
                     return None
         except BaseException:
             self._waiting.clear()
-            self._all, self._reads = False, True
+            self._all = False
             self._ids.leave()
             raise
 

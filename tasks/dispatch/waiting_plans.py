@@ -50,6 +50,11 @@ class WaitingPlans:
     def __contains__(self, call_id: str) -> bool:
         return call_id in self._group_of
 
+    def moving(self, *, within_s: float) -> int:
+        """Count the plans of groups of which some were taken so lately: those that hang are left out."""
+        since = self._clock() - within_s
+        return sum(len(group.plans) for group in self._groups.values() if group.taken_at >= since)
+
     def add(self, made: Iterable[Made]) -> None:
         """Let plans wait; one of a call that waits already takes the place of the one before."""
         now = self._clock()
