@@ -16,9 +16,11 @@ from worker.traces import Traces
 
 READ = 64  # calls read in one round trip: merging them keeps the loop for some 5 ms
 PLANNED = 64  # calls planned in one round trip: some 3 ms of Redis
-AHEAD = 512
-"""Plans that wait for room where others find it. Further calls are ids until then: a tenth of a plan's memory, and their
-events are merged once, for a merged call is remembered as long as a thousand others."""
+AHEAD = 256
+"""Plans that wait for room where others find it; further calls are ids until then, a tenth of a plan in memory.
+
+And so the merged call is still remembered when it is delivered: by then twice as many others were merged or delivered.
+"""
 
 MOVING_S = 0.2  # plans of which none found room for so long hold up the reading of no other call
 

@@ -494,7 +494,7 @@ def merged(call_id: str, events: tuple[str, ...], default_region: str, *, first_
     return made
 
 
-@lru_cache(maxsize=1024)  # calls: those under way between their dispatch and their last delivery; some 4 MB
+@lru_cache(maxsize=1024)  # calls: those between their plan and their last delivery, twice; some 4 MB
 def _shared(call_id: str, events: tuple[str, ...], default_region: str) -> Merged:
     return _merge(call_id, events, default_region)
 
