@@ -119,7 +119,7 @@ class Notifier:
                 self._ids = dict.fromkeys(call_ids) | self._ids
 
     def _next(self, not_before: float) -> list[str]:
-        """Wait for ids, and until that time where they come sooner: who is not waited for costs no turn of a thread."""
+        """Wait for ids and, where they come sooner, until that time; a pause that nobody notices wakes no thread."""
         with self._changed:
             while not self._ids and not self._closed:
                 self._changed.wait()

@@ -10,7 +10,7 @@ from schemas.phones import numbering_plan as plan
 from schemas.phones.written_number import Written, read_written
 
 MAX_TEXT = 250  # characters: what phonenumbers reads at most; it also bounds the memory of the cache
-CACHED = 2048  # numbers; reading one afresh takes some 20 us, and each is read more than once a delivery
+CACHED = 2048  # numbers; reading one afresh takes some 20 us, and a merge reads each more than once
 
 _OF_NO_PERSON = {PhoneNumberType.TOLL_FREE, PhoneNumberType.SHARED_COST}
 

@@ -225,7 +225,7 @@ class HttpReply:
         if self._in_trailers:
             self._headers_left -= 1
             self._header_bytes_left -= len(line)
-            if min(self._headers_left, self._header_bytes_left) < 0 or (line and not _TRAILER.match(line)):
+            if line and (min(self._headers_left, self._header_bytes_left) < 0 or not _TRAILER.match(line)):
                 raise BrokenReply
             return not line
         if self._after_chunk:

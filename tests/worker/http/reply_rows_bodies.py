@@ -66,6 +66,7 @@ CHUNKED_BODIES = [
     Row("no last line, and open", chunked(b"11\r\n" + YES + b"\r\n0\r\n"), TIMED_OUT, NEW, timeout_s=0.4),
     Row("trailers", chunked(CHUNKS.replace(b"0\r\n", b"0\r\nX-A: b\r\nX-C: d\r\n")), DELIVERED, KEPT),
     Row("a folded trailer", chunked(CHUNKS.replace(b"0\r\n", b"0\r\nX-A: b\r\n c\r\n")), DELIVERED, KEPT),
+    Row("499 headers and trailers", chunked(CHUNKS.replace(b"0\r\n", b"0\r\n" + b"X-A: b\r\n" * 499)), DELIVERED, KEPT),
     Row("a trailer without a colon", chunked(CHUNKS.replace(b"0\r\n", b"0\r\ngarbage\r\n")), BROKEN, NEW),
     Row("trailers without end", chunked(CHUNKS.replace(b"0\r\n", b"0\r\n" + b"X-A: b\r\n" * 600)), BROKEN, NEW,
         curl=DELIVERED, why="they count as headers",
