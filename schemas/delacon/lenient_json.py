@@ -18,6 +18,7 @@ _LONE_SURROGATE = re.compile(
 )
 _BLANKS = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
+_DEEPEST = 1024  # containers within each other: as deep as orjson reads
 _UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _CONTROL = re.compile(rb"[\x00-\x1f]")
 # A backslash before one is no escape, and stays none.
@@ -118,6 +119,11 @@ def _escape_controls(string: re.Match[bytes]) -> bytes:
 
 
 def _load_with_huge_numbers(body: bytes) -> Any:
+    depth = 0
+    for token in _TOKEN.findall(body):
+        depth += (token in {b"{", b"["}) - (token in {b"}", b"]"})
+        if depth > _DEEPEST:  # Python's own limit is another one in each version
+            raise ValueError("nested too deep")
     try:
         return json.loads(body.decode(), parse_int=str, parse_float=str, parse_constant=_refuse)
     except RecursionError as error:

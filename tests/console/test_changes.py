@@ -213,11 +213,13 @@ async def test_a_chore_waits_for_redis(console: Console) -> None:
     port = pool.connection_kwargs["port"]
 
     await sure(browser, "dead.replay", destination="dialler", cause=cause, rate="40")
-    pool.connection_kwargs["port"] = 1
+    for one in (pool.connection_kwargs, *map(vars, (*pool._available_connections, *pool._in_use_connections))):
+        one["port"] = 1
     await pool.disconnect()
     chore = console.chores.all()[0]
     await until(lambda: chore.state == "waiting")
-    pool.connection_kwargs["port"] = port
+    for one in (pool.connection_kwargs, *map(vars, (*pool._available_connections, *pool._in_use_connections))):
+        one["port"] = port
     shape = await _followed(console, browser)
 
     assert (shape["state"], shape["seen"]) == ("done", 60)
