@@ -143,6 +143,7 @@ class TestMending:
             b"{'a': 1}",
             b'{"a": ' + b"[" * 30_000,
             b'{"a": 1e400, "b": ' + b"[" * 2_000 + b"]" * 2_000 + b"}",
+            b'{"a": 1e400, "b": ' + b"[" * 600 + b"]" * 600 + b"}",
             b"\x1f\x8b\x08\x00",
         ],
     )
@@ -213,6 +214,12 @@ class TestMending:
         deep = "[" * 100 + "1.0" + "]" * 100
 
         assert {"key": deep} == texts_of(f'{{"key": {deep},}}')
+
+    def test_a_huge_number_beside_containers_within_each_other(self):
+        """Every version of Python reads as many."""
+        texts, _ = read_object(b'{"a": 1e400, "b": ' + b"[" * 500 + b"]" * 500 + b"}")
+
+        assert ("1e400", "[" * 500 + "]" * 500) == (texts["a"], texts["b"])
 
     @pytest.mark.parametrize(
         "worst",
