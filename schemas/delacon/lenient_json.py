@@ -125,14 +125,14 @@ def _load_with_huge_numbers(body: bytes) -> Any:
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     level, depth = [loaded], 0
-    while level := [inner for one in level for inner in _inner(one)]:
+    while level := [child for one in level for child in _children(one)]:
         depth += 1
         if depth > _DEEPEST:
             raise ValueError("nested too deep")
     return loaded
 
 
-def _inner(value: Any) -> Iterable[Any]:
+def _children(value: Any) -> Iterable[Any]:
     """Return what a container holds; nothing of another value."""
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 

@@ -1,7 +1,6 @@
 """What a call costs where few come: all CPU of receiver, worker and Redis, idle work included, by the calls."""
 
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -40,7 +39,9 @@ def _floor(system: System) -> None:
     stack.spawn("receiver", [sys.executable, "-m", FLOOR])
     stack.start_worker("worker0", "-P", "threads", "-c", "4", app=FLOOR)
     stack.wait_for(stack.receiver_answers, READY_S, "the floor's receiver")
-    time.sleep(3)  # its worker says nothing of when it consumes
+    stack.wait_for(
+        lambda: any(one["cmd"] == "brpop" for one in system.client.client_list()), READY_S, "the floor's worker"
+    )
 
 
 def _runs(start: Callable[[System], None], scale: Scale) -> dict[int, list[dict[str, Any]]]:

@@ -36,6 +36,13 @@ def alone(pair: RedisPair) -> None:
         client.replicaof("NO", "ONE")
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a write wait longer for its replica, which takes its time on a busy machine."""
+    monkeypatch.setattr("worker.ledger.ledger.CONFIRM_MS", 4000)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_what_a_replica_has_is_confirmed(redis_pair: RedisPair):
     """Also the same again, and an answer is what it is without replicas."""
     async with driver_of(redis_pair.url) as driver:
@@ -43,6 +50,7 @@ async def test_what_a_replica_has_is_confirmed(redis_pair: RedisPair):
         assert [Accepted.SAME] == await driver.ledger.accept([EVENT])
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_duplicate_is_confirmed_no_sooner_than_its_first_copy(redis_pair: RedisPair):
     """It writes nothing, so some servers answer WAIT at once by what its connection wrote before."""
     async with driver_of(redis_pair.url) as first, driver_of(redis_pair.url) as second:
@@ -85,6 +93,7 @@ async def test_more_replicas_than_there_are_confirm_nothing(redis_pair: RedisPai
         assert asyncio.get_running_loop().time() - began < 1
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_is_folded_or_kept_apart_is_confirmed_too(redis_pair: RedisPair):
     """An event that its call has no room for stands in quarantine, on a replica as well."""
     async with driver_of(redis_pair.url) as driver:
@@ -96,11 +105,9 @@ async def test_what_is_folded_or_kept_apart_is_confirmed_too(redis_pair: RedisPa
             await driver.ledger.accept(large)
 
 
-async def test_a_promoted_replica_is_given_the_scripts_that_it_lacks(
-    redis_pair: RedisPair, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.usefixtures("patient")
+async def test_a_promoted_replica_is_given_the_scripts_that_it_lacks(redis_pair: RedisPair):
     """They were loaded at the old primary; some servers do not pass that on."""
-    monkeypatch.setattr("worker.ledger.ledger.CONFIRM_MS", 4000)  # on a busy machine a replica takes its time
     async with driver_of(redis_pair.url) as driver:
         assert Accepted.NEW is await driver.accept("c0")
         await asyncio.to_thread(redis_pair.fail_over, cut=True)
@@ -127,10 +134,10 @@ def delivered(claimed: Claimed) -> Finish:
 
 async def test_an_end_that_its_replica_lacks_is_written_again_at_the_new_primary(redis_pair: RedisPair):
     """It holds up nobody meanwhile, and is not sent a second time."""
-    async with driver_of(redis_pair.url) as driver:
-        await driver.make("c1", "c2")
-        first, second = await driver.take()
-        await driver.redis.wait(1, 5000)
+    async with driver_of(redis_pair.url) as driver, driver_of(redis_pair.url, min_replicas=0) as unasked:
+        await unasked.make("c1", "c2")
+        first, second = await unasked.take()
+        await unasked.redis.wait(1, 5000)
         alone(redis_pair)
         writer = FinishWriter(driver.ledger)
         async with asyncio.timeout(5):
@@ -154,8 +161,8 @@ async def test_what_must_not_be_sent_twice_is_not_sent_before_a_replica_has_its_
     """Without its replica it goes back as if it had not been claimed; where a vendor knows its own, it is sent."""
     async with driver_of(redis_pair.url) as driver, driver_of(redis_pair.url, min_replicas=0) as unasked:
         unasked.time = driver.time
-        await driver.make("c1")
-        await driver.redis.wait(1, 5000)
+        await unasked.make("c1")
+        await unasked.redis.wait(1, 5000)
         alone(redis_pair)
         fake = FakeDeliverer(unasked)
         await finished(asyncio.create_task(make_pump(fake, driver.ledger, confirms=confirms).run()))
@@ -166,6 +173,7 @@ async def test_what_must_not_be_sent_twice_is_not_sent_before_a_replica_has_its_
             assert ("queued", 0) == (delivery.state, delivery.number)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_number_is_not_asked_for_before_a_replica_has_the_claim(redis_pair: RedisPair):
     """A provisioning that the new primary does not know of would be made a second time."""
     async with driver_of(redis_pair.url) as driver:
