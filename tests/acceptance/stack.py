@@ -89,6 +89,8 @@ class Stack:
         }
         self.code = ROOT
         """The tree that the next process runs."""
+        self.python = sys.executable
+        """The interpreter that runs it."""
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, *, workers: int = 1, receiver: bool = True) -> None:
@@ -102,11 +104,11 @@ class Stack:
 
     def start_receiver(self, *options: str) -> None:
         """Start the receiver."""
-        self.spawn("receiver", [sys.executable, "-m", "receiver", *options])
+        self.spawn("receiver", [self.python, "-m", "receiver", *options])
 
     def start_worker(self, name: str, *options: str, app: str = "worker") -> None:
         """Start one worker process."""
-        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-n", f"{name}@test"]
+        command = [self.python, "-m", "celery", "-A", app, "worker", "-n", f"{name}@test"]
         self.spawn(name, [*command, "--without-gossip", "--without-mingle", *options])
 
     def stop(self) -> None:

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from tests.bench import bodies
 from tests.bench.system import DESTINATIONS
+from worker.ledger import search
 from worker.ledger.admin import pause, resume
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import About, Incoming, NewDelivery, Plan
@@ -30,6 +31,8 @@ async def fill(ledger: Ledger, numbers: Sequence[int], destinations: tuple[str, 
 async def _seed(url: str, *, calls: int, first: int, destinations: tuple[str, ...]) -> None:
     async with Redis.from_url(url, decode_responses=True) as redis:
         ledger = Ledger(redis)
+        # As the first worker does before there is a call: one that finds calls indexes each again, as after an upgrade.
+        await search.fill(ledger, default_region="AU")
         for begin in range(first, first + calls, BATCH):
             await fill(ledger, range(begin, min(begin + BATCH, first + calls)), destinations)
 

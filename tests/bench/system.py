@@ -26,10 +26,8 @@ READY_S = 30.0
 class Vendor:
     """The vendor's process."""
 
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.vendor"], stdout=subprocess.PIPE, text=True, cwd=ROOT
-        )
+    def __init__(self, module: str = "tests.bench.vendor") -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", module], stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert self.process.stdout
         self.port = int(self.process.stdout.readline())
         self.url = f"http://127.0.0.1:{self.port}"
@@ -54,18 +52,18 @@ class System:
     """A Redis with AOF everysec, a vendor, and as much of the product as a row starts.
 
     ``common`` goes into every destination's table, ``appendfsync`` to Redis; ``binary``: another server than the usual.
-    ``config`` is the file, in place of the three destinations.
+    ``config`` is the file, in place of the three destinations; ``vendor`` the module of another stand-in.
     """
 
     def __init__(
         self, folder: Path, *, appendfsync: str = "everysec", common: str = "concurrency = 64",
-        binary: Path | None = None, config: str = CONFIG,
+        binary: Path | None = None, config: str = CONFIG, vendor: str = "tests.bench.vendor",
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.redis = RedisServer(folder / "redis", binary=binary or find_binary(os.environ), appendfsync=appendfsync)
         self.redis.start()
         self.client = redis_client.Redis.from_url(self.redis.url, decode_responses=True)
-        self.vendor = Vendor()
+        self.vendor = Vendor(vendor)
         self.stack = Stack(folder, redis_url=self.redis.url, standins_url=self.vendor.url, config=config, common=common)
         self._cpu: dict[str, float] = {}
 

@@ -11,6 +11,7 @@ import gc
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -23,13 +24,18 @@ REPLIES = {
     "kapture": b'{"Message":"Customer Added Successfully","Status":"Success","Kapture Customer Id":"500001"}',
 }
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
-_NUMBER = re.compile(rb'"(?:0|\+?61)4(\d{8})"')  # the caller, which numbers the call, in whichever form
+NUMBER = re.compile(rb'"(?:0|\+?61)4(\d{8})"')  # the caller, which numbers the call, in whichever form
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
 def answer(body: bytes) -> bytes:
     """Return a whole response."""
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def name_of(request: bytes) -> bytes:
+    """Return the vendor that a request is for: the first part of its path."""
+    return request[request.find(b" /") + 2 :].split(b"/", 1)[0].split(b" ", 1)[0]
 
 
 class Vendors:
@@ -74,11 +80,11 @@ class Connection(asyncio.Protocol):
     def __init__(self, vendors: Vendors) -> None:
         self._vendors = vendors
         self._buffer = b""
-        self._transport: asyncio.Transport
+        self.transport: asyncio.Transport
 
     def connection_made(self, transport: Any) -> None:
         """Keep the transport."""
-        self._transport = transport
+        self.transport = transport
 
     def data_received(self, data: bytes) -> None:
         """Answer each whole request."""
@@ -92,43 +98,43 @@ class Connection(asyncio.Protocol):
             if len(self._buffer) < end:
                 return
             request, self._buffer = self._buffer[:end], self._buffer[end:]
-            self._take(request, head_end + 4)
+            self.take(request, head_end + 4)
 
-    def _take(self, request: bytes, body_at: int) -> None:
+    def take(self, request: bytes, body_at: int) -> None:
+        """Answer a request whose body begins at ``body_at``."""
         vendors = self._vendors
-        name = request[request.find(b" /") + 2 :].split(b"/", 1)[0].split(b" ", 1)[0]
+        name = name_of(request)
         if name == b"control":
             if request.startswith(b"POST"):
                 vendors.reset(orjson.loads(request[body_at:]))
             reply = answer(orjson.dumps(vendors.report(), option=orjson.OPT_NON_STR_KEYS))
-            self._transport.write(reply)
+            self.transport.write(reply)
             return
         if name in vendors.refuse:
             vendors.refused += 1
-            self._transport.write(UNAVAILABLE)
+            self.transport.write(UNAVAILABLE)
             return
         if vendors.fail_rate and vendors.rng.random() < vendors.fail_rate:
-            self._transport.write(UNAVAILABLE)
+            self.transport.write(UNAVAILABLE)
             return
         now = time.monotonic()
         vendors.count += 1
         vendors.first_s = vendors.first_s or now
         vendors.last_s = now
-        if vendors.trace and (number := _NUMBER.search(request, body_at)):
+        if vendors.trace and (number := NUMBER.search(request, body_at)):
             vendors.seen.append((name, number[1], now))
         reply = vendors.answers.get(name) or vendors.answers[b"captorra"]
         delay_s = vendors.delay_s.get(name, 0.0) if vendors.delay_s else 0.0
         if delay_s > 0:
-            asyncio.get_running_loop().call_later(delay_s, self._transport.write, reply)
+            asyncio.get_running_loop().call_later(delay_s, self.transport.write, reply)
         elif delay_s == 0:
-            self._transport.write(reply)
+            self.transport.write(reply)
 
 
-async def serve() -> None:
+async def serve(connection: Callable[[], Connection]) -> None:
     """Serve until killed."""
-    vendors = Vendors()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(vendors), "127.0.0.1", 0, backlog=4096)
+    server = await loop.create_server(connection, "127.0.0.1", 0, backlog=4096)
     gc.freeze()
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
@@ -136,4 +142,5 @@ async def serve() -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve())
+        everything = Vendors()
+        runner.run(serve(lambda: Connection(everything)))
