@@ -7,6 +7,7 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
+    NumberFormat,
     NumberParseException,
     PhoneMetadata,
     PhoneNumber,
@@ -15,6 +16,7 @@ from phonenumbers import (
 )
 
 _NO_DIGITS = re.compile(r"\D+")
+_NO_GROUPS = re.compile(r"[^\\\d]+")
 _SHARED_CODES = frozenset(code for code, regions in COUNTRY_CODE_TO_REGION_CODE.items() if len(regions) > 1)
 _MEXICO, _MEXICO_DIGITS = 52, 10
 _OLD_MEXICAN_PREFIXES = ("1", "01", "044", "045")  # for mobiles and long distance, until August 2019
@@ -131,7 +133,16 @@ def e164_of(number: PhoneNumber) -> str:
 
 
 def national_of(number: PhoneNumber) -> str:
-    """Return the digits with the trunk prefix, as the country writes them."""
+    """Return the digits with the trunk prefix, as the country writes them.
+
+    Where a country's pattern only groups the digits, what it puts before them is looked up: 1.2 us instead of 12.
+    """
+    national = phonenumbers.national_significant_number(number)
+    for leading, whole, before in _formats(number.country_code or 0):
+        if (leading is None or leading.match(national)) and whole.fullmatch(national):
+            if before is None:
+                break
+            return before + national
     return _NO_DIGITS.sub("", phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL))
 
 
@@ -146,6 +157,36 @@ def _parse(text: str, region: str | None) -> PhoneNumber | None:
         return phonenumbers.parse(text, region)
     except NumberParseException:
         return None
+
+
+@lru_cache(maxsize=256)
+def _formats(code: int) -> tuple[tuple[re.Pattern[str] | None, re.Pattern[str], str | None], ...]:
+    """Return how numbers of a country code are written, in the order in which the library asks: the first that fits.
+
+    Of each: which leading digits it is for, which numbers, and the digits that it puts before theirs; ``None``: it does
+    more than that.
+    """
+    region = phonenumbers.region_code_for_country_code(code)
+    metadata = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    if metadata is None:
+        return ()
+    return tuple(
+        (
+            re.compile(one.leading_digits_pattern[-1]) if one.leading_digits_pattern else None,
+            re.compile(one.pattern or "(?!)"),
+            _put_before(one),
+        )
+        for one in metadata.number_format
+    )
+
+
+def _put_before(how: NumberFormat) -> str | None:
+    """Return the digits that a format puts before a number's own; ``None``: it moves, drops or adds others."""
+    first = how.national_prefix_formatting_rule or r"\1"
+    written = _NO_GROUPS.sub("", (how.format or "").replace(r"\1", first, 1))
+    before, at_first, groups = written.partition(r"\1")
+    in_order = "".join(rf"\{place}" for place in range(2, re.compile(how.pattern or "").groups + 1))
+    return before if at_first and groups == in_order and before.isdecimal() | (not before) else None
 
 
 @lru_cache(maxsize=256)
