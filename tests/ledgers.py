@@ -150,7 +150,10 @@ class Driver:
     async def end(self, claimed: Claimed, how: str, **changes: Any) -> Finished:
         """End a claim as ``ENDS`` names it."""
         verdict, effect = ENDS[how]
-        values: dict[str, Any] = {"verdict": verdict, "effect": effect, "history": claimed.history, "reason": how}
+        values: dict[str, Any] = {
+            "verdict": verdict, "effect": effect, "history": claimed.history, "reason": how,
+            "lease_end_ms": claimed.lease_end_ms,
+        }  # fmt: skip
         [finished] = await self.ledger.finish([Finish(key=claimed.key, fence=claimed.fence, **(values | changes))])
         return finished
 

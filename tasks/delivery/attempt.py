@@ -22,24 +22,21 @@ log = structlog.get_logger(__name__)
 class Wire:
     """Hands requests on and keeps the last one and its reply, for the attempt log.
 
-    All requests of an attempt together get ``timeout_s``, less what is taken of it before the first.
+    All requests of an attempt end by ``until``, in monotonic seconds; after it none begins, however long the process
+    stood still: the delivery may be another worker's by then.
     """
 
     http: Http
-    timeout_s: float
+    until: float
     request: Request | None = None
     response: Response | None = None
-    _until: float = 0.0
 
     async def send(self, request: Request, *, timeout_s: float | None = None) -> Response:
         """Send as ``Http`` does, within what is left of the attempt's time; raises ``Transient`` as it does."""
-        if self.request is None:
-            self._until = monotonic() + self.timeout_s
-            left_s = self.timeout_s
-        else:
-            left_s = self._until - monotonic()
+        left_s = self.until - monotonic()
         if left_s <= 0:
-            raise errors.Transient("timeout", "no time left for a request", unknown=self.request is not None)
+            begun = self.request is not None
+            raise errors.Transient("timeout", "no time left for a request", unknown=begun, counts=begun)
         self.request, self.response = request, None
         self.response = await self.http.send(request, timeout_s=min(left_s, timeout_s or left_s))
         return self.response

@@ -10,7 +10,7 @@ from redis import RedisError
 
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Finish, Finished
-from worker.ledger.scripts import NotConfirmedError
+from worker.ledger.scripts import NotConfirmedError, is_of_a_key
 
 log = structlog.get_logger(__name__)
 
@@ -79,13 +79,14 @@ class FinishWriter:
                 if self._confirming is None:
                     self._confirming = asyncio.create_task(self._confirm())
                 return answers
-            except RedisError as error:
-                log.warning("ledger.unavailable", ends=len(ends), error=type(error).__name__)
-                await asyncio.sleep(RETRY_S)
-            except Exception:
+            except Exception as error:
+                if isinstance(error, RedisError) and not is_of_a_key(error):
+                    log.warning("ledger.unavailable", ends=len(ends), error=type(error).__name__)
+                    await asyncio.sleep(RETRY_S)
+                    continue
                 if len(ends) > 1:
                     return [answer for end in ends for answer in await self._persist([end])]
-                # A bug of ours: the delivery is tried again after its lease, and all others go on.
+                # A bug of ours, or a key of a foreign type: `ledger check` finds the delivery, and all others go on.
                 log.exception("delivery.finish_failed", delivery_id=str(ends[0].key))
                 return [Finished(applied=False, gate_event="", verdict=ends[0].verdict)]
 

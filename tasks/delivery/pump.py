@@ -269,7 +269,8 @@ class Pump:
         log.warning("ledger.unconfirmed", destination=self.destination.name, count=len(items))
         ends = [
             Finish(
-                key=claimed.key, fence=claimed.fence, verdict=Verdict.UNCLAIM, reason=claimed.reason, effect="skip",
+                key=claimed.key, fence=claimed.fence, lease_end_ms=claimed.lease_end_ms,
+                verdict=Verdict.UNCLAIM, reason=claimed.reason, effect="skip",
                 delay_ms=UNCONFIRMED_MS, history=claimed.history,
             )
             for claimed in items
@@ -287,7 +288,7 @@ class Pump:
                 if self._cut_until is not None or monotonic() > until:
                     log.warning("delivery.not_begun", destination=self.destination.name, count=left)
                     return  # as after a kill: tried again after its lease
-                task = asyncio.ensure_future(self._deliver(item))
+                task = asyncio.ensure_future(self._attempt(item, until))
                 self._under_way.add(task)
                 self._promised -= 1
                 left -= 1
@@ -299,6 +300,13 @@ class Pump:
                 self._promised -= left
                 self._fresh -= left if fresh else 0
                 self._note_change()
+
+    async def _attempt(self, item: Claimed, until: float) -> bool:
+        """Deliver, unless the process stood still since the attempt was to begin."""
+        if monotonic() > until:
+            log.warning("delivery.not_begun", destination=self.destination.name, count=1)
+            return False
+        return await self._deliver(item)
 
     def _fresh_done(self, task: asyncio.Task[bool]) -> None:
         self._fresh -= 1

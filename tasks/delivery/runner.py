@@ -70,7 +70,8 @@ class Runner:
         began = monotonic()
         started = self._now()
         at_ms = int(started.timestamp() * 1000)
-        wire = Wire(self._http, self._destination.timeout_s)
+        # The lease covers one timeout from here, whatever of it Redis takes or the process stands still.
+        wire = Wire(self._http, began + self._destination.timeout_s)
         try:
             ready = begin(claimed, destination=self._destination, default_region=self._default_region, at_ms=at_ms)
             if isinstance(ready, Ready):
@@ -79,7 +80,6 @@ class Runner:
                 if until is not None and not ready.skip:
                     return (await self._finish_writer.write(put_off(claimed, until=until, now=started))).more_due
                 skip = ready.skip or await self._look_up(ready, now=started)
-                wire.timeout_s -= monotonic() - began  # the lease covers one timeout, whatever Redis took of it
                 if skip == NO_FRESH_LIST:
                     end = put_off(claimed, until=started + LIST_LOOK, now=started, reason=skip)
                     return (await self._finish_writer.write(end)).more_due
@@ -97,7 +97,7 @@ class Runner:
             end = interrupted(claimed, at_ms=at_ms, delay_ms=delay_ms, sent=wire.request is not None)
             return (await self._finish_writer.write(end)).more_due
         except UnreadableError as error:  # an event of a later version: nothing was sent
-            await self._ledger.set_aside(claimed.key, fence=claimed.fence, why=str(error))
+            await self._ledger.set_aside(claimed.key, fence=claimed.fence, reason=claimed.reason, why=str(error))
             return False
         except RedisError as error:
             # What is not known of the call cannot be sent: it goes back as if it had not been claimed.

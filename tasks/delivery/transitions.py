@@ -118,7 +118,8 @@ def given_up(claimed: Claimed, *, at_ms: int) -> tuple[Finish, Attempt]:
         reply="each attempt ended with its worker", unknown=True,
     )  # fmt: skip
     finish = Finish(
-        key=claimed.key, fence=claimed.fence, verdict=Verdict.DEAD, reason="exhausted", effect="skip",
+        key=claimed.key, fence=claimed.fence, lease_end_ms=claimed.lease_end_ms,
+        verdict=Verdict.DEAD, reason="exhausted", effect="skip",
         history=claimed.history.add(made),
     )  # fmt: skip
     return finish, made
@@ -128,11 +129,13 @@ def interrupted(claimed: Claimed, *, at_ms: int, delay_ms: int, sent: bool) -> F
     """End a claim that was cut: unknown when its request had begun, as if never claimed when not."""
     if not sent:
         return Finish(
-            key=claimed.key, fence=claimed.fence, verdict=Verdict.UNCLAIM, reason=claimed.reason, effect="skip",
+            key=claimed.key, fence=claimed.fence, lease_end_ms=claimed.lease_end_ms,
+            verdict=Verdict.UNCLAIM, reason=claimed.reason, effect="skip",
             history=claimed.history,
         )  # fmt: skip
     return Finish(
-        key=claimed.key, fence=claimed.fence, verdict=Verdict.INTERRUPTED, reason="interrupted", delay_ms=delay_ms,
+        key=claimed.key, fence=claimed.fence, lease_end_ms=claimed.lease_end_ms,
+        verdict=Verdict.INTERRUPTED, reason="interrupted", delay_ms=delay_ms,
         effect="skip", unsure=True,
         history=with_interruption(claimed.history, number=claimed.number, at_ms=at_ms),
     )  # fmt: skip
@@ -142,7 +145,8 @@ def put_off(claimed: Claimed, *, until: datetime, now: datetime, reason: str = "
     """Postpone a lead until its caller may be rung, as if it had not been claimed: it uses no wait of the schedule."""
     delay_ms = max(1, round((until - now).total_seconds() * 1000))
     return Finish(
-        key=claimed.key, fence=claimed.fence, verdict=Verdict.UNCLAIM, reason=reason, delay_ms=delay_ms,
+        key=claimed.key, fence=claimed.fence, lease_end_ms=claimed.lease_end_ms,
+        verdict=Verdict.UNCLAIM, reason=reason, delay_ms=delay_ms,
         effect="skip", history=claimed.history,
     )  # fmt: skip
 
@@ -204,7 +208,8 @@ def settle(
     elif history.payload:
         history = replace(history, payload="")
     finish = Finish(
-        key=claimed.key, fence=claimed.fence, verdict=verdict, reason=reason, delay_ms=round(delay_s * 1000),
+        key=claimed.key, fence=claimed.fence, lease_end_ms=claimed.lease_end_ms,
+        verdict=verdict, reason=reason, delay_ms=round(delay_s * 1000),
         effect=effect, memory=memory, unsure=unknown, history=history,
     )  # fmt: skip
     return finish, made
@@ -277,7 +282,8 @@ def unexpected(
         reply=type(error).__name__, unknown=sent,
     )  # fmt: skip
     finish = Finish(
-        key=claimed.key, fence=claimed.fence, verdict=verdict, reason="unexpected",
+        key=claimed.key, fence=claimed.fence, lease_end_ms=claimed.lease_end_ms,
+        verdict=verdict, reason="unexpected",
         delay_ms=round((delay_s or 0) * 1000), effect="none" if sent else "skip", unsure=sent,
         history=claimed.history.add(made),
     )  # fmt: skip

@@ -186,8 +186,8 @@ async def is_absent(one: Delivered, destination: Destination, *, http: Http) -> 
     Raises ``DeliveryError`` when no question is answered.
     """
     options: KaptureOptions = destination.options
-    if options.mode == "contact":
-        return True  # the list was the customer itself, whole
+    if options.mode == "contact":  # another may have been added, and noted by the ledger, since the list was read
+        return not Listing(await api.search(destination, api.by_id(options.customer_id or ""), http=http)).holds(one)
     refusal: Permanent | None = None
     answered = False
     for wanted in _questions(one):

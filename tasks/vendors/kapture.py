@@ -88,7 +88,9 @@ class Kapture(Vendor):
         known = Receipt(duplicate=True, note="already a contact", remember={CONTACT_OF: options.customer_id or ""})
         if order.memory.get(CONTACT_OF) == options.customer_id:
             return known
-        if order.unknown_before:  # adding has no duplicate answer, so look whether the earlier try landed
+        # Adding has no duplicate answer, so look whether an earlier try landed, whatever was answered to it: a redirect
+        # or a no in unlisted words may come after the contact was stored.
+        if order.unknown_before or order.number > 1:
             search = page_request(order.destination, "search", {CUSTOMER_ID: options.customer_id or ""})
             found = await http.send(search, timeout_s=order.destination.timeout_s)
             if _finds(order, found, phone=prepared.fields["phone"]):

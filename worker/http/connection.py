@@ -44,9 +44,15 @@ class HttpConnection(asyncio.Protocol):
         return not (self.closed or self._transport.is_closing() or self._poll.poll(0))
 
     async def exchange(self, request: bytes, *, deadline: float) -> HttpReply:
-        """Write a request and return its reply; ``deadline`` is a time of the loop's clock. Raises ``Transient``."""
+        """Write a request and return its reply; ``deadline`` is a time of the loop's clock. Raises ``Transient``.
+
+        After the deadline nothing is written: the process may have stood still since whoever asks looked at a clock.
+        """
         if self.closed or self._transport.is_closing():
             raise Transient("reset", "the connection was lost")
+        if self._loop.time() >= deadline:
+            self.drop()
+            raise Transient("timeout", "no time left for a request", counts=False)
         future: asyncio.Future[HttpReply] = self._loop.create_future()
         self._future = future
         self._reply = HttpReply()

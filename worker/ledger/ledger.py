@@ -263,10 +263,12 @@ class Ledger:
             answer, confirmed = await self._confirmed("plan", *args)
         else:
             answer, confirmed = await self.scripts.run("plan", *args), True
-        suppressing, older, answers = answer
+        suppressing, now_ms, older, answers = answer
+        ends_ms = {name: now_ms + lease_ms for name, (_, _, lease_ms) in offered.items()}
         return PlanAnswer(
             plans=tuple(
-                _planned(plan, one, suppressing=suppressing == 1) for plan, one in zip(plans, answers, strict=True)
+                _planned(plan, one, suppressing=suppressing == 1, ends_ms=ends_ms)
+                for plan, one in zip(plans, answers, strict=True)
             ),
             confirmed=confirmed,
             older=frozenset(older),
@@ -313,23 +315,27 @@ class Ledger:
             if confirm_ms
             else (await self.scripts.run("claim", *args), True)
         )
-        verdict, wait_ms, left, behind_ms, suppressing, *items = answer
+        verdict, wait_ms, left, behind_ms, suppressing, end_ms, *items = answer
         taken: list[Claimed] = []
         for item in items:
             try:
-                taken.append(_claimed(destination, item, suppressing=suppressing == 1))
+                taken.append(_claimed(destination, item, suppressing=suppressing == 1, lease_end_ms=end_ms))
             except UnreadableError as error:  # the others of the claim go on, and there may be more
-                await self.set_aside(DeliveryKey(item[0], destination, item[1]), fence=int(item[2]), why=str(error))
+                key = DeliveryKey(item[0], destination, item[1])
+                await self.set_aside(key, fence=int(item[2]), reason=item[5], why=str(error))
                 verdict = "limited"
         claim = Claim(verdict, wait_ms, left, behind_ms, tuple(taken))
         if taken and not confirmed:
             raise NotConfirmedError(claim)
         return claim
 
-    async def set_aside(self, key: DeliveryKey, *, fence: int, why: str) -> None:
-        """Set aside a claimed delivery, unsent, because this version cannot read a part of it; a later one may."""
+    async def set_aside(self, key: DeliveryKey, *, fence: int, reason: str, why: str) -> None:
+        """Set aside a claimed delivery, unsent, because this version cannot read a part of it; a later one may.
+
+        ``reason`` is the claim's: why it was tried before.
+        """
         log.error("ledger.unreadable", delivery_id=str(key), part=why)
-        await self.scripts.run("shelve", str(key), fence, why)
+        await self.scripts.run("shelve", str(key), fence, why, reason)
 
     async def set_aside_calls(self, calls: Mapping[str, str]) -> None:
         """Let calls wait that this version cannot plan, by their ids; the texts say which part cannot be read."""
@@ -338,12 +344,12 @@ class Ledger:
             await self.scripts.run("shelve_calls", *(text for pair in calls.items() for text in pair))
 
     async def finish(self, ends: Sequence[Finish]) -> list[Finished]:
-        """End claims; one whose fence is old changes nothing."""
+        """End claims; one that is no longer the delivery's changes nothing."""
         t = self.timings
         args: list[str | int] = [t.memory, t.probe, t.probe_max, t.blocked_probe]
         for end in ends:
-            args += (str(end.key), end.fence, end.verdict.value, end.reason, end.delay_ms, end.effect, end.memory)
-            args += (int(end.unsure), end.history.dump())
+            args += (str(end.key), end.fence, end.lease_end_ms, end.verdict.value, end.reason, end.delay_ms)
+            args += (end.effect, end.memory, int(end.unsure), end.history.dump())
         answers, confirmed = await self._confirmed("finish", *args)
         finished = [
             Finished(applied == 1, event, Verdict(verdict), more == 1) for applied, event, verdict, more in answers
@@ -376,7 +382,7 @@ _KEPT_APART = frozenset({Accepted.FOREIGN.value, *_NO_ROOM})
 _ODD = frozenset({_FOLD, *_KEPT_APART})
 
 
-def _planned(plan: Plan, answer: list[Any], *, suppressing: bool) -> Planned:
+def _planned(plan: Plan, answer: list[Any], *, suppressing: bool, ends_ms: Mapping[str, int]) -> Planned:
     applied, ready_at, handed, first, *created = answer
     return Planned(
         applied == 1,
@@ -386,13 +392,14 @@ def _planned(plan: Plan, answer: list[Any], *, suppressing: bool) -> Planned:
                 key=DeliveryKey(plan.call_id, destination, "create"), fence=1, number=1, step=0, reason="",
                 ready_at_ms=int(ready_at or 0), memory=memory, history=NO_HISTORY, siblings={}, version=plan.version,
                 events=plan.events, suppressing=suppressing, first_call=FIRST_CALL[first],
+                lease_end_ms=ends_ms[destination],
             )
             for destination, memory in zip(handed[::2], handed[1::2], strict=True)
         ),
     )  # fmt: skip
 
 
-def _claimed(destination: str, item: list[Any], *, suppressing: bool) -> Claimed:
+def _claimed(destination: str, item: list[Any], *, suppressing: bool, lease_end_ms: int) -> Claimed:
     call_id, action, fence, number, step, reason, ready_at, memory, log, siblings, version, first, *events = item
     return Claimed(
         key=DeliveryKey(call_id, destination, action), fence=int(fence), number=int(number), step=int(step),
@@ -402,4 +409,5 @@ def _claimed(destination: str, item: list[Any], *, suppressing: bool) -> Claimed
             for other, text in zip(siblings[::2], siblings[1::2], strict=True)
         },
         version=version, first_call=FIRST_CALL[first], events=tuple(events), suppressing=suppressing,
+        lease_end_ms=lease_end_ms,
     )  # fmt: skip

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from redis import ResponseError
 
 from schemas.delivery import DeliveryKey
 from worker.errors import UnreadableError
@@ -28,6 +27,7 @@ from worker.ledger.keys import (
 )
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import DeliveryRecord, StoredCall
+from worker.ledger.scripts import is_of_a_key
 
 PAGE = 200  # items a round trip: Redis stays responsive, and the memory small
 
@@ -319,14 +319,10 @@ async def look_up(ledger: Ledger, call_ids: Sequence[str]) -> Known:
     remembered = set()
     for call_id, is_remembered, fields in zip(ids, answers[::2], answers[1::2], strict=True):
         for answer in (is_remembered, fields):
-            if isinstance(answer, Exception) and not _is_foreign(answer):
+            if isinstance(answer, Exception) and not is_of_a_key(answer):
                 raise answer
         if is_remembered == 1:
             remembered.add(call_id)
         if isinstance(fields, dict) and (call := StoredCall.parse(call_id, fields)):
             calls[call_id] = call
     return Known(calls=calls, remembered=frozenset(remembered))
-
-
-def _is_foreign(error: Exception) -> bool:
-    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)

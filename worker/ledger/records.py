@@ -268,6 +268,8 @@ class Claimed:
     """Whether any number was suppressed when it was claimed; where none is, there is nothing to look up."""
     first_call: str | None = None
     """``yes`` or ``no``; ``None``: nobody knows."""
+    lease_end_ms: int = 0
+    """By the ledger's clock; 0: not known. With the fence it tells this claim from each other one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,11 +320,13 @@ class Finish:
     memory: str = field(default="", repr=False)
     unsure: bool = False
     history: History = field(default_factory=History, repr=False)
+    lease_end_ms: int = 0
+    """The claim's; 0: its fence alone tells it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Whether the finish was applied (the fence was still ours), and what it did to the destination."""
+    """Whether the finish was applied (the claim was still ours), and what it did to the destination."""
 
     applied: bool
     gate_event: str

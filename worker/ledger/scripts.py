@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from worker.ledger.keys import PROBE_KEY
 from worker.primary import standing
@@ -62,6 +62,14 @@ class NotConfirmedError(RedisError):
     def __init__(self, answer: Any) -> None:
         super().__init__("written, but not confirmed by as many replicas as REDIS_MIN_REPLICAS asks for")
         self.answer = answer
+
+
+def is_of_a_key(error: Exception) -> bool:
+    """Return whether an error of Redis is of the keys that were asked for: one has another type than ours have.
+
+    It stays so however often the same is asked, unlike what a full, busy or loading server answers.
+    """
+    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
 
 
 class Scripts:

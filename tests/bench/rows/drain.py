@@ -77,12 +77,12 @@ def _drain(scale: Scale, *, workers: int, must: float, aim: float) -> list[Figur
 
 def drain_one(scale: Scale) -> list[Figure]:
     """Measure one worker process."""
-    return _drain(scale, workers=1, must=0.25, aim=0.40)
+    return _drain(scale, workers=1, must=0.50, aim=0.60)
 
 
 def drain_two(scale: Scale) -> list[Figure]:
     """Measure two worker processes."""
-    return _drain(scale, workers=2, must=0.40, aim=0.60)
+    return _drain(scale, workers=2, must=0.70, aim=0.85)
 
 
 def slow_vendor(scale: Scale) -> list[Figure]:

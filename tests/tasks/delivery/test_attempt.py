@@ -1,6 +1,7 @@
 """The attempt: every error becomes an outcome, and what is kept of the reply."""
 
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -55,7 +56,9 @@ class Saying(Captorra):
 async def tried(vendor: Captorra, order: Order, http: FakeHttp | None = None, **changes: Any) -> Tried:
     """Make an attempt."""
     http = http or FakeHttp(always=reply(b"the reply"))
-    return await attempt(order, vendor=vendor, wire=Wire(http, order.destination.timeout_s), now=NOW, **changes)
+    return await attempt(
+        order, vendor=vendor, wire=Wire(http, monotonic() + order.destination.timeout_s), now=NOW, **changes
+    )
 
 
 @pytest.fixture
@@ -197,15 +200,15 @@ async def test_all_requests_of_an_attempt_share_its_time(make_call):
     order = make_order(make_call(), make_destination(SPEC, timeout_s=20.0))
     await tried(Saying(Receipt(), sends=3), order, Timed())
 
-    assert 20.0 == budgets[0] > budgets[1] > budgets[2] > 0
+    assert 20.0 >= budgets[0] > budgets[1] > budgets[2] > 0
 
 
 async def test_what_is_taken_of_the_time_before_the_first_request_is_gone():
-    """Redis was slow: nothing is sent that could outlive the lease, and nobody need wonder whether it landed."""
+    """Redis was slow, or the process stood still: what could outlive the lease is not sent, and that is known."""
     http = FakeHttp()
-    wire = Wire(http, 20.0)
-    wire.timeout_s -= 20.5
+    wire = Wire(http, monotonic() - 0.5)
 
     with pytest.raises(errors.Transient) as raised:
         await wire.send(Request(method="POST", url="https://crm.example.com/"))
     assert ("timeout", False, None) == (raised.value.reason, raised.value.unknown, wire.request)
+    assert not raised.value.counts  # it says nothing of the vendor

@@ -9,6 +9,7 @@ import pytest
 from tasks.delivery.finish_writer import FinishWriter
 from tests.ledgers import Driver, key_of
 from worker.ledger.history import Attempt, History
+from worker.ledger.keys import MEMORY_KEY
 from worker.ledger.ledger import Ledger
 from worker.ledger.records import Claimed, Finish, Verdict
 
@@ -146,3 +147,19 @@ async def test_ends_of_attempts_that_go_on_together_are_one_write(driver: Driver
 
     assert [3] == writes
     assert ["delivered"] * 3 == await driver.states("c1", "c2", "c3")
+
+
+async def test_an_end_whose_key_has_a_foreign_type_holds_up_no_other(driver: Driver):
+    """Redis answers the same however often it is asked: the others are written, and so is what comes after."""
+    await driver.make("c1", "c3")
+    await driver.make("bad", group="61491570156")
+    first, third, bad = await driver.take()
+    await driver.redis.rpush(f"{MEMORY_KEY}crm:61491570156", "a list")
+    finish_writer = FinishWriter(driver.ledger)
+    async with asyncio.timeout(5):
+        ends = [delivered(first), delivered(bad, unsure=True)]
+        answers = await asyncio.gather(*map(finish_writer.write, ends))
+        after = await finish_writer.write(delivered(third))
+
+    assert [True, False, True] == [finished.applied for finished in (*answers, after)]
+    assert ["delivered", "delivered"] == await driver.states("c1", "c3")

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from schemas.captorra import SPEC
 from tasks.delivery.finish_writer import FinishWriter
 from tasks.delivery.pump import Pump
@@ -198,3 +200,17 @@ async def test_a_delivery_that_raises_frees_its_slot_and_is_told(driver: Driver,
     assert "delivery.failed" in capsys.readouterr().out
     driver.time.pass_s(LEASE_MS / 1000)
     assert 1 == (await driver.ledger.tick([])).expired
+
+
+async def test_an_attempt_is_not_begun_when_the_process_stood_still_before_it(
+    driver: Driver, fake: FakeDeliverer, monkeypatch: pytest.MonkeyPatch
+):
+    """Between the look at the lease and the attempt's first step: another worker may have the delivery by then."""
+    await driver.make("c1")
+    times = iter([0.0, 0.0])  # when it claims, and when the attempt is scheduled
+    monkeypatch.setattr("tasks.delivery.pump.monotonic", lambda: next(times, LEASE_MS / 1000))
+    run = asyncio.create_task(make_pump(fake).run())
+    await finished(run)
+
+    assert [] == fake.delivered
+    assert ["in_flight"] == await driver.states("c1")  # and comes back after its lease

@@ -377,3 +377,15 @@ async def _customer(standins: StandIns) -> str:
     record = shelf.add("272930", record_id="272930", values=values, kind="customer")
     shelf.last_number = 1
     return record.id
+
+
+async def test_in_mode_contact_one_that_was_added_after_the_list_was_read_is_not_absent(make_kit, standins):
+    """The ledger is read after the list: what was delivered between the two would be added twice."""
+    kit = make_kit(f'mode = "contact"\ncustomer_id = "{await _customer(standins)}"')
+    await kit.call(1)
+    stale = await read_listing(kit.destination, [], http=kit.http, advance=lambda _: None)
+    await kit.deliver()
+    suspects = [one for one in await kit.callers() if not stale.holds(one)]
+    assert 1 == len(suspects)
+
+    assert [] == await absent_among(suspects, kit.destination, http=kit.http, advance=lambda _: None)

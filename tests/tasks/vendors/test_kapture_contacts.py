@@ -106,3 +106,14 @@ async def test_a_search_that_tells_nothing_ends_the_attempt(*, make_call, contac
 
     assert getattr(caught.value, "unknown", True)
     assert 1 == len(http.requests)
+
+
+async def test_a_second_try_looks_first_whatever_was_answered_to_the_first(make_call, contact):
+    """A redirect, or a no in words of no list, may come after the contact was stored."""
+    found = {"message": [{"id": 286829, "contacts": [{"phone": "0491570156"}], "status": "success"}]}
+    http = ScriptedHttp(make_response(found))
+    order = make_order(make_call(), contact.destination, number=2)
+    receipt = await VENDOR.send(order, prepared=VENDOR.prepare(order), http=http)
+
+    assert receipt.duplicate
+    assert ["https://crm.example.com/search-customer-by-customer-id.html"] == [sent.url for sent in http.requests]

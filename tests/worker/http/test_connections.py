@@ -376,3 +376,22 @@ async def test_neither_replies_nor_failures_wait_for_the_garbage_collector(http)
             gc.enable()
 
     assert len(kept) <= 1  # the last one
+
+
+async def test_nothing_is_written_after_the_deadline(http):
+    """The process stood still since somebody looked at a clock: what is not sent by now may be another worker's."""
+    requests = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            requests.append(await read_request(reader))
+            writer.write(sized())
+
+    async with raw_server(handler) as port:
+        await http.send(post(f"http://127.0.0.1:{port}"), timeout_s=5)
+        with pytest.raises(Transient) as raised:
+            await http.send(post(f"http://127.0.0.1:{port}"), timeout_s=0)
+        await http.send(post(f"http://127.0.0.1:{port}"), timeout_s=5)
+
+    assert ("timeout", False, False) == (raised.value.reason, raised.value.unknown, raised.value.counts)
+    assert 2 == len(requests)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.ledgers import LEASE_MS, Driver, ids, key_of
+from tests.ledgers import LEASE_MS, Driver, ids, key_of, room
 from worker.ledger.history import Attempt, History
+from worker.ledger.keys import CALL_KEY, DUE_KEY, LEASES_KEY
 from worker.ledger.records import Claimed, Finish, NewDelivery, Verdict
 
 ATTEMPT = Attempt(
@@ -171,3 +172,26 @@ async def test_the_siblings_of_an_update_come_with_its_claim(driver: Driver):
 
     assert ["create"] == list(update.siblings)
     assert ("duplicate", HISTORY) == (update.siblings["create"].reason, update.siblings["create"].history)
+
+
+@pytest.mark.parametrize("handed", [False, True], ids=["claimed", "handed over by a plan"])
+async def test_the_end_of_a_claim_that_the_ledger_forgot_is_not_that_of_the_next(driver: Driver, *, handed: bool):
+    """A promoted replica may lack the claim, and gives its fence again: the lease tells them apart."""
+    await driver.make("c1")
+    forgotten = str(await driver.redis.hget(f"{CALL_KEY}c1", "d:crm:create"))
+    first = await driver.take_one()
+    await driver.redis.zrem(LEASES_KEY, "c1:crm:create")
+    driver.time.pass_s(1)
+    if handed:
+        await driver.redis.hdel(f"{CALL_KEY}c1", "d:crm:create")
+        create = NewDelivery(destination="crm", action="create")
+        [second] = (await driver.plan_and_take("c1", create, rooms={"crm": room()})).taken
+    else:
+        await driver.redis.hset(f"{CALL_KEY}c1", "d:crm:create", forgotten)
+        await driver.redis.zadd(f"{DUE_KEY}crm", {"c1:create": driver.time.ms})
+        second = await driver.take_one()
+    assert first.fence == second.fence
+
+    assert not (await driver.end(first, "failed")).applied
+    assert (await driver.end(second, "delivered")).applied
+    assert ["delivered"] == await driver.states("c1")

@@ -248,3 +248,18 @@ def test_no_text_breaks_a_reader(text: str):
             continue
     call = StoredCall.parse("c", {"n": "1", "e1": text, "st": text, "d:crm:create": text})
     assert call is not None
+
+
+async def test_that_the_attempt_before_was_cut_is_still_known_after_the_shelf(driver: Driver):
+    """Its worker was killed, and only the next attempt logs it."""
+    await driver.make("odd")
+    await driver.take_one()
+    driver.time.pass_s(LEASE_MS / 1000 + 1)
+    await driver.tick()
+    again = await driver.take_one()
+    assert (again.reason, again.number) == ("interrupted", 2)
+    await driver.ledger.set_aside(again.key, fence=again.fence, reason=again.reason, why="event")
+    driver.time.pass_s(61)
+    await driver.tick()
+
+    assert [("interrupted", 2)] == [(one.reason, one.number) for one in await driver.take()]

@@ -1,8 +1,10 @@
 """The clock's tick: leases that ran out, and who has to be woken."""
 
 import pytest
+from redis import ResponseError
 
 from tests.ledgers import LEASE_MS, NOON, Driver, ids, key_of, open_driver
+from worker.ledger.keys import DUE_KEY, MEMORY_KEY
 from worker.ledger.ledger import Timings
 from worker.ledger.sign_ins import SignIn, differing
 
@@ -211,3 +213,17 @@ async def test_few_due_destinations_are_found_among_thousands(driver: Driver):
     assert tuple(due) == await driver.tick(*names)
     overview = await driver.ledger.overview(names)
     assert due == [one.name for one in overview.destinations if one.queued]
+
+
+async def test_a_foreign_key_in_the_place_of_a_memory_strands_no_delivery(driver: Driver):
+    """The tick that finds it fails; what it took back is due, and the next one goes on."""
+    await driver.make("bad", group="61491570156")
+    await driver.take_one()
+    await driver.redis.rpush(f"{MEMORY_KEY}crm:61491570156", "a list")
+    driver.time.pass_s(LEASE_MS / 1000 + 1)
+    with pytest.raises(ResponseError):
+        await driver.tick()
+
+    assert ["retrying"] == await driver.states("bad")
+    assert await driver.redis.zscore(f"{DUE_KEY}crm", "bad:create") is not None
+    await driver.redis.delete(f"{MEMORY_KEY}crm:61491570156")

@@ -1,6 +1,6 @@
 -- claim(now, dest, want, lease_ms, first, rate_per_s or '', member...)
--- -> {verdict, wait_ms, left, behind_ms, suppressing, item...}: how many more are due, and since when the longest of
--- them; 1 when any number is suppressed;
+-- -> {verdict, wait_ms, left, behind_ms, suppressing, lease_end, item...}: how many more are due, and since when the
+-- longest of them; 1 when any number is suppressed; when the leases end, in ms;
 -- an item is {id, action, fence, number, step, reason, ready_at, memory, log, siblings, version, first call, event...}.
 -- At most some 1 MB of events: `limited`, without a wait, when there was more.
 -- verdict: ok, empty, limited, paused, blocked, open. A lease starts here, so a worker asks only for its free slots.
@@ -14,7 +14,7 @@ local g = call('HMGET', gate, 'paused', 'blocked', 'open', 'probe_at', 'probe_la
 local held = why_held(g)
 local probing = held and held ~= 'paused'
 if held then
-  if not probing or probe_waits(g[4], now) then return { held, 0, 0, 0, 0 } end
+  if not probing or probe_waits(g[4], now) then return { held, 0, 0, 0, 0, 0 } end
   want, handed = 1, #ARGV + 1
 end
 
@@ -25,7 +25,7 @@ if rate then
   local burst = math.max(1, rate)
   local r = call('HMGET', rate_state, 'tokens', 'at')
   tokens = math.min(burst, (tonumber(r[1]) or burst) + (now - (tonumber(r[2]) or now)) * rate / 1000)
-  if tokens < 1 then return { 'limited', math.ceil((1 - tokens) * 1000 / rate), 0, 0, 0 } end
+  if tokens < 1 then return { 'limited', math.ceil((1 - tokens) * 1000 / rate), 0, 0, 0, 0 } end
   want = math.min(want, math.floor(tokens))
 end
 
@@ -121,4 +121,4 @@ if rate then
 end
 local left, behind = call('ZCOUNT', due, '-inf', int(now)), 0
 if left > 0 then behind = now - tonumber(call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]) end
-return { room <= 0 and left > 0 and 'limited' or #items > 0 and 'ok' or 'empty', 0, left, behind, math.min(1, call('EXISTS', 'sb:suppressed', 'sb:donotcall')), unpack(items) }
+return { room <= 0 and left > 0 and 'limited' or #items > 0 and 'ok' or 'empty', 0, left, behind, math.min(1, call('EXISTS', 'sb:suppressed', 'sb:donotcall')), now + lease, unpack(items) }

@@ -1,10 +1,12 @@
 --@ index figures
--- finish(now, [key, fence, verdict, reason, delay_ms, effect, memory, unsure, log]...)
+-- finish(now, memory_ms, probe_ms, probe_max_ms, blocked_probe_ms,
+--   [key, fence, lease_end, verdict, reason, delay_ms, effect, memory, unsure, log]...)
 -- -> {[applied, gate event, verdict, 1 when another delivery became due by it]...}
 -- verdict: D delivered, X dead, S skipped, C cancelled, r retry by the schedule, h held (no wait used up),
 -- u unclaimed (never sent), i interrupted (outcome unknown). effect on the gate: ok, fail, refuse, none, skip,
--- or `block:<never or soon>:<reason>`. An old fence changes nothing; a final verdict that comes after the lease counts
--- while nobody else has claimed: what is known to be done is not done again.
+-- or `block:<never or soon>:<reason>`. An old fence changes nothing, nor does another lease: a primary
+-- that has forgotten a claim gives its fence again. A final verdict that comes after the lease counts while nobody else
+-- has claimed: what is known to be done is not done again.
 local now = now_ms()
 local MEMORY_MS = tonumber(ARGV[2])
 local CIRCUIT_FAILURES, PROBE_MS, PROBE_MAX_MS, BLOCKED_PROBE_MS = 10, tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -63,21 +65,25 @@ local function apply(dest, member, effect, reason)
   return '', g[1]
 end
 
+local function is_held_until(d, lease_end)
+  return d.state == 'f' and (lease_end == 0 or d.at == lease_end)
+end
+
 local function taken_back(d)
   return d.state == 'r' and d.reason == 'interrupted'
 end
 
 local answers = {}
-for i = 6, #ARGV, 9 do
-  local key, fence, verdict, reason = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2], ARGV[i + 3]
-  local delay, effect, memory, log = tonumber(ARGV[i + 4]), ARGV[i + 5], ARGV[i + 6], ARGV[i + 8]
+for i = 6, #ARGV, 10 do
+  local key, fence, lease_end, verdict, reason = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4]
+  local delay, effect, memory, log = tonumber(ARGV[i + 5]), ARGV[i + 6], ARGV[i + 7], ARGV[i + 9]
   local id, dest, action = split_key(key)
   local member, field = id .. ':' .. action, field_of(dest, action)
   local stored = call('HMGET', call_key(id), field, 'o', 'w:' .. dest, 'ix', 'ra', 'tn')
   local d = read_delivery(stored[1])
   if d and d.fence == fence and d.state == verdict and FINAL[verdict] then
     answers[#answers + 1] = { 1, '', verdict, 0 } -- written before, and its answer was lost
-  elseif not d or d.fence ~= fence or not (d.state == 'f' or taken_back(d) and FINAL[verdict]) then
+  elseif not d or d.fence ~= fence or not (is_held_until(d, lease_end) or taken_back(d) and FINAL[verdict]) then
     answers[#answers + 1] = { 0, '', verdict, 0 }
   else
     -- The first write: a full Redis allows it, and then what follows in the script.
@@ -90,7 +96,7 @@ for i = 6, #ARGV, 9 do
     if memory ~= '' and d.group ~= '' then
       call('SET', memory_key(dest, d.group), memory, 'PX', int(MEMORY_MS))
     end
-    if ARGV[i + 7] == '1' then doubt(dest, d.group, int(MEMORY_MS)) end
+    if ARGV[i + 8] == '1' then doubt(dest, d.group, int(MEMORY_MS)) end
     local more = release_group(dest, d.group, member, now)
     local fields = { field, '' }
     if FINAL[verdict] then

@@ -4,7 +4,7 @@
 --   about = [service id, result's letter, caller's digits, tracking number], where the call is merged,
 --   ready = when its last event came that makes it ready, in ms}, action, memory_ms,
 --   JSON {destination: [slots, slots while older deliveries are due there, lease_ms], ...} or '')
--- -> {suppressing, [destination where older deliveries are due, ...],
+-- -> {suppressing, now, [destination where older deliveries are due, ...],
 --   {[applied, ready_at, [destination, memory, ...], first call, [created key that may be taken now, backlog of its destination], ...], ...}}
 -- Applied only when the call still has the n events, folded ones counted, that the plan was made from.
 -- A create for whose destination the asking worker keeps a slot is made under way, as `claim` would leave it: number 1,
@@ -266,4 +266,4 @@ end_indexing(now)
 end_counting(now)
 if not whole then error(fault, 0) end
 if ARGV[3] ~= '' then audit(ARGV[3], #answers) end
-return { next(rooms) and math.min(1, call('EXISTS', 'sb:suppressed', 'sb:donotcall')) or 0, older, answers }
+return { next(rooms) and math.min(1, call('EXISTS', 'sb:suppressed', 'sb:donotcall')) or 0, now, older, answers }

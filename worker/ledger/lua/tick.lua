@@ -18,9 +18,9 @@ for _, key in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', int(now), 'LIMIT', 0,
   elseif d and d.state == 'f' then
     d.state, d.at, d.reason = 'r', now, 'interrupted'
     write_delivery(id, dest, action, d)
-    doubt(dest, d.group, memory_ms)
-    release_group(dest, d.group, member, now)
     call('ZADD', due_key(dest), int(now), member)
+    release_group(dest, d.group, member, now)
+    doubt(dest, d.group, memory_ms) -- last: it reads what a foreign key may stand for
     answer[2] = answer[2] + 1
   end
 end
