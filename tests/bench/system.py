@@ -52,12 +52,14 @@ class System:
     """A Redis with AOF everysec, a vendor, and as much of the product as a row starts.
 
     ``common`` goes into every destination's table, ``appendfsync`` to Redis; ``binary``: another server than the usual.
-    ``config`` is the file, in place of the three destinations; ``vendor`` the module of another stand-in.
+    ``config`` is the file, in place of the three destinations; ``vendor`` the module of another stand-in; ``code``
+    another tree, whose `make setup` is done.
     """
 
     def __init__(
         self, folder: Path, *, appendfsync: str = "everysec", common: str = "concurrency = 64",
         binary: Path | None = None, config: str = CONFIG, vendor: str = "tests.bench.vendor",
+        code: Path = ROOT,
     ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.redis = RedisServer(folder / "redis", binary=binary or find_binary(os.environ), appendfsync=appendfsync)
@@ -65,6 +67,9 @@ class System:
         self.client = redis_client.Redis.from_url(self.redis.url, decode_responses=True)
         self.vendor = Vendor(vendor)
         self.stack = Stack(folder, redis_url=self.redis.url, standins_url=self.vendor.url, config=config, common=common)
+        if code.resolve() != ROOT:
+            self.stack.code = code.resolve()
+            self.stack.python = str(self.stack.code / ".venv" / "bin" / "python")
         self._cpu: dict[str, float] = {}
 
     def start_receiver(self, *options: str) -> None:

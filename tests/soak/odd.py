@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from schemas.delivery import DeliveryKey
+from tests.acceptance.stack import ROOT
 from tests.bench import bodies
 from tests.bench.rows.drain import is_drained
 from tests.bench.system import DESTINATIONS, System, running, spent, wait_until
@@ -108,9 +109,10 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=200, help="calls a second")
     options = parser.parse_args()
     with ExitStack() as stack:
-        ours, theirs = (stack.enter_context(running(common=COMMON, vendor="tests.soak.odd_vendor")) for _ in range(2))
-        theirs.stack.code = options.beside.resolve()
-        theirs.stack.python = str(theirs.stack.code / ".venv" / "bin" / "python")
+        ours, theirs = (
+            stack.enter_context(running(common=COMMON, vendor="tests.soak.odd_vendor", code=code))
+            for code in (ROOT, options.beside)
+        )
         for system in (ours, theirs):
             system.start_receiver()
             system.start_workers(WORKERS)

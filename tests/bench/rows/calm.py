@@ -17,7 +17,7 @@ SECONDS = {1: 30, 20: 10}
 FLOOR = "tests.bench.floors.calm"
 
 
-def _measured(system: System, *, rate: int, calls: int, number: int) -> dict[str, Any]:
+def at_rate(system: System, *, rate: int, calls: int, number: int) -> dict[str, Any]:
     """Push starts and ends in turn at ``rate`` calls a second, and wait for the third delivery of each."""
     system.vendor.reset()
     before = system.cpu()
@@ -47,10 +47,10 @@ def _floor(system: System) -> None:
 def _runs(start: Callable[[System], None], scale: Scale) -> dict[int, list[dict[str, Any]]]:
     with running() as system:
         start(system)
-        _measured(system, rate=20, calls=40, number=999)  # opens the connections
+        at_rate(system, rate=20, calls=40, number=999)  # opens the connections
         return {
             rate: [
-                _measured(system, rate=rate, calls=scale.of(SECONDS[rate] * rate), number=rate * 100 + pair)
+                at_rate(system, rate=rate, calls=scale.of(SECONDS[rate] * rate), number=rate * 100 + pair)
                 for pair in range(scale.pairs)
             ]
             for rate in AIM_MS

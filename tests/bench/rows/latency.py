@@ -14,7 +14,7 @@ SETTLED_S = 60.0
 ADDED_MS = 10
 
 
-def _latencies(system: System, *, calls: int, rate: float, number: int, vendors: tuple[str, ...]) -> dict[str, Any]:
+def latencies(system: System, *, calls: int, rate: float, number: int, vendors: tuple[str, ...]) -> dict[str, Any]:
     """Push starts and ends in turn; return the times from acknowledged end to receipt at each of ``vendors``."""
     first = number * 1_000_000
     before = system.cpu()
@@ -41,7 +41,7 @@ def idle(scale: Scale) -> list[Figure]:
         for number in range(scale.pairs + 1):
             system.vendor.reset(trace=True)
             calls = scale.of(300) if number else 20
-            runs.append(_latencies(system, calls=calls, rate=20, number=number, vendors=VENDORS))
+            runs.append(latencies(system, calls=calls, rate=20, number=number, vendors=VENDORS))
     runs = runs[1:]  # the first opened the connections
     limits = [
         Limit(name="p50 ms", value=middle(runs, "p50_ms"), must=20, aim=8, at_most=True),
@@ -59,9 +59,9 @@ def isolation(scale: Scale) -> list[Figure]:
             system.start_receiver()
             system.start_workers(1)
             system.vendor.reset(trace=True)
-            _latencies(system, calls=50, rate=50, number=0, vendors=VENDORS)
+            latencies(system, calls=50, rate=50, number=0, vendors=VENDORS)
             system.vendor.reset(trace=True, delay_s=delays)
-            found = _latencies(system, calls=calls, rate=50, number=1, vendors=HEALTHY)
+            found = latencies(system, calls=calls, rate=50, number=1, vendors=HEALTHY)
             system.stack.kill("worker0")  # what hangs would hold up its end for 22 s
             return found
 
