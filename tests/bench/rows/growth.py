@@ -45,8 +45,19 @@ def growth_and_backlog(scale: Scale) -> list[Figure]:
         figures.append(_growth(times, "claim of cold calls", calls=calls, must=None, aim=None))
         for system in (large, small):
             system.stop_processes()
-            system.client.delete("sb:waits", "calls")  # the backlog's worker is not to plan what the rounds brought
+            _forget_waiting(system)
         return [*figures, _backlog(large, small, scale=scale, calls=calls)]
+
+
+def _forget_waiting(system: System) -> None:
+    """Take away what the rounds brought: the backlog's worker would plan it, or rescue it, and give way to it."""
+    client = system.client
+    waiting: list[Any] = list(client.zrange("sb:waits", 0, -1))
+    for begin in range(0, len(waiting), GROUP):
+        ids = waiting[begin : begin + GROUP]
+        client.delete(*(f"sb:c:{call_id}" for call_id in ids))
+        client.zrem("sb:calls", *ids)
+    client.delete("sb:waits", "calls")
 
 
 def _growth(times: Times, name: str, *, calls: int, must: float | None, aim: float | None) -> Figure:
