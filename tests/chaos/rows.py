@@ -64,6 +64,16 @@ def kill_workers(system: System, scale: Scale, rng: Random) -> None:
         time.sleep(rng.uniform(0.5, 2.5))
 
 
+def freeze_workers(system: System, scale: Scale, rng: Random) -> None:
+    """Stop one worker after the other in its tracks until its leases are over, and let it go on."""
+    for name in rng.sample(WORKERS, len(WORKERS)):
+        pid = system.stack.processes[name].pid
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(scale.seconds(45))
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(scale.seconds(5))
+
+
 def kill_receiver(system: System, scale: Scale, rng: Random) -> None:
     """Kill -9 the receiver, and start it again."""
     for _ in range(scale.times(10)):
@@ -299,6 +309,7 @@ EARLIER = "d2e3d6e"  # the last one without a format number
 ROWS = (
     Row(name="none", play=no_fault),
     Row(name="worker SIGKILL", play=kill_workers, most_s=LEASE_S),
+    Row(name="worker SIGSTOP", play=freeze_workers, most_s=LEASE_S),
     Row(name="receiver SIGKILL", play=kill_receiver),
     Row(name="Redis SIGKILL, AOF always", play=kill_redis, most_s=LEASE_S),
     Row(name="Redis SIGKILL, AOF everysec", play=kill_redis_everysec, judged=False),
