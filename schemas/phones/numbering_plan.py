@@ -186,7 +186,7 @@ def _put_before(how: NumberFormat) -> str | None:
     written = _NO_GROUPS.sub("", (how.format or "").replace(r"\1", first, 1))
     before, at_first, groups = written.partition(r"\1")
     in_order = "".join(rf"\{place}" for place in range(2, re.compile(how.pattern or "").groups + 1))
-    return before if at_first and groups == in_order and before.isdecimal() | (not before) else None
+    return before if at_first and groups == in_order and (before.isdecimal() or not before) else None
 
 
 @lru_cache(maxsize=256)
