@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import field, fields
 from datetime import UTC, datetime
+from operator import attrgetter
 
 from schemas.record import record
 
@@ -69,27 +70,22 @@ class Call:
 
     def text(self, name: str) -> str:
         """Return one canonical field, or a raw ``PLA_*`` key, as text; absent is empty text."""
-        if name not in _CANONICAL:
-            return self.raw.get(name, "")
-        value = getattr(self, name)
+        value = getattr(self, name) if name in _CANONICAL else self.raw.get(name)
+        if isinstance(value, str):
+            return value
         if value is None:
             return ""
-        if isinstance(value, datetime):
-            return iso_utc(value)
-        return str(value)
+        return iso_utc(value) if isinstance(value, datetime) else str(value)
 
     def canonical(self) -> dict[str, str | int]:
         """Return the non-empty canonical fields as JSON values, in the contract's order."""
-        values: dict[str, str | int] = {}
-        for name in CANONICAL:
-            value = getattr(self, name)
-            if value is not None:
-                values[name] = iso_utc(value) if isinstance(value, datetime) else value
-        return values
+        found = zip(CANONICAL, _values_of(self), strict=True)
+        return {name: value for name, value in found if value is not None} | {"started_at": iso_utc(self.started_at)}
 
 
 CANONICAL: tuple[str, ...] = tuple(f.name for f in fields(Call) if f.name not in {"raw", "notes", "old_caller"})
 _CANONICAL = frozenset(CANONICAL)
+_values_of = attrgetter(*CANONICAL)
 
 
 def iso_utc(moment: datetime) -> str:

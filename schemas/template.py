@@ -33,7 +33,7 @@ class Template:
         """Fill in the names, usually by ``call.text``; an absent value gives empty text."""
         if self.name:
             return value_of(self.name)
-        return "".join(value_of(text) if is_name else text for is_name, text in self.parts)
+        return "".join([value_of(text) if is_name else text for is_name, text in self.parts])
 
 
 @lru_cache(maxsize=1024)

@@ -38,9 +38,9 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("schemas", "worker", "tasks", "receiver")
 RUNNER = "tasks/delivery/runner.py"
 WEBHOOK_FILES, DELIVERY_FILES, RUNNER_RETURNS = 11, 16, 4
-"""How many files the ways cross; fewer is better, more needs a reason: the 16th writes the lines of many attempts at once,
-at a tenth of the usual way's price. Values (``schemas/``) are printed and do not
-count; a room behind one door (``DOORS``) is one; a delivery counts from its claim on."""
+"""How many files the ways cross; fewer is better, more needs a reason: the 16th writes the lines of many attempts at
+once, at a tenth of the usual way's price. Values (``schemas/``) are printed and do not count; a room behind one door
+(``DOORS``) is one; a delivery counts from its claim on."""
 DOORS = ("worker/http/",)
 DISPATCH = ("tasks/dispatch/", "worker/concurrency.py")
 PAGE = ROOT / "docs/architecture.md"

@@ -283,12 +283,13 @@ class Pump:
         a_pass = self._throttle.pace(self.destination.name).started
         left = len(items)
         done = self._fresh_done if fresh else self._done
+        create_task = asyncio.get_running_loop().create_task
         try:
             for item in items:
                 if self._cut_until is not None or monotonic() > until:
                     log.warning("delivery.not_begun", destination=self.destination.name, count=left)
                     return  # as after a kill: tried again after its lease
-                task = asyncio.ensure_future(self._attempt(item, until))
+                task = create_task(self._attempt(item, until))
                 self._under_way.add(task)
                 self._promised -= 1
                 left -= 1

@@ -45,7 +45,7 @@ class HttpClient:
         self._idle_s = idle_s
         self._loop = asyncio.get_running_loop()
         self._origins: dict[tuple[str, str, int], HttpOrigin] = {}
-        self._heads: dict[tuple[str, ...], tuple[bytes, HttpOrigin]] = {}
+        self._heads: dict[tuple[str | tuple[str, str], ...], tuple[bytes, HttpOrigin]] = {}
 
     @classmethod
     @asynccontextmanager
@@ -75,7 +75,7 @@ class HttpClient:
             body, content_type = urlencode(request.form).encode(), _FORM
         elif request.json is not None:
             body, content_type = orjson.dumps(request.json), _JSON
-        key = (request.method, request.url, content_type, *(part for pair in request.headers.items() for part in pair))
+        key = (request.method, request.url, content_type, *request.headers.items())
         head, origin = self._heads.get(key) or self._remember(key, request, content_type)
         if body or request.method not in _BODILESS_METHODS:
             head = b"%bContent-Length: %d\r\n" % (head, len(body))
@@ -90,7 +90,9 @@ class HttpClient:
             elapsed_ms=int((self._loop.time() - started) * 1000),
         )
 
-    def _remember(self, key: tuple[str, ...], request: Request, content_type: str) -> tuple[bytes, HttpOrigin]:
+    def _remember(
+        self, key: tuple[str | tuple[str, str], ...], request: Request, content_type: str
+    ) -> tuple[bytes, HttpOrigin]:
         """Make the head of a request once, up to its length.
 
         Vendors quote what they put into a URL, so it reaches the wire as they wrote it.

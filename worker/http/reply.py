@@ -170,6 +170,8 @@ class HttpReply:
         values = self._headers.get(b"content-length")
         if values is None:
             return None
+        if len(values) == 1 and values[0].isdigit() and len(values[0]) <= _LENGTH_DIGITS:
+            return int(values[0])
         lengths = set()
         for item in b",".join(values).split(b","):
             found = _LENGTH.match(item)

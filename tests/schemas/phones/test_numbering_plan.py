@@ -7,7 +7,7 @@ import phonenumbers
 import pytest
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-from schemas.phones.numbering_plan import national_of
+from schemas.phones.numbering_plan import national_of, region_of
 
 
 def by_the_library(number: PhoneNumber) -> str:
@@ -42,6 +42,40 @@ def test_numbers_are_written_nationally_as_the_library_writes_them(code: int) ->
     numbers = [*examples(code), *any_numbers(code)]
 
     assert [national_of(number) for number in numbers] == [by_the_library(number) for number in numbers]
+
+
+def altered(number: PhoneNumber) -> list[PhoneNumber]:
+    """Return numbers that differ in some digits or in their length: of other kinds or regions, or nobody's."""
+    digits = phonenumbers.national_significant_number(number)
+    rng = Random(digits)
+    found = []
+    for _ in range(6):
+        other = [rng.choice("0123456789") if rng.random() < 0.2 else digit for digit in digits]
+        text = "".join(rng.choice((other, other, other[:-1], [*other, "3"])))
+        zeros = len(text) - len(text.lstrip("0"))
+        found.append(
+            PhoneNumber(
+                country_code=number.country_code,
+                national_number=int(text),
+                italian_leading_zero=True if zeros else None,
+                number_of_leading_zeros=zeros if zeros > 1 else None,
+            )
+        )
+    return found
+
+
+def region_by_the_library(number: PhoneNumber) -> str | None:
+    """Return the region in whose plan the library finds a number valid."""
+    region = phonenumbers.region_code_for_number(number)
+    return region if region is not None and phonenumbers.is_valid_number_for_region(number, region) else None
+
+
+@pytest.mark.parametrize("code", sorted(COUNTRY_CODE_TO_REGION_CODE))
+def test_a_number_is_of_the_region_that_the_library_names(code: int) -> None:
+    """Example numbers of every region and kind, and ones that differ a little from them."""
+    numbers = [one for example in examples(code) for one in (example, *altered(example))]
+
+    assert [region_of(number) for number in numbers] == [region_by_the_library(number) for number in numbers]
 
 
 def test_a_code_of_no_country_leaves_the_number_as_it_is() -> None:
