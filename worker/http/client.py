@@ -45,7 +45,7 @@ class HttpClient:
         self._idle_s = idle_s
         self._loop = asyncio.get_running_loop()
         self._origins: dict[tuple[str, str, int], HttpOrigin] = {}
-        self._heads: dict[tuple[str | tuple[str, str], ...], tuple[bytes, HttpOrigin]] = {}
+        self._heads: dict[tuple[object, ...], tuple[bytes, HttpOrigin]] = {}
 
     @classmethod
     @asynccontextmanager
@@ -90,9 +90,7 @@ class HttpClient:
             elapsed_ms=int((self._loop.time() - started) * 1000),
         )
 
-    def _remember(
-        self, key: tuple[str | tuple[str, str], ...], request: Request, content_type: str
-    ) -> tuple[bytes, HttpOrigin]:
+    def _remember(self, key: tuple[object, ...], request: Request, content_type: str) -> tuple[bytes, HttpOrigin]:
         """Make the head of a request once, up to its length.
 
         Vendors quote what they put into a URL, so it reaches the wire as they wrote it.
