@@ -3,6 +3,7 @@
 import asyncio
 import select
 from contextlib import suppress
+from time import monotonic
 from typing import Protocol, cast
 
 from worker.errors import Transient
@@ -43,20 +44,22 @@ class HttpConnection(asyncio.Protocol):
         """Return whether it is open and nothing unread waits on it, in the system's buffer either."""
         return not (self.closed or self._transport.is_closing() or self._poll.poll(0))
 
-    async def exchange(self, request: bytes, *, deadline: float) -> HttpReply:
-        """Write a request and return its reply; ``deadline`` is a time of the loop's clock. Raises ``Transient``.
+    async def exchange(self, request: bytes, *, until: float) -> HttpReply:
+        """Write a request and return its reply, all ``until`` then, in monotonic seconds. Raises ``Transient``.
 
-        After the deadline nothing is written: the process may have stood still since whoever asks looked at a clock.
+        Later nothing is written: the process may have stood still since whoever asks looked at a clock. The loop's own
+        clock will not do, for it stands still with the process until the next pass.
         """
         if self.closed or self._transport.is_closing():
             raise Transient("reset", "the connection was lost")
-        if self._loop.time() >= deadline:
+        left_s = until - monotonic()
+        if left_s <= 0:
             self.drop()
             raise Transient("timeout", "no time left for a request", counts=False)
         future: asyncio.Future[HttpReply] = self._loop.create_future()
         self._future = future
         self._reply = HttpReply()
-        timer = self._loop.call_at(deadline, self._time_out)
+        timer = self._loop.call_later(left_s, self._time_out)
         try:
             self._transport.write(request)
             return await future

@@ -149,10 +149,34 @@ async def test_a_vendor_that_speaks_before_it_is_asked_gets_no_request(http):
         connection = await origin.connect(within_s=5)
         await until(lambda: connection.closed)
         with pytest.raises(Transient) as caught:
-            await connection.exchange(b"POST / HTTP/1.1\r\n\r\n", deadline=asyncio.get_running_loop().time() + 5)
+            await connection.exchange(b"POST / HTTP/1.1\r\n\r\n", until=monotonic() + 5)
         origin.close()
 
     assert ("reset", False) == (caught.value.reason, caught.value.unknown)
+    assert [] == requests
+
+
+async def test_a_process_that_stood_still_writes_nothing_late():
+    """Between two looks at the loop's own clock, which stands still with it."""
+    requests = []
+
+    async def handler(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            requests.append(await read_request(reader))
+
+    async with raw_server(handler) as port:
+        origin = HttpOrigin("127.0.0.1", port, tls=None)
+        connection = await origin.connect(within_s=5)
+        await asyncio.sleep(0)
+        end = monotonic() + 0.02
+        while monotonic() < end:
+            pass  # as a process that is stopped, and goes on
+        with pytest.raises(Transient) as caught:
+            await connection.exchange(b"POST / HTTP/1.1\r\n\r\n", until=end)
+        origin.close()
+
+    assert ("timeout", False) == (caught.value.reason, caught.value.unknown)
+    assert connection.closed
     assert [] == requests
 
 
@@ -310,8 +334,7 @@ async def test_connections_with_tls_are_kept_and_dropped_alike():
 
     async def ask(origin: HttpOrigin) -> bytes:
         connection = origin.take() or await origin.connect(within_s=5)
-        deadline = asyncio.get_running_loop().time() + 5
-        return (await connection.exchange(b"POST / HTTP/1.1\r\n\r\n", deadline=deadline)).body()
+        return (await connection.exchange(b"POST / HTTP/1.1\r\n\r\n", until=monotonic() + 5)).body()
 
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=str(CERTIFICATE))
     server.load_cert_chain(CERTIFICATE)
@@ -336,8 +359,7 @@ async def test_the_end_of_a_tls_connection_ends_a_reply_without_a_length():
     async with raw_server(handler, ssl=server) as port:
         origin = HttpOrigin("localhost", port, tls=lambda: client)
         connection: HttpConnection = await origin.connect(within_s=5)
-        deadline = asyncio.get_running_loop().time() + 5
-        reply = await connection.exchange(b"POST / HTTP/1.1\r\n\r\n", deadline=deadline)
+        reply = await connection.exchange(b"POST / HTTP/1.1\r\n\r\n", until=monotonic() + 5)
         origin.close()
 
     assert YES == reply.body()
