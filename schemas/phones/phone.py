@@ -57,9 +57,9 @@ def read_e164(text: str, *, default_region: str) -> str | None:
     """Return the E.164 form of what ``read_phone`` reads, at less than half its price; for long lists of numbers."""
     written = read_written(text) if len(text) <= MAX_TEXT else None
     if written is not None and written.plain:
-        number = plan.parse_ordinary(written.digits, plus=written.plus, region=default_region)
-        if number is not None and plan.region_of(number) is not None:
-            return plan.e164_of(number)
+        usual = plan.read_usual(written.digits, plus=written.plus, region=default_region)
+        if usual is not None:
+            return usual.e164
     phone = read_phone(text, default_region=default_region)
     return None if phone is None else phone.e164
 
@@ -78,13 +78,9 @@ def old_reading(text: str, *, default_region: str) -> str | None:
 def _read(text: str, default_region: str) -> _Reading:
     written = read_written(text)
     plain = written if written is not None and written.plain else None
-    if plain is not None and (
-        number := plan.parse_ordinary(plain.digits, plus=plain.plus, region=default_region)
-    ):  # fmt: skip
-        region = plan.region_of(number)
-        if region is not None:
-            ordinary = _verified(number, region)
-            return _Reading(ordinary, ordinary.e164)  # as it has always been read
+    ordinary = None if plain is None else _ordinary(plain, default_region)
+    if ordinary is not None:
+        return _Reading(ordinary, ordinary.e164)  # as it has always been read
     phone: Phone | None = None
     while phone is None and written is not None:
         phone = _phone(written, default_region)
@@ -92,6 +88,16 @@ def _read(text: str, default_region: str) -> _Reading:
     if plain is not None and plain.plus and phone is not None and not phone.verified:
         return _Reading(phone, phone.e164)
     return _Reading(phone, _old_reading(text, default_region, phone))
+
+
+def _ordinary(plain: Written, default_region: str) -> Phone | None:
+    """Return a valid number in one of the forms that most calls have."""
+    usual = plan.read_usual(plain.digits, plus=plain.plus, region=default_region)
+    if usual is not None:
+        return Phone(usual.e164, usual.national, _country(usual.region))
+    number = plan.parse_ordinary(plain.digits, plus=plain.plus, region=default_region)
+    region = None if number is None else plan.region_of(number)
+    return None if number is None or region is None else _verified(number, region)
 
 
 def _phone(written: Written, default_region: str) -> Phone | None:

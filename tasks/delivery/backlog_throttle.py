@@ -50,7 +50,7 @@ class Pace(NamedTuple):
     """In one pass of the loop."""
 
 
-ALONE = Pace(claimed=64, started=8)
+ALONE = Pace(claimed=64, started=16)
 BESIDE_FRESH = Pace(claimed=8, started=2)
 
 

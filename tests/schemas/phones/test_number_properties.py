@@ -112,6 +112,8 @@ def test_the_short_way_leads_where_the_library_does(digits, region, plus):
 
     assert short == (phonenumbers.parse(f"+{digits}", None) if plus else phonenumbers.parse(digits, region))
     assert phonenumbers.region_code_for_number(short) == numbering_plan.region_of(short)
+    usual = numbering_plan.read_usual(digits, plus=plus, region=region)
+    assert usual in {None, (e164(short), numbering_plan.national_of(short), phonenumbers.region_code_for_number(short))}
 
 
 @given(code=st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)), national=st.integers(1, 10**11))

@@ -7,7 +7,7 @@ import phonenumbers
 import pytest
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
-from schemas.phones.numbering_plan import national_of, region_of
+from schemas.phones.numbering_plan import national_of, read_usual, region_of
 
 
 def by_the_library(number: PhoneNumber) -> str:
@@ -76,6 +76,16 @@ def test_a_number_is_of_the_region_that_the_library_names(code: int) -> None:
     numbers = [one for example in examples(code) for one in (example, *altered(example))]
 
     assert [region_of(number) for number in numbers] == [region_by_the_library(number) for number in numbers]
+
+
+@pytest.mark.parametrize("code", sorted(COUNTRY_CODE_TO_REGION_CODE))
+def test_usual_numbers_are_read_as_by_the_library(code: int) -> None:
+    """With their country's code; what is not read here is left to the library."""
+    for number in [one for example in examples(code) for one in (example, *altered(example))]:
+        e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+        usual = read_usual(e164[1:], plus=True, region="AU")
+        assert usual is None or phonenumbers.parse(e164) == number
+        assert usual in {None, (e164, by_the_library(number), region_by_the_library(number))}
 
 
 def test_a_code_of_no_country_leaves_the_number_as_it_is() -> None:

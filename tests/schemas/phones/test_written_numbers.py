@@ -15,6 +15,7 @@ MODULES = ("written_number", "numbering_plan", "phone")
 W, N, P = MODULES
 MUTANTS = {
     "a zero behind the code": (N, 'f"+{number.country_code}{', 'f"+{number.country_code}0{'),
+    "a zero behind the code of a usual number": (N, 'Usual(f"+{code}{', 'Usual(f"+{code}0{'),
     "+ says nothing": (W, "return Written(digits, plus, plain,", "return Written(digits, False, plain,"),
     "00 is not +": (P, "plan.parse_international(digits[2:])", "None"),
     "what a region dials abroad is not +": (
@@ -27,8 +28,8 @@ MUTANTS = {
     "no + before digits": (P, "valid, possible = [own, plus], [own]", "valid, possible = [own], [own]"),
     "+ before the default region": (
         P,
-        "number := plan.parse_ordinary(plain.digits, plus=plain.plus, region=default_region)",
-        "number := plan.parse_ordinary(plain.digits, plus=True, region=default_region)",
+        "usual = plan.read_usual(plain.digits, plus=plain.plus, region=default_region)",
+        "usual = plan.read_usual(plain.digits, plus=True, region=default_region)",
     ),
     "the code of the region twice": (P, "possible.insert(0, plus)", "pass"),
     "the possible is nothing": (P, "for number in possible if written.whole", "for number in possible if False"),
