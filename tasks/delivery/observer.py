@@ -40,7 +40,7 @@ class Observer:
         if not finished.applied:
             log.warning("delivery.late_finish_ignored", **_of(destination), delivery_id=key, attempt=made.number)
             return
-        self._log_attempt(destination, end, made)
+        self._log_attempt(destination, end, made, key=key)
         call_to_crm_s = None
         if made.outcome == "delivered" and ready_at_ms:
             call_to_crm_s = max(0.0, (made.at_ms + made.elapsed_ms - ready_at_ms) / 1000)
@@ -53,12 +53,12 @@ class Observer:
             self._write_lines()
             log.warning("destination.changed", **_of(destination), change=finished.gate_event, reason=end.reason)
 
-    def _log_attempt(self, destination: Destination, end: Finish, made: Attempt) -> None:
+    def _log_attempt(self, destination: Destination, end: Finish, made: Attempt, *, key: str) -> None:
         """Log an attempt, in one write with those that end in the same pass of the loop."""
         if not self._lines:
             asyncio.get_running_loop().call_soon(self._write_lines)
         line = {
-            **_of(destination), "delivery_id": str(end.key), "call_id": end.key.call_id, "attempt": made.number,
+            **_of(destination), "delivery_id": key, "call_id": end.key.call_id, "attempt": made.number,
             "outcome": made.outcome, "reason": made.reason, "status": made.status, "elapsed_ms": made.elapsed_ms,
             "retry_in_s": end.delay_ms / 1000 if end.delay_ms else None,
         }  # fmt: skip

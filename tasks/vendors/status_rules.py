@@ -31,6 +31,8 @@ def require_caller(filled: Filled, spec: VendorSpec, *, caller_key: str) -> tupl
     """
     if caller_key not in filled.values:
         raise Skipped("no_caller")
+    if spec.required_fields <= filled.values.keys():
+        return ()
     return tuple(f"{name} is empty for this call" for name in sorted(spec.required_fields - filled.values.keys()))
 
 

@@ -1,6 +1,6 @@
 """The history of a delivery: its attempts, its notes, and what was last sent."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import field, replace
 from typing import Any
 
@@ -64,10 +64,12 @@ class History:
         ``sent_version`` and ``sent_fields`` are those of its request; ``None``: as before.
         """
         past = self.attempts[1 - KEPT_ATTEMPTS :]
-        last_failed = next((one for one in (attempt, *reversed(past)) if one.outcome in FAILED), None)
-        older = (_cut(one, FAILED_REPLY if one is last_failed else EARLIER_REPLY) for one in past)
+        older: Iterable[Attempt] = ()
+        if past:
+            last_failed = next((one for one in (attempt, *reversed(past)) if one.outcome in FAILED), None)
+            older = (_cut(one, FAILED_REPLY if one is last_failed else EARLIER_REPLY) for one in past)
         limit = DELIVERED_REPLY if attempt.outcome == "delivered" else FAILED_REPLY
-        fresh = tuple(note for note in dict.fromkeys(notes) if note not in self.notes)
+        fresh = tuple(note for note in dict.fromkeys(notes) if note not in self.notes) if notes else ()
         return History(
             attempts=(*older, _cut(attempt, limit)),
             notes=(*self.notes, *fresh),
