@@ -79,7 +79,13 @@ class Merged:
     """A call as its events make it, and which of them are in."""
 
     call: Call
-    arrivals: Arrivals
+    stamps: tuple[tuple[int, str], ...]
+    """The receipt and the kind of each event."""
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """Return which events are in; worked out when asked, for a delivery asks for the call alone."""
+        return arrivals_of(self.stamps)
 
     @property
     def revision(self) -> int:
@@ -125,7 +131,7 @@ def merge(call_id: str, events: Iterable[StoredEvent], *, default_region: str) -
     received_us = ordered[0].received_us if ordered else 0
     values = _values_of(ordered, default_region, received_us)
     call = load_call(call_id, values, first_received_us=received_us, default_region=default_region)
-    return Merged(call, arrivals_of((event.received_us, event.kind) for event in ordered))
+    return Merged(call, tuple([(event.received_us, event.kind) for event in ordered]))
 
 
 def _values_of(ordered: Sequence[StoredEvent], region: str, received_us: int) -> Mapping[str, str]:
