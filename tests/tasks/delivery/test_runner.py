@@ -35,8 +35,11 @@ async def test_a_dead_letter_is_published_with_its_reason(driver: Driver):
     """Whoever watches is told of it once, and its payload is kept without secrets."""
     harness = make_harness(driver)
     harness.http.always = reply(b'{"email": ["Email is not valid."]}', 400)
+    with capture_logs() as logs:
+        assert "dead" == await harness.deliver()
 
-    assert "dead" == await harness.deliver()
+    told = [entry["event"] for entry in logs if entry["event"].startswith("delivery.")]
+    assert ["delivery.attempted", "delivery.dead_lettered"] == told
     assert ["rejected"] == harness.watched.dead_letters
     delivery = await driver.delivery("c1")
     assert "motor-trade" in delivery.history.payload

@@ -156,6 +156,33 @@ async def test_a_vendor_that_speaks_before_it_is_asked_gets_no_request(http):
     assert [] == requests
 
 
+async def test_requests_of_one_pass_are_written_in_a_row(http, monkeypatch):
+    """Whoever reads them wakes once for all, and not between each and the next."""
+    order, exchange = [], HttpConnection.exchange
+
+    async def noted(connection: HttpConnection, request: bytes, *, until: float) -> HttpReply:
+        order.append("written")
+        return await exchange(connection, request, until=until)
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(reader)
+            writer.write(sized())
+
+    async def deliver(url: str) -> None:
+        order.append("prepared")
+        await http.send(post(url), timeout_s=5)
+
+    monkeypatch.setattr(HttpConnection, "exchange", noted)
+    async with raw_server(handler) as port:
+        url = f"http://127.0.0.1:{port}"
+        await asyncio.gather(*(deliver(url) for _ in range(3)))  # each makes a connection
+        order.clear()
+        await asyncio.gather(*(deliver(url) for _ in range(3)))
+
+    assert [*["prepared"] * 3, *["written"] * 3] == order
+
+
 async def test_a_process_that_stood_still_writes_nothing_late():
     """Between two looks at the loop's own clock, which stands still with it."""
     requests = []
