@@ -11,6 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import worker.lean  # noqa: F401  before whatever else imports what it does
+
+# isort: split
+
 import uvloop
 
 from receiver.lifecycle import opened, raise_file_limit, serve, stop_on_signals

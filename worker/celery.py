@@ -3,6 +3,10 @@
 import os
 import sys
 
+import worker.lean  # noqa: F401  before whatever else imports what it does
+
+# isort: split
+
 from celery import Celery
 
 from worker.clock import ClockStep
