@@ -33,13 +33,10 @@ class FinishWriter:
         self._ledger = ledger
         self._waiting: list[tuple[Finish, asyncio.Future[Finished]]] = []
         self._writer: asyncio.Task[None] | None = None
-        self._attempts = _Attempts()
+        self.attempts = 0
+        """Attempts under way, whose ends will be written: whoever makes one counts it."""
         self._unconfirmed: deque[Finish] = deque(maxlen=UNCONFIRMED)
         self._confirming: asyncio.Task[None] | None = None
-
-    def attempt(self) -> "_Attempts":
-        """Know of an attempt, whose end will be written, until the block ends."""
-        return self._attempts
 
     async def write(self, end: Finish) -> Finished:
         """Write one finish; return whether it was applied."""
@@ -52,7 +49,7 @@ class FinishWriter:
     async def _write_all(self) -> None:
         try:
             while self._waiting:
-                if len(self._waiting) < min(self._attempts.count, BATCH):
+                if len(self._waiting) < min(self.attempts, BATCH):
                     await asyncio.sleep(GATHER_S)
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
                 answers = await self._persist([end for end, _ in batch])
@@ -96,16 +93,3 @@ class FinishWriter:
                     await asyncio.sleep(RETRY_S)
         finally:
             self._confirming = None
-
-
-class _Attempts:
-    """Counts the blocks that are under way; a generator's context manager takes five times as long."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __enter__(self) -> None:
-        self.count += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.count -= 1

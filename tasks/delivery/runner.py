@@ -63,8 +63,11 @@ class Runner:
 
         Returns whether the end made another delivery to the destination due.
         """
-        with self._finish_writer.attempt():
+        self._finish_writer.attempts += 1
+        try:
             return await self._deliver(claimed)
+        finally:
+            self._finish_writer.attempts -= 1
 
     async def _deliver(self, claimed: Claimed) -> bool:
         began = monotonic()
