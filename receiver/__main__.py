@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import worker.lean  # noqa: F401  before whatever else imports what it does
+import worker.imports  # noqa: F401  before whatever else imports what it does
 
 # isort: split
 

@@ -22,6 +22,7 @@ REASONS = {
     "deploy/cli/schema.py": "a command",
     "deploy/cli/startup.py": "what a command without a ledger needs, half the price of a session",
     "deploy/cli/spreadsheet.py": "the CSV of the report and of the export",
+    "worker/imports.py": "comes before all other imports",
     "worker/ledger/keys.py": "the table of all keys",
     "tasks/delivery/spans.py": "the runner needs nothing of it where traces are off",
     "schemas/record.py": "used by every room",

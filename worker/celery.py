@@ -3,7 +3,7 @@
 import os
 import sys
 
-import worker.lean  # noqa: F401  before whatever else imports what it does
+import worker.imports  # noqa: F401  before whatever else imports what it does
 
 # isort: split
 

@@ -72,3 +72,11 @@ def answer(*pieces: bytes, pause_s: float = 0.0) -> Handler:
 async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
     """Read whatever comes and answer nothing."""
     await reader.read()
+
+
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    """Read a request of at most one packet; raises at the end of the connection."""
+    data = await reader.read(65536)
+    if not data:
+        raise ConnectionResetError
+    return data

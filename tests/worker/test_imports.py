@@ -25,5 +25,5 @@ def test_a_process_imports_neither_rich_nor_opentelemetry(module: str):
 
 def test_whoever_wants_them_gets_them():
     """The command line draws its tables with rich, and traces need OpenTelemetry's SDK."""
-    code = "import worker.lean, rich.table, opentelemetry.sdk.trace, structlog, redis; structlog.dev.rich_traceback"
+    code = "import worker.imports, rich.table, opentelemetry.sdk.trace, structlog, redis; structlog.dev.rich_traceback"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
