@@ -100,7 +100,7 @@ async def calls(
 
     ``ended`` is ``S`` or ``C`` where only calls with a skipped or a cancelled delivery are of interest.
 
-    ``sort``: ``newest`` or ``oldest`` by when they became known, or any canonical field of a call, its empty ones last;
+    ``sort``: ``newest`` or ``oldest``, or any canonical field of a call, its empty ones last;
     raises ``TooMany`` when that would have to hold more than 10,000.
     """
     if sort not in {NEWEST, OLDEST}:
@@ -153,7 +153,7 @@ async def _pages(
         for start in range(0, len(ids), _STEP):
             yield (ids if oldest_first else ids[::-1])[start : start + _STEP]
         return
-    if facets is not None:
+    if facets is not None and facets.narrow:
         pages = search.search(ledger, facets, oldest_first=oldest_first, page=size)
     else:
         pages = queries.call_ids(ledger, since_ms=since, until_ms=until, oldest_first=oldest_first)

@@ -116,7 +116,7 @@ def resume(*, name: str, as_json: bool) -> None:
     if as_json:
         emit({"destination": name, "was": why or "ok", "changed": bool(was)})
     else:
-        click.echo(f"{name} is ok again; it was {why}" if was else f"{name} was ok already")
+        click.echo(f"{name} is served again; it was {why}" if was else f"{name} was ok already")
 
 
 async def _require(session: Session, name: str) -> None:

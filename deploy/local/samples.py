@@ -35,7 +35,7 @@ def read_samples(*, now_ms: int) -> list[Webhook]:
 
 
 def read_stories(*, now_ms: int) -> list[Webhook]:
-    """Read the calls that come to grief, so that there is something to mend in the console."""
+    """Read the calls that come to grief, so that the console has something that needs a person."""
     return read_file(_STORIES.read_text(encoding="utf-8"), now_ms=now_ms)
 
 
@@ -142,8 +142,9 @@ async def play_stories(running: Running) -> str:
     kept = {stored.call_id for stored in await running.ledger.load(list({one.call_id for one in webhooks}))}
     await _player(running).play(webhooks, leave_out=kept)
     return (
-        "Two more calls come to grief, for you to mend in the console: second-firm refuses everything, and a lead for"
-        " callbacks is given up. SB-1013 tells of a lead that was withdrawn because the caller got through."
+        "Two more calls come to grief, and the console shows why: second-firm refuses everything, and a lead for"
+        " callbacks is given up. To mend them, correct both in deploy/local/switchboard.toml, start again with --keep,"
+        " and resume and replay them. SB-1013 tells of a lead that was withdrawn because the caller got through."
     )
 
 

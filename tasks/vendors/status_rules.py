@@ -33,7 +33,8 @@ def require_caller(filled: Filled, spec: VendorSpec, *, caller_key: str) -> tupl
         raise Skipped("no_caller")
     if spec.required_fields <= filled.values.keys():
         return ()
-    return tuple(f"{name} is empty for this call" for name in sorted(spec.required_fields - filled.values.keys()))
+    missing = sorted(spec.required_fields - filled.values.keys())
+    return tuple(f"{name} is empty for this call, and {spec.name} requires it" for name in missing)
 
 
 def status_error(reply: Reply, words: str = "") -> DeliveryError | None:

@@ -104,6 +104,18 @@ def test_orders(filled):
     filled.run("calls", "list", "--sort", "nothing", status=2)
 
 
+def test_calls_stand_in_the_order_of_their_receipt(filled):
+    """Also beside calls that nobody has planned yet, whichever of them came first."""
+
+    async def later(book):
+        await book.call("z-1", PLA_CallStartTime="1772452900000")
+
+    filled.fill(later)
+
+    assert ["z-1", "w-1", "m-1", "a-2", "a-1"] == _ids(filled)
+    assert ["a-1", "a-2", "m-1", "w-1", "z-1"] == _ids(filled, "--sort", "oldest")
+
+
 def test_pages_follow_one_another(filled):
     """Nothing twice and nothing left out, whatever the filter; a page of no length is wrong use."""
     for options in ((), ("--result", "answered"), ("--caller", "156"), ("--sort", "started_at")):

@@ -73,12 +73,7 @@ async def call_ids(
     ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None, oldest_first: bool = False
 ) -> AsyncIterator[list[str]]:
     """Return the ids of all calls in pages, by their first receipt, the newest first."""
-    pages = _newest_first(ledger, CALLS_KEY, since_ms, until_ms)
-    if oldest_first:
-        for turned in [page async for page in pages][::-1]:
-            yield [call_id for call_id, _ in turned[::-1]]
-        return
-    async for page in pages:
+    async for page in _by_time(ledger, CALLS_KEY, since_ms, until_ms, oldest_first=oldest_first):
         yield [call_id for call_id, _ in page]
 
 
@@ -86,7 +81,7 @@ async def calls_by_receipt(
     ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None
 ) -> AsyncIterator[list[tuple[str, int]]]:
     """Return the ids of all calls and their first receipts in epoch milliseconds, in pages, the newest first."""
-    async for page in _newest_first(ledger, CALLS_KEY, since_ms, until_ms):
+    async for page in _by_time(ledger, CALLS_KEY, since_ms, until_ms):
         yield page
 
 
@@ -194,7 +189,7 @@ async def dead_letters(
     """Return the dead letters of destinations (``calls`` among them), of each the newest first."""
     for name in destinations:
         source = NO_START_KEY if name == CALLS else f"{DEAD_KEY}{name}"
-        async for page in _newest_first(ledger, source, since_ms, until_ms):
+        async for page in _by_time(ledger, source, since_ms, until_ms):
             if name == CALLS:
                 for call_id, died_ms in page:
                     yield DeadLetter(key=DeliveryKey(call_id, CALLS, START), died_ms=died_ms)
@@ -236,7 +231,7 @@ async def quarantined(
     ledger: Ledger, *, since_ms: int | None = None, until_ms: int | None = None
 ) -> AsyncIterator[QuarantinedBody]:
     """Return the bodies in quarantine, the newest first."""
-    async for page in _newest_first(ledger, QUARANTINE_KEY, since_ms, until_ms):
+    async for page in _by_time(ledger, QUARANTINE_KEY, since_ms, until_ms):
         for body in await find_bodies(ledger, [body_id for body_id, _ in page]):
             if body is not None:
                 yield body
@@ -259,16 +254,17 @@ async def load_one(ledger: Ledger, call_id: str) -> StoredCall | None:
     return found[0] if found else None
 
 
-async def _newest_first(
-    ledger: Ledger, source: str, since_ms: int | None, until_ms: int | None
+async def _by_time(
+    ledger: Ledger, source: str, since_ms: int | None, until_ms: int | None, *, oldest_first: bool = False
 ) -> AsyncIterator[list[tuple[str, int]]]:
-    """Page through a sorted set from its newest member; what comes in meanwhile is left out."""
+    """Page through a sorted set from its newest member, or its oldest; what comes in meanwhile is left out."""
     newest = await ledger.now_ms() if until_ms is None else until_ms
     oldest: Any = "-inf" if since_ms is None else since_ms
+    first, last = (oldest, newest) if oldest_first else (newest, oldest)
     offset = 0
     while True:
         page: Any = await ledger.redis.zrange(
-            source, newest, oldest, desc=True, byscore=True, offset=offset, num=PAGE, withscores=True
+            source, first, last, desc=not oldest_first, byscore=True, offset=offset, num=PAGE, withscores=True
         )
         if page:
             yield [(member, int(score)) for member, score in page]

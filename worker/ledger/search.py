@@ -1,7 +1,7 @@
 """Finds calls by caller, service, result, destination, reason and time without looking at all of them."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -48,6 +48,11 @@ class Facets:
     reason: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """Return whether they ask for more than a time: all calls of a time are found by their receipt."""
+        return replace(self, since_ms=None, until_ms=None) != Facets()
 
 
 async def is_filled(ledger: Ledger) -> bool:

@@ -86,7 +86,7 @@ def test_a_call_with_neither_service_name_nor_id_notes_what_is_missing(make_call
     order = make_order(make_call(service_name=None, service_id=None), make_destination(SPEC))
     prepared = VENDOR.prepare(order)
 
-    assert "Name is empty for this call" in prepared.notes
+    assert "Name is empty for this call, and captorra requires it" in prepared.notes
     assert "Name" not in prepared.request.json
 
 
