@@ -41,7 +41,7 @@ def list_audit(
         return
     columns = ("at", "who", "from", "what", "which", "count")
     rows = [[f"{line['by']} {line['from']}" if name == "from" else line[name] for name in columns] for line in lines]
-    print_table(columns, rows, empty="Nothing has been changed.")
+    print_table(columns, rows, least=("from", "count"), empty="Nothing has been changed.")
 
 
 def audit_line(record: Audited) -> dict[str, Any]:

@@ -140,9 +140,12 @@ def list_dead(
         emit(found)
         return
     columns: tuple[str, ...] = ("key", "reason", "died_at", "attempts", "words")
+    least: tuple[str, ...] = ("words", "attempts", "died_at")
     if by is not None:
         columns = ("count", "destination", "reason", "words", "oldest", "newest", "example")
-    print_table(columns, [[line[name] for name in columns] for line in found], empty="There is no such dead letter.")
+        least = ("newest", "oldest", "words")
+    rows = [[line[name] for name in columns] for line in found]
+    print_table(columns, rows, least=least, empty="There is no such dead letter.")
 
 
 @dead.command

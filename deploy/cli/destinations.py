@@ -79,7 +79,9 @@ def list_destinations(*, as_json: bool) -> None:
         emit(found)
         return
     columns = ("destination", "vendor", "state", "next_probe", "queued", "due", "in_flight", "dead")
-    print_table(columns, [[line[name] for name in columns] for line in found], empty="No destination is configured.")
+    rows = [[line[name] for name in columns] for line in found]
+    least = ("next_probe", "in_flight", "vendor")
+    print_table(columns, rows, least=least, empty="No destination is configured.")
 
 
 @destinations.command

@@ -72,10 +72,18 @@ def limit_of(limit: int | None, *, as_json: bool) -> int:
     return limit or (sys.maxsize if as_json else TABLE_LIMIT)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
-    """Print rows as a table, or ``empty`` when there are none; absent values are blank."""
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str, least: Sequence[str] = ()
+) -> None:
+    """Print rows as a table, or ``empty`` when there are none; absent values are blank.
+
+    ``least``: what a terminal that is too narrow leaves out, in that order, so that no key is broken over lines.
+    """
     if not rows:
         say(empty)
+        return
+    if least and sys.stdout.isatty():
+        print_fitted(columns, rows, least=least, empty=empty)
         return
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:

@@ -41,7 +41,8 @@ def list_bodies(*, since_ms: int | None, until_ms: int | None, limit: int | None
         emit([_line(body) for body in bodies])
         return
     rows = [(*_line(body).values(), _text(body)[:PREVIEW]) for body in bodies]
-    print_table(("id", "received", "reason", "path", "bytes", "begins"), rows, empty="Nothing is in quarantine.")
+    columns, least = ("id", "received", "reason", "path", "bytes", "begins"), ("begins", "path", "bytes", "received")
+    print_table(columns, rows, least=least, empty="Nothing is in quarantine.")
 
 
 @quarantine.command

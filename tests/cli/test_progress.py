@@ -1,4 +1,4 @@
-"""Progress bars: on a terminal a long command shows how far it is, and nowhere else."""
+"""On a terminal: a long command shows how far it is, there and nowhere else, and tables break no key."""
 
 import fcntl
 import json
@@ -128,6 +128,25 @@ def test_without_a_terminal_a_replay_shows_none(watch, dead_letters):
     piped = watch("dead", "replay", "--all", "--rate", "10/s", terminal=())
 
     assert (f"{CALLS} replayed\n", "", "") == (piped.stdout, piped.stderr, piped.terminal)
+
+
+def test_a_table_that_is_too_wide_for_a_terminal_breaks_no_key(watch, cli):
+    """It leaves columns out, and says which; a pipe gets all of them."""
+    long = "call-" + "7" * 60
+
+    async def die(book):
+        await book.call(long)
+        await book.end("law", Verdict.DEAD, reason="rejected")
+
+    cli.fill(die)
+    seen = watch("dead", "list", terminal=("stdout", "stderr"))
+    piped = watch("dead", "list", terminal=())
+
+    assert f"{long}:law:create" in seen.terminal
+    assert "died_at" not in seen.terminal.partition("Left out")[0]
+    assert "Left out for want of room: died_at, attempts, words" in seen.text
+    assert "died_at" in piped.stdout
+    assert f"{long}:law:create" in piped.stdout
 
 
 def _read_all(terminal: int) -> str:
