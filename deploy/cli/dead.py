@@ -172,8 +172,9 @@ def show(*, key: str, as_json: bool) -> None:
     if as_json:
         emit(found)
         return
-    for name in ("key", "reason", "words", "died_at", "payload"):
+    for name in ("key", "reason", "words", "died_at"):
         click.echo(shown(f"{name}: {found[name]}"))
+    click.echo(shown(f"payload: {json.dumps(found['payload'], ensure_ascii=False)}"))  # to be pasted into a request
     for note in found["notes"]:
         click.echo(shown(f"note: {note}"))
     print_attempts(found["attempts"])

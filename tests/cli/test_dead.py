@@ -72,6 +72,7 @@ def test_shows_one_with_its_payload(cli):
     assert 1 == len(shown["attempts"])
     assert "a-1" == shown["call"]["call_id"]
     assert "Invalid ANI" in cli.run("dead", "show", "a-1:law:create").stdout
+    assert 'payload: {"ID": "a"}' in cli.run("dead", "show", "a-1:law:create").stdout
 
 
 def test_what_is_no_dead_letter_is_status_1(cli):
