@@ -11,7 +11,7 @@ from tasks.dispatch.planner import Planner
 from worker.errors import UnreadableError
 from worker.ledger.audit import Action
 from worker.ledger.ledger import Ledger
-from worker.ledger.records import Plan, Planned, StoredCall
+from worker.ledger.records import CALL_STATES, Plan, Planned, StoredCall
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +105,8 @@ def note_plans(
         if not planned.applied:
             continue
         if plan.state != "w" and before.state == "waiting":
-            log.info("call.planned", call_id=plan.call_id, state=plan.state, deliveries=len(plan.deliveries))
+            state = CALL_STATES[plan.state]
+            log.info("call.planned", call_id=plan.call_id, state=state, deliveries=len(plan.deliveries))
         if plan.state == "x" and before.state != "no_start":
             no_start.append(plan.call_id)
         for key, backlog in planned.created:

@@ -43,7 +43,7 @@ async def test_calls_are_planned_and_their_destinations_woken(driver: Driver, pl
         "smith-law": ("c1:smith-law:create", "c2:smith-law:create"), "crm": ("c1:crm:create", "c2:crm:create"),
     } == messages(done)  # fmt: skip
     assert () == done.no_start
-    assert ["call.planned"] * 2 == [entry["event"] for entry in logs]
+    assert [("call.planned", "ready")] * 2 == [(entry["event"], entry["state"]) for entry in logs]
     assert "614915" not in str(logs)
 
 
