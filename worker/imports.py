@@ -1,7 +1,7 @@
 """Imports redis and structlog without what they would bring along where it is installed, and nobody here uses.
 
 structlog.dev imports rich for tracebacks in colour, and redis.observability OpenTelemetry's API and the metrics of its
-SDK: 11 MB of a receiver, and half of its time to start. Imported first by what runs for long; whoever wants either
+SDK: 11 MB of a receiver, and a tenth of its time to start. Imported first by what runs for long; whoever wants either
 later still gets it.
 """
 
